@@ -1,0 +1,118 @@
+"""Between the IR's attributes and NumPy arrays."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects.builtin import (
+    DenseIntOrFPElementsAttr,
+    Float32Type,
+    Float64Type,
+    IntegerType,
+    TensorType,
+    f32,
+    f64,
+)
+from xdsl.ir import Attribute, SSAValue
+
+from snncc.dialects.snn.attributes import BlobAttr
+from snncc.dialects.snn.network import ConstantOp, ParameterOp, UseOp
+from snncc.dialects.snn.types import Stream
+
+Array = npt.NDArray[Any]
+
+
+def dtype_of(element: Attribute) -> np.dtype[Any]:
+    """
+    The NumPy type that holds an element: f32, f64; `i1` and other integers as the
+    narrowest unsigned type (spikes and counts are unsigned).
+    """
+    if isinstance(element, Float32Type):
+        return np.dtype(np.float32)
+    if isinstance(element, Float64Type):
+        return np.dtype(np.float64)
+    if isinstance(element, IntegerType):
+        for width, dtype in ((8, np.uint8), (16, np.uint16), (32, np.uint32), (64, np.uint64)):
+            if element.width.data <= width:
+                return np.dtype(dtype)
+    raise TypeError(f"no array type for {element}")
+
+
+def element_of(dtype: np.dtype[Any]) -> Attribute:
+    """The element type of an array: the inverse of `dtype_of` for floats; bool is `i1`."""
+    if dtype == np.float32:
+        return f32
+    if dtype == np.float64:
+        return f64
+    if dtype == np.bool_:
+        return IntegerType(1)
+    if dtype.kind in "iu":
+        return IntegerType(dtype.itemsize * 8)
+    raise TypeError(f"no element type for {dtype}")
+
+
+def array_of(value: BlobAttr | DenseIntOrFPElementsAttr, type: Stream) -> Array:
+    """
+    The content of an attribute as an array of the tensor's shape (read-only).
+
+    Raises ValueError where a blob's bytes were not loaded or do not fit the type.
+    """
+    shape = type.get_shape()
+    dtype = dtype_of(type.element_type)
+    if isinstance(value, DenseIntOrFPElementsAttr):
+        values = np.array(list(value.get_values()))
+        if dtype.kind == "u":
+            values = values.astype(np.int64).astype(dtype)
+        return np.broadcast_to(values.astype(dtype).reshape(shape if values.size > 1 else ()), shape)
+    if value.data.data is None:
+        raise ValueError(f"the content of digest {value.data.digest} was not loaded")
+    return np.frombuffer(value.data.data, dtype.newbyteorder("<")).reshape(shape)
+
+
+def blob_of(array: Array) -> BlobAttr:
+    """An attribute that holds an array's content."""
+    dtype = array.dtype.newbyteorder("<")
+    return BlobAttr.from_bytes(np.ascontiguousarray(array, dtype).tobytes())
+
+
+def type_of(array: Array) -> Stream:
+    return TensorType(element_of(array.dtype), array.shape)
+
+
+def dense_of(array: Array) -> DenseIntOrFPElementsAttr:
+    """An attribute that holds an array's content in the text: for small arrays."""
+    type = type_of(array)
+    values = array.ravel().tolist()
+    if array.size > 1 and all(value == values[0] for value in values) and values[0] == values[0]:
+        first = array.ravel()[:1]
+        if array.tobytes() == first.tobytes() * array.size:
+            values = values[:1]
+    return DenseIntOrFPElementsAttr.from_list(type, values)
+
+
+def parameter_array(op: ParameterOp) -> Array:
+    return array_of(op.value, op.type)
+
+
+def constant_of(value: SSAValue) -> Array | None:
+    """The array that a value always holds, or None where it depends on the step."""
+    owner = value.owner
+    if isinstance(owner, UseOp):
+        return parameter_array(owner.declaration)
+    if isinstance(owner, ConstantOp):
+        return array_of(owner.value, owner.value.type)
+    return None
+
+
+def is_uniform(array: Array) -> bool:
+    """Whether all elements have the same bits."""
+    return array.size > 0 and array.tobytes() == array.ravel()[:1].tobytes() * array.size
+
+
+def splat_shape(shape: Sequence[int]) -> int:
+    """The number of elements of a shape."""
+    count = 1
+    for size in shape:
+        count *= size
+    return count

@@ -1,0 +1,78 @@
+"""The `snn` dialect: a spiking network as a synchronous stream program."""
+
+from xdsl.ir import Dialect
+
+from snncc.dialects.snn.attributes import (
+    BiasPositionAttr,
+    BlobAttr,
+    ComparisonAttr,
+    PoolAttr,
+    SurrogateAttr,
+)
+from snncc.dialects.snn.elementwise import AddOp, BatchNormOp, ScaleOp, ThresholdOp
+from snncc.dialects.snn.linear import Conv1dOp, Conv2dOp, LinearOp
+from snncc.dialects.snn.network import (
+    ConstantOp,
+    DelayOp,
+    NetworkOp,
+    ParameterOp,
+    UseOp,
+    YieldOp,
+)
+from snncc.dialects.snn.neuron import CountOp, DetachOp, NeuronOp, NextOp, SpikeOp
+from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, ReshapeOp
+
+SNN = Dialect(
+    "snn",
+    [
+        AddOp,
+        BatchNormOp,
+        ConcatOp,
+        ConstantOp,
+        Conv1dOp,
+        Conv2dOp,
+        CountOp,
+        DelayOp,
+        DetachOp,
+        LinearOp,
+        NetworkOp,
+        NeuronOp,
+        NextOp,
+        ParameterOp,
+        Pool2dOp,
+        ReshapeOp,
+        ScaleOp,
+        SpikeOp,
+        ThresholdOp,
+        UseOp,
+        YieldOp,
+    ],
+    [BiasPositionAttr, BlobAttr, ComparisonAttr, PoolAttr, SurrogateAttr],
+)
+
+__all__ = [
+    "SNN",
+    "AddOp",
+    "BatchNormOp",
+    "BlobAttr",
+    "ConcatOp",
+    "ConstantOp",
+    "Conv1dOp",
+    "Conv2dOp",
+    "CountOp",
+    "DelayOp",
+    "DetachOp",
+    "LinearOp",
+    "NetworkOp",
+    "NeuronOp",
+    "NextOp",
+    "ParameterOp",
+    "Pool2dOp",
+    "ReshapeOp",
+    "ScaleOp",
+    "SpikeOp",
+    "SurrogateAttr",
+    "ThresholdOp",
+    "UseOp",
+    "YieldOp",
+]

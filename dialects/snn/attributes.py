@@ -1,0 +1,148 @@
+"""Attributes of the `snn` dialect: array data held beside the IR, and surrogates."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xdsl.dialects.builtin import DictionaryAttr, StringAttr
+from xdsl.dialects.utils import EnumAttribute
+from xdsl.ir import Attribute, Data, ParametrizedAttribute, SpacedOpaqueSyntaxAttribute
+from xdsl.irdl import irdl_attr_definition
+from xdsl.parser import AttrParser
+from xdsl.printer import Printer
+from xdsl.utils.str_enum import StrEnum
+
+
+class Comparison(StrEnum):
+    """`gt`: fires above zero only; `ge`: fires at zero too."""
+
+    GT = "gt"
+    GE = "ge"
+
+
+class BiasPosition(StrEnum):
+    """Whether the bias starts the sum or ends it."""
+
+    FIRST = "first"
+    LAST = "last"
+
+
+class Pool(StrEnum):
+    """What a window of a pool gives."""
+
+    SUM = "sum"
+    AVG = "avg"
+    MAX = "max"
+
+
+@irdl_attr_definition
+class ComparisonAttr(EnumAttribute[Comparison], SpacedOpaqueSyntaxAttribute):
+    name = "snn.comparison"
+
+
+@irdl_attr_definition
+class BiasPositionAttr(EnumAttribute[BiasPosition], SpacedOpaqueSyntaxAttribute):
+    name = "snn.bias_position"
+
+
+@irdl_attr_definition
+class PoolAttr(EnumAttribute[Pool], SpacedOpaqueSyntaxAttribute):
+    name = "snn.pool"
+
+
+DIGEST_LENGTH = 32
+"""Hexadecimal digits of a digest: 128 bits of SHA-256."""
+
+
+def digest_of(data: bytes) -> str:
+    """The content digest of an array's little-endian bytes in C order."""
+    return hashlib.sha256(data).hexdigest()[:DIGEST_LENGTH]
+
+
+@dataclass(frozen=True)
+class Blob:
+    """
+    An array's content: little-endian bytes in C order, known by their digest.
+
+    Two blobs are equal when their digests are. `data` is None where only the text of
+    the IR was read and the file beside it was not: see `snn-load-parameters`.
+    """
+
+    digest: str
+    data: bytes | None = field(default=None, compare=False, repr=False)
+
+
+@irdl_attr_definition
+class BlobAttr(Data[Blob]):
+    """
+    The content of an array, printed as its digest.
+
+        #snn.blob<"9f86d081884c7d659a2feaa0c55ad015">
+
+    The attribute *is* the array: it is shared by clones and freed with the IR, and the
+    text stays small. The bytes are written to a safetensors file beside the IR.
+    """
+
+    name = "snn.blob"
+
+    @staticmethod
+    def from_bytes(data: bytes) -> "BlobAttr":
+        return BlobAttr(Blob(digest_of(data), data))
+
+    @classmethod
+    def parse_parameter(cls, parser: AttrParser) -> Blob:
+        with parser.in_angle_brackets():
+            digest = parser.parse_str_literal("digest of the array's content")
+            if len(digest) != DIGEST_LENGTH or set(digest) - set("0123456789abcdef"):
+                parser.raise_error(
+                    f"expected a digest of {DIGEST_LENGTH} hexadecimal digits, got {digest!r}"
+                )
+            return Blob(digest)
+
+    def print_parameter(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_string_literal(self.data.digest)
+
+
+@irdl_attr_definition
+class SurrogateAttr(ParametrizedAttribute):
+    """
+    The derivative that stands in for the Heaviside's in the backward program.
+
+        #snn.surrogate<"snntorch.atan", alpha = 2.0 : f64>
+
+    The name is the library's function: the order of its operations is the library's.
+    The forward value never depends on it.
+    """
+
+    name = "snn.surrogate"
+
+    function: StringAttr
+    options: DictionaryAttr
+
+    def __init__(
+        self, function: StringAttr | str, options: Mapping[str, Attribute] | DictionaryAttr
+    ):
+        if isinstance(function, str):
+            function = StringAttr(function)
+        if not isinstance(options, DictionaryAttr):
+            options = DictionaryAttr(options)
+        super().__init__(function, options)
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> tuple[StringAttr, DictionaryAttr]:
+        options: dict[str, Attribute] = {}
+        with parser.in_angle_brackets():
+            function = parser.parse_str_literal("name of the surrogate")
+            while parser.parse_optional_punctuation(","):
+                key = parser.parse_identifier("name of an option of the surrogate")
+                parser.parse_punctuation("=")
+                options[key] = parser.parse_attribute()
+        return StringAttr(function), DictionaryAttr(options)
+
+    def print_parameters(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_string_literal(self.function.data)
+            for key, value in self.options.data.items():
+                printer.print_string(f", {key} = ")
+                printer.print_attribute(value)
