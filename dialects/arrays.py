@@ -64,7 +64,9 @@ def array_of(value: BlobAttr | DenseIntOrFPElementsAttr, type: Stream) -> Array:
         values = np.array(list(value.get_values()))
         if dtype.kind == "u":
             values = values.astype(np.int64).astype(dtype)
-        return np.broadcast_to(values.astype(dtype).reshape(shape if values.size > 1 else ()), shape)
+        return np.broadcast_to(
+            values.astype(dtype).reshape(shape if values.size > 1 else ()), shape
+        )
     if value.data.data is None:
         raise ValueError(f"the content of digest {value.data.digest} was not loaded")
     return np.frombuffer(value.data.data, dtype.newbyteorder("<")).reshape(shape)

@@ -1,0 +1,54 @@
+"""The names by which users know a network's nodes and states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xdsl.ir import Operation
+
+from snncc.dialects.snn.network import DelayOp, NetworkOp
+from snncc.dialects.snn.neuron import NeuronOp
+from snncc.dialects.snn.types import shape_of
+
+
+class StateNames:
+    """
+    The names of a network's nodes and states: `lif1`, `lif1.v`, and the delay `axon`.
+
+    A neuron or delay without a node is named by its place: `neuron0`, `delay0`.
+    """
+
+    def __init__(self, network: NetworkOp):
+        self.node_of: dict[Operation, str] = {}
+        self.name_of: dict[tuple[Operation, int], str] = {}
+        taken = set(_named(network))
+        counters = {"neuron": 0, "delay": 0}
+        for op in network.body.block.ops:
+            if not isinstance(op, NeuronOp | DelayOp):
+                continue
+            node = op.node.data if op.node is not None else None
+            what = "delay" if isinstance(op, DelayOp) else "neuron"
+            while node is None or node in self.node_of.values():
+                node = f"{what}{counters[what]}"
+                counters[what] += 1
+                node = None if node in taken else node
+            self.node_of[op] = node
+            if isinstance(op, DelayOp):
+                self.name_of[op, 0] = node
+            else:
+                for index, port in enumerate(op.state_ports):
+                    self.name_of[op, index] = f"{node}.{port.name}"
+
+    def shape_of(self, key: tuple[Operation, int]) -> tuple[int, ...]:
+        """Without the batch: a neuron's population, a delay's [depth, *shape]."""
+        op, _ = key
+        if isinstance(op, DelayOp):
+            return (op.depth, *shape_of(op.stream))
+        assert isinstance(op, NeuronOp)
+        return op.population
+
+
+def _named(network: NetworkOp) -> Iterator[str]:
+    for op in network.body.block.ops:
+        if isinstance(op, NeuronOp | DelayOp) and op.node is not None:
+            yield op.node.data

@@ -1,0 +1,95 @@
+"""Problems that a user can act on: a code, the place, what is wrong, and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+CODES: dict[str, str] = {
+    "SNC-I005": "the file does not state a choice that changes spikes",
+    "SNC-I010": "the file cannot be read",
+    "SNC-I011": "the file's structure is damaged",
+    "SNC-I012": "unknown node type",
+    "SNC-I013": "an edge names a node that does not exist",
+    "SNC-I014": "shapes do not fit",
+    "SNC-I015": "a parameter is out of its domain",
+    "SNC-I016": "a loop without a delay",
+    "SNC-I017": "the model is larger than the limit",
+    "SNC-I018": "the framework's own importer refuses this",
+    "SNC-I019": "a node is not connected",
+    "SNC-I020": "the file refers to something outside itself",
+    "SNC-I021": "the IR text is not valid",
+    "SNC-I022": "the arrays beside the IR are missing or differ",
+    "SNC-R001": "the input does not fit the network",
+    "SNC-R002": "the initial state does not fit the network",
+    "SNC-R003": "the labels do not fit the output",
+    "SNC-C001": "the C backend has no rule for this operation",
+    "SNC-C002": "the C compiler failed",
+    "SNC-C003": "an option is out of its domain",
+    "SNC-C004": "the output folder cannot be written",
+    "SNC-P001": "a pass failed",
+    "SNC-P002": "the results of two stages differ",
+    "SNC-W001": "the framework departs from the equations of NIR",
+    "SNC-W002": "batch axes were left out",
+    "SNC-W003": "an edge stands twice",
+    "SNC-W004": "a node is not used",
+    "SNC-W005": "a recurrent edge takes one step",
+    "SNC-W006": "a time constant is not a whole number of steps",
+    "SNC-X001": "internal error",
+}
+"""Every code and what it means in general; a message says what it means here."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, or one departure to know of."""
+
+    code: str
+    message: str
+    node: str | None = None
+    remedy: str | None = None
+    severity: Severity = "error"
+
+    def __post_init__(self) -> None:
+        assert self.code in CODES, f"unregistered code {self.code}"
+
+    def __str__(self) -> str:
+        place = f" node {self.node!r}:" if self.node is not None else ""
+        remedy = f"\n  {self.remedy}" if self.remedy else ""
+        return f"{self.code}{place} {self.message}{remedy}"
+
+    def as_dict(self) -> dict[str, str | None]:
+        return asdict(self)
+
+
+class SnnccWarning(UserWarning):
+    """Something to know about a model that loads; its text starts with a code."""
+
+
+class SnnccError(Exception):
+    """
+    One or more problems that stop the work. `problems` lists them all; the text is the
+    first, and how many more there are.
+    """
+
+    def __init__(self, problems: Problem | Iterable[Problem]):
+        self.problems: Sequence[Problem] = (
+            (problems,) if isinstance(problems, Problem) else tuple(problems)
+        )
+        assert self.problems
+        text = str(self.problems[0])
+        if len(self.problems) > 1:
+            text += f"\n  (and {len(self.problems) - 1} more: `snncc check` lists them all)"
+        super().__init__(text)
+
+    @property
+    def code(self) -> str:
+        return self.problems[0].code
+
+
+def error(code: str, message: str, *, node: str | None = None, remedy: str | None = None):
+    """An exception with one problem: `raise error("SNC-I010", ...)`."""
+    return SnnccError(Problem(code, message, node, remedy))

@@ -1,0 +1,141 @@
+"""Where a recurrent edge takes its step: NIR's edges have no latency, a clocked program's need one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from snncc.errors import Problem, SnnccError
+from snncc.importers.nir.model import NEURON_CLASSES, FlatGraph
+
+Edge = tuple[str, str]
+
+
+def recurrent_edges(
+    graph: FlatGraph, is_late: Callable[[str, str], bool], *, at_source: bool
+) -> list[Edge]:
+    """
+    The edges that take one step so that no loop is left within a step.
+
+    `is_late` tells the edges that take a step already. A depth-first walk from the inputs,
+    in the order of names, finds the edge that closes each loop. With `at_source` the step
+    moves to the edge that leaves the loop's last neuron, where nothing else hangs on the
+    way between; then a bias on that way acts at the first step too.
+
+    Raises SNC-I016 for a loop that passes no neuron and no delay.
+    """
+    late: set[Edge] = {edge for edge in graph.edges if is_late(*edge)}
+    found: list[Edge] = []
+    while True:
+        loop = _closing_loop(graph, late)
+        if loop is None:
+            return found
+        edge = (loop[-1], loop[0])
+        last = next((i for i in reversed(range(len(loop))) if _is_neuron(graph, loop[i])), None)
+        if last is None:
+            names = " -> ".join((*loop, loop[0]))
+            raise SnnccError(
+                Problem(
+                    "SNC-I016",
+                    f"loop without a delay: {names}",
+                    loop[0],
+                    "a loop needs a neuron or a Delay of at least one step",
+                )
+            )
+        if at_source:
+            between = loop[last + 1 :]
+            targets = [t for s, t in graph.edges if s in between]
+            if all(targets.count(t) == 1 for t in (*between, loop[0]) if t in targets) and len(
+                targets
+            ) == len(between):
+                edge = (loop[last], loop[(last + 1) % len(loop)])
+        found.append(edge)
+        late.add(edge)
+
+
+def _is_neuron(graph: FlatGraph, name: str) -> bool:
+    return graph.nodes[name].type in NEURON_CLASSES
+
+
+def _closing_loop(graph: FlatGraph, late: set[Edge]) -> list[str] | None:
+    """A loop of edges that are not late, starting at the node that the walk met first."""
+    successors = {
+        name: sorted({t for t in targets if (name, t) not in late})
+        for name, targets in graph.successors().items()
+    }
+    roots = sorted(graph.nodes, key=lambda name: (graph.nodes[name].type != "Input", name))
+    done: set[str] = set()
+    for root in roots:
+        if root in done:
+            continue
+        path = [root]
+        on_path = {root}
+        iterators = [iter(successors[root])]
+        while path:
+            target = next(iterators[-1], None)
+            if target is None:
+                done.add(path[-1])
+                on_path.discard(path.pop())
+                iterators.pop()
+            elif target in on_path:
+                return path[path.index(target) :]
+            elif target not in done:
+                path.append(target)
+                on_path.add(target)
+                iterators.append(iter(successors[target]))
+    return None
+
+
+def loops_of(graph: FlatGraph) -> dict[str, int]:
+    """Node -> the number of the recurrent part it belongs to; nodes outside are left out."""
+    successors = graph.successors()
+    predecessors = graph.predecessors()
+    order: list[str] = []
+    seen: set[str] = set()
+    for root in graph.nodes:
+        if root in seen:
+            continue
+        seen.add(root)
+        stack = [(root, iter(successors[root]))]
+        while stack:
+            name, targets = stack[-1]
+            target = next((t for t in targets if t not in seen), None)
+            if target is None:
+                order.append(name)
+                stack.pop()
+            else:
+                seen.add(target)
+                stack.append((target, iter(successors[target])))
+    part: dict[str, int] = {}
+    assigned: set[str] = set()
+    for number, root in enumerate(reversed(order)):
+        if root in assigned:
+            continue
+        members = [root]
+        assigned.add(root)
+        for name in members:
+            fresh = [p for p in predecessors[name] if p not in assigned]
+            assigned.update(fresh)
+            members.extend(fresh)
+        if len(members) > 1 or root in successors[root]:
+            part.update(dict.fromkeys(members, number))
+    return part
+
+
+def instantaneous_order(graph: FlatGraph, late: set[Edge]) -> list[str]:
+    """The nodes so that each stands behind the sources of its edges that are not late."""
+    waiting = dict.fromkeys(graph.nodes, 0)
+    successors: dict[str, list[str]] = {name: [] for name in graph.nodes}
+    for source, target in graph.edges:
+        if (source, target) not in late:
+            successors[source].append(target)
+            waiting[target] += 1
+    ready = [name for name, count in waiting.items() if count == 0]
+    order: list[str] = []
+    for name in ready:
+        order.append(name)
+        for target in successors[name]:
+            waiting[target] -= 1
+            if waiting[target] == 0:
+                ready.append(target)
+    assert len(order) == len(graph.nodes), "every loop was given its step"
+    return order

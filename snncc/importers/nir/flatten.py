@@ -1,0 +1,110 @@
+"""Nested and dotted sub-graphs into one flat graph."""
+
+from __future__ import annotations
+
+from snncc.errors import Problem, SnnccError
+from snncc.importers.nir.model import IDENTITY, FlatGraph, Graph, Node
+
+
+def flatten(graph: Graph, warnings: list[Problem]) -> FlatGraph:
+    """
+    One level of nodes: `outer.inner` names, terminals of sub-graphs as `Identity` nodes.
+
+    An edge may name a node of its own level (whose name may hold dots), a sub-graph with
+    one terminal, or `sub.node`. Raises SNC-I013 for names that do not exist and SNC-I011
+    for a sub-graph that is ambiguous; a doubled edge is taken once, with a warning.
+    """
+    flat = FlatGraph({}, [])
+    problems: list[Problem] = []
+    _add(graph, flat, problems, warnings, top=True)
+    if problems:
+        raise SnnccError(problems)
+    return flat
+
+
+def _add(
+    graph: Graph, flat: FlatGraph, problems: list[Problem], warnings: list[Problem], *, top: bool
+) -> None:
+    for key, node in graph.nodes.items():
+        if isinstance(node, Graph):
+            _add(node, flat, problems, warnings, top=False)
+            continue
+        name = _full(graph, key)
+        if not top and node.type in ("Input", "Output"):
+            node = Node(node.name, IDENTITY, node.fields)
+        if name in flat.nodes:
+            problems.append(Problem("SNC-I011", "two nodes have this name", name))
+        flat.nodes[name] = node
+    seen: set[tuple[str, str]] = set()
+    for edge in graph.edges:
+        if edge in seen:
+            warnings.append(
+                Problem(
+                    "SNC-W003",
+                    f"the edge {edge[0]} -> {edge[1]} stands twice; it is taken once",
+                    severity="warning",
+                )
+            )
+            continue
+        seen.add(edge)
+        source = _resolve(graph, edge[0], edge, "Output", problems)
+        target = _resolve(graph, edge[1], edge, "Input", problems)
+        if source is not None and target is not None:
+            flat.edges.append((source, target))
+
+
+def _full(graph: Graph, key: str) -> str:
+    return f"{graph.name}.{key}" if graph.name else key
+
+
+def _resolve(
+    graph: Graph, reference: str, edge: tuple[str, str], terminal: str, problems: list[Problem]
+) -> str | None:
+    """The full name of the node that an edge's end names."""
+    place: Graph | Node | None = graph.nodes.get(reference)
+    name = _full(graph, reference)
+    if place is None and "." in reference:
+        place, name = _descend(graph, reference)
+    if isinstance(place, Node):
+        return name
+    if place is None:
+        where = f"sub-graph {graph.name!r}" if graph.name else "the graph"
+        known = ", ".join(map(repr, graph.nodes)) or "none"
+        problems.append(
+            Problem(
+                "SNC-I013",
+                f"edge {edge[0]!r} -> {edge[1]!r} names {reference!r}, which {where} does not "
+                f"have (it has {known})",
+                graph.name or None,
+                "rename the node or the edge's end in the file",
+            )
+        )
+        return None
+    terminals = [
+        key for key, node in place.nodes.items() if isinstance(node, Node) and node.type == terminal
+    ]
+    if len(terminals) != 1:
+        problems.append(
+            Problem(
+                "SNC-I011",
+                f"edge {edge[0]!r} -> {edge[1]!r}: the sub-graph has {len(terminals)} "
+                f"{terminal} nodes, expected one",
+                place.name,
+                f"name the terminal in the edge: {place.name}.NAME",
+            )
+        )
+        return None
+    return _full(place, terminals[0])
+
+
+def _descend(graph: Graph, reference: str) -> tuple[Graph | Node | None, str]:
+    """`sub.node` through nested graphs; names at each level may hold dots themselves."""
+    for key, node in graph.nodes.items():
+        if isinstance(node, Graph) and reference.startswith(f"{key}."):
+            rest = reference[len(key) + 1 :]
+            if rest in node.nodes:
+                return node.nodes[rest], _full(node, rest)
+            found = _descend(node, rest)
+            if found[0] is not None:
+                return found
+    return None, reference

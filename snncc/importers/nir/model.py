@@ -1,0 +1,127 @@
+"""A NIR graph as plain data, and what each node class carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from snncc.dialects.arrays import Array
+
+Value: TypeAlias = "Array | str"
+
+
+@dataclass
+class Node:
+    """A node: its class, and its fields as arrays (as stored) or text."""
+
+    name: str
+    type: str
+    fields: dict[str, Value]
+
+    def array(self, name: str, default: float | None = None) -> Array:
+        """A numeric field, or an array of the default where the file leaves it out."""
+        value = self.fields.get(name)
+        if value is None:
+            assert default is not None, f"{self.type}.{name} has no default"
+            return np.float32(default).reshape(())
+        assert not isinstance(value, str)
+        return value
+
+    def integers(self, name: str) -> tuple[int, ...]:
+        """A field of one or several whole numbers."""
+        return tuple(int(value) for value in np.atleast_1d(self.array(name)).ravel())
+
+
+@dataclass
+class Graph:
+    """Nodes by name and edges (source, target), as in the file; nodes may be graphs."""
+
+    name: str
+    nodes: dict[str, Node | Graph] = field(default_factory=dict[str, Any])
+    edges: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+
+@dataclass
+class FlatGraph:
+    """Nodes by full name and edges between them; terminals of sub-graphs are `Identity`."""
+
+    nodes: dict[str, Node]
+    edges: list[tuple[str, str]]
+
+    def predecessors(self) -> dict[str, list[str]]:
+        """Node -> the sources of its edges, in the order of the edges."""
+        found: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for source, target in self.edges:
+            found[target].append(source)
+        return found
+
+    def successors(self) -> dict[str, list[str]]:
+        """Node -> the targets of its edges, in the order of the edges."""
+        found: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for source, target in self.edges:
+            found[source].append(target)
+        return found
+
+
+@dataclass(frozen=True)
+class NodeClass:
+    """The fields of a node class: those it must have, those with a default."""
+
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    population: tuple[str, ...] = ()
+    """The fields that have one value for each neuron (or one for all)."""
+    positive: tuple[str, ...] = ()
+    """Fields whose values must be above zero: time constants."""
+
+
+NODE_CLASSES: dict[str, NodeClass] = {
+    "Input": NodeClass(optional=("shape", "input_type")),
+    "Output": NodeClass(optional=("shape", "output_type")),
+    "Affine": NodeClass(("weight", "bias")),
+    "Linear": NodeClass(("weight",)),
+    "Scale": NodeClass(("scale",)),
+    "Conv1d": NodeClass(
+        ("weight",), ("bias", "input_shape", "stride", "padding", "dilation", "groups")
+    ),
+    "Conv2d": NodeClass(
+        ("weight",), ("bias", "input_shape", "stride", "padding", "dilation", "groups")
+    ),
+    "SumPool2d": NodeClass(("kernel_size",), ("stride", "padding")),
+    "AvgPool2d": NodeClass(("kernel_size",), ("stride", "padding")),
+    "Flatten": NodeClass((), ("start_dim", "end_dim", "input_type")),
+    "Delay": NodeClass(("delay",), population=("delay",)),
+    "Threshold": NodeClass(("threshold",), population=("threshold",)),
+    "I": NodeClass(("r",), population=("r",)),
+    "IF": NodeClass(("r", "v_threshold"), ("v_reset",), population=("r", "v_threshold", "v_reset")),
+    "LI": NodeClass(("tau", "r", "v_leak"), population=("tau", "r", "v_leak"), positive=("tau",)),
+    "LIF": NodeClass(
+        ("tau", "r", "v_leak", "v_threshold"),
+        ("v_reset",),
+        population=("tau", "r", "v_leak", "v_threshold", "v_reset"),
+        positive=("tau",),
+    ),
+    "CubaLI": NodeClass(
+        ("tau_syn", "tau_mem", "r", "v_leak"),
+        ("w_in",),
+        population=("tau_syn", "tau_mem", "r", "v_leak", "w_in"),
+        positive=("tau_syn", "tau_mem"),
+    ),
+    "CubaLIF": NodeClass(
+        ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold"),
+        ("v_reset", "w_in"),
+        population=("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in"),
+        positive=("tau_syn", "tau_mem"),
+    ),
+}
+"""The 18 node classes that are not graphs; NIRGraph is the nineteenth."""
+
+IDENTITY = "Identity"
+"""The class of a sub-graph's terminal in a flat graph: it passes its input on."""
+
+NEURON_CLASSES = ("I", "IF", "LI", "LIF", "CubaLI", "CubaLIF")
+"""Classes with state: where a recurrent edge may wait for the next step."""
+
+SPIKING_CLASSES = ("IF", "LIF", "CubaLIF")

@@ -1,0 +1,143 @@
+"""
+SpikingJelly's `import_from_nir` (2.0.0): IFNode, LIFNode in both decay forms, CUBALIFNode.
+
+Fires at the threshold (>=); the membrane starts at v_reset; dt = 1e-4.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from snncc.dialects.arrays import Array
+from snncc.dialects.snn.body import Body, Scalar
+from snncc.importers.nir.model import Node
+from snncc.importers.nir.profiles.base import (
+    Choices,
+    NeuronSpec,
+    Profile,
+    Reset,
+    f32,
+    f64,
+    same_everywhere,
+    zeros,
+)
+
+
+class SpikingJelly(Profile):
+    name = "spikingjelly"
+    source = "spikingjelly 2.0.0, activation_based/nir_exchange/from_nir.py"
+    default_dt = 1e-4
+    resets = (("value", "same"), ("subtract", "same"))
+    recurrent_bias = "after_first"
+    pools_by_power = True
+
+    def make_if(self, node: Node, choices: Choices) -> NeuronSpec:
+        """IFNode: h = v + x"""
+        reset = self._start(node, choices)
+        if not _near(self._one(node, "r"), 1 / self.dt(choices)):
+            raise self.refuse(node, f"r must be 1 / dt = {1 / self.dt(choices):g}")
+
+        def equations(b: Body, x: Scalar, v: Scalar, theta: Scalar, v_reset: Scalar):
+            h = v + x
+            z = b.spike(h - theta, "ge")
+            return [z], [_reset(b, h, z, reset, theta, v_reset)]
+
+        return NeuronSpec(
+            equations, self._threshold(node), {"v": self._initial(node, reset)}, self._departs()
+        )
+
+    def make_lif(self, node: Node, choices: Choices) -> NeuronSpec:
+        """LIFNode: h = v + (x - (v - v_reset)) / tau, or the input not divided"""
+        reset = self._start(node, choices)
+        tau = self._one(node, "tau") / self.dt(choices)
+        if not tau > 1:
+            raise self.refuse(node, f"tau / dt must be above 1, it is {tau:g}")
+        r = self._one(node, "r")
+        decays_input = _near(r, 1.0)
+        if not decays_input and not _near(r, tau):
+            raise self.refuse(node, f"r must be 1 or tau / dt = {tau:g}")
+        if not _near(self._one(node, "v_leak"), self._one(node, "v_reset")):
+            raise self.refuse(node, "v_leak must equal v_reset")
+
+        def equations(b: Body, x: Scalar, v: Scalar, tau: Scalar, theta: Scalar, v_reset: Scalar):
+            above = v - v_reset if reset == "value" else v
+            h = v + (x - above) / tau if decays_input else (v - above / tau) + x
+            z = b.spike(h - theta, "ge")
+            return [z], [_reset(b, h, z, reset, theta, v_reset)]
+
+        parameters = {"tau": f32(tau), **self._threshold(node)}
+        return NeuronSpec(equations, parameters, {"v": self._initial(node, reset)}, self._departs())
+
+    def make_cubalif(self, node: Node, choices: Choices) -> NeuronSpec:
+        """CUBALIFNode: c = c decay + x; h = v decay + c"""
+        reset = self._start(node, choices)
+        dt = self.dt(choices)
+        tau_syn, tau_mem = self._one(node, "tau_syn"), self._one(node, "tau_mem")
+        for field, values, wanted in (
+            ("r", self._one(node, "r"), tau_mem / dt),
+            ("w_in", self._one(node, "w_in", 1), tau_syn / dt),
+            ("v_leak", self._one(node, "v_leak"), 0.0),
+        ):
+            if not _near(values, wanted):
+                raise self.refuse(node, f"{field} must be {wanted:g}, it is {values:g}")
+        if min(tau_syn, tau_mem) < dt:
+            raise self.refuse(node, "time constants must be at least dt")
+
+        def equations(
+            b: Body,
+            x: Scalar,
+            i: Scalar,
+            v: Scalar,
+            decay_syn: Scalar,
+            decay_mem: Scalar,
+            theta: Scalar,
+            v_reset: Scalar,
+        ):
+            current = i * decay_syn + x
+            h = v * decay_mem + current
+            z = b.spike(h - theta, "ge")
+            return [z], [current, _reset(b, h, z, reset, theta, v_reset)]
+
+        parameters = {
+            "decay_syn": f32(1.0 - dt / tau_syn),
+            "decay_mem": f32(1.0 - dt / tau_mem),
+            **self._threshold(node),
+        }
+        states = {"i": zeros(), "v": self._initial(node, reset)}
+        return NeuronSpec(equations, parameters, states, self._departs())
+
+    def _start(self, node: Node, choices: Choices) -> Reset:
+        self.check_integrator(node, choices)
+        return self.chosen_reset(node, choices)[0]
+
+    def _one(self, node: Node, field: str, default: float = 0) -> float:
+        """The one value of a parameter, as a Python float: the importer takes no other."""
+        values = node.array(field, default)
+        if not same_everywhere(values):
+            raise self.refuse(node, f"{field} must be the same for all neurons")
+        return float(f64(values).ravel()[0])
+
+    def _threshold(self, node: Node) -> dict[str, Array]:
+        return {
+            "theta": f32(self._one(node, "v_threshold")),
+            "v_reset": f32(self._one(node, "v_reset")),
+        }
+
+    def _initial(self, node: Node, reset: Reset) -> Array:
+        return f32(self._one(node, "v_reset")) if reset == "value" else zeros()
+
+    def _departs(self) -> list[str]:
+        return ["spikingjelly fires at the threshold (>=), NIR above it"]
+
+
+def _near(value: float, wanted: float) -> bool:
+    return bool(np.isclose(value, wanted, rtol=1e-6, atol=1e-12))
+
+
+def _reset(b: Body, h: Scalar, z: Scalar, reset: Reset, theta: Scalar, v_reset: Scalar) -> Scalar:
+    if reset == "none":
+        return h
+    fired = b.to_float(z)
+    if reset == "value":
+        return fired * v_reset + (1 - fired) * h
+    return h - fired * theta

@@ -1,0 +1,1 @@
+"""Reference interpreters: what every level of the IR means, in NumPy."""

@@ -1,0 +1,427 @@
+"""
+The reference interpreter of the `snn` level: a network over time, in NumPy.
+
+It computes component by component over a block of steps; a recurrent component and the
+states of neurons go step by step. Each operation acts on arrays [M, *shape], where M
+holds the samples of a batch, and the steps of a block where the operation has no state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import AnyFloat, ModuleOp
+from xdsl.interpreter import (
+    Interpreter,
+    InterpreterFunctions,
+    PythonValues,
+    impl,
+    register_impls,
+)
+from xdsl.ir import Operation, SSAValue
+
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array, constant_of, dtype_of, splat_shape
+from snncc.dialects.snn.attributes import Comparison, Pool
+from snncc.dialects.snn.graph import Component, components
+from snncc.dialects.snn.names import StateNames
+from snncc.dialects.snn.types import shape_of, stream_type
+from snncc.interpreters import sums
+from snncc.interpreters.scalars import ScalarFunctions, from_stream, run_body, to_stream
+
+BLOCK_ELEMENTS = 1 << 23
+"""How many elements of one stream are held at once: it bounds the steps of a block."""
+
+
+def as_float(x: Array, like: Array) -> Array:
+    """Spikes and counts as the floats that sums are made of."""
+    return x if x.dtype == like.dtype else x.astype(like.dtype)
+
+
+def aligned(value: Array, shape: Sequence[int], rank: int) -> Array:
+    """A stream [M, *shape] with axes of size 1 after M, so that it broadcasts to `rank` axes."""
+    if value.ndim == len(shape) + 1 and len(shape) < rank:
+        return value.reshape(value.shape[0], *(1,) * (rank - len(shape)), *shape)
+    return value
+
+
+@register_impls
+class StreamFunctions(InterpreterFunctions):
+    """The stateless operations on arrays [M, *shape]."""
+
+    def __init__(self, blas: bool = False):
+        self.blas = blas
+
+    @impl(snn.LinearOp)
+    def linear(self, interpreter: Interpreter, op: snn.LinearOp, args: PythonValues):
+        x, weight, *bias = args
+        return (
+            sums.linear(
+                as_float(x, weight),
+                weight,
+                bias[0] if bias else None,
+                bias_first=op.adds_bias_first,
+                blas=self.blas,
+            ),
+        )
+
+    @impl(snn.Conv1dOp)
+    def conv1d(self, interpreter: Interpreter, op: snn.Conv1dOp, args: PythonValues):
+        x, weight, *bias = args
+        bias_or_none = bias[0] if bias else None
+        return (sums.convolution(op, as_float(x, weight), weight, bias_or_none, blas=self.blas),)
+
+    @impl(snn.Conv2dOp)
+    def conv2d(self, interpreter: Interpreter, op: snn.Conv2dOp, args: PythonValues):
+        x, weight, *bias = args
+        bias_or_none = bias[0] if bias else None
+        return (sums.convolution(op, as_float(x, weight), weight, bias_or_none, blas=self.blas),)
+
+    @impl(snn.Pool2dOp)
+    def pool2d(self, interpreter: Interpreter, op: snn.Pool2dOp, args: PythonValues):
+        (x,) = args
+        element = stream_type(op.result).element_type
+        dtype = dtype_of(element)
+        largest = op.pool.data is Pool.MAX
+        outside = -np.inf if largest and isinstance(element, AnyFloat) else 0
+        padded = sums.pad(x.astype(dtype), op.paddings, outside)
+        inside = (
+            sums.pad(np.ones(x.shape[-2:], dtype), op.paddings) if op.excludes_padding else None
+        )
+        total: Array | None = None
+        divisor: Any = dtype.type(op.kernels[0] * op.kernels[1])
+        counted: Array | None = None
+        height, width = shape_of(op.result)[1:]
+        for i in range(op.kernels[0]):
+            for j in range(op.kernels[1]):
+                window = (
+                    ...,
+                    slice(i, i + op.strides[0] * (height - 1) + 1, op.strides[0]),
+                    slice(j, j + op.strides[1] * (width - 1) + 1, op.strides[1]),
+                )
+                tap = padded[window]
+                if total is None:
+                    total = tap.copy() if largest else np.zeros_like(tap) + tap
+                else:
+                    total = np.maximum(total, tap) if largest else total + tap
+                if inside is not None:
+                    counted = inside[window] + (0 if counted is None else counted)
+        assert total is not None
+        if op.pool.data is Pool.AVG:
+            total = total / (divisor if counted is None else counted)
+        return (total,)
+
+    @impl(snn.ReshapeOp)
+    def reshape(self, interpreter: Interpreter, op: snn.ReshapeOp, args: PythonValues):
+        return (args[0].reshape(args[0].shape[0], *shape_of(op.result)),)
+
+    @impl(snn.ConcatOp)
+    def concat(self, interpreter: Interpreter, op: snn.ConcatOp, args: PythonValues):
+        return (np.concatenate(args, axis=op.axis.value.data + 1),)
+
+    @impl(snn.AddOp)
+    def add(self, interpreter: Interpreter, op: snn.AddOp, args: PythonValues):
+        dtype = dtype_of(stream_type(op.result).element_type)
+        total = args[0].astype(dtype)
+        for value in args[1:]:
+            total = total + value.astype(dtype)
+        return (total,)
+
+    @impl(snn.ScaleOp)
+    def scale(self, interpreter: Interpreter, op: snn.ScaleOp, args: PythonValues):
+        x, factor = args
+        return (as_float(x, factor) * factor,)
+
+    @impl(snn.BatchNormOp)
+    def batch_norm(self, interpreter: Interpreter, op: snn.BatchNormOp, args: PythonValues):
+        x, *statistics = args
+        a, b = batch_norm_factors(*statistics, op.epsilon.value.data)
+        spatial = (1,) * (x.ndim - 2)
+        x = as_float(x, a)
+        return (x * a.reshape(-1, *spatial) + b.reshape(-1, *spatial),)
+
+    @impl(snn.ThresholdOp)
+    def threshold(self, interpreter: Interpreter, op: snn.ThresholdOp, args: PythonValues):
+        difference = args[0] - args[1]
+        fires = difference > 0 if op.comparison.data is Comparison.GT else difference >= 0
+        return (fires.astype(np.uint8),)
+
+
+def run_neuron(
+    interpreter: Interpreter, op: snn.NeuronOp, args: Sequence[Array]
+) -> tuple[list[Array], list[Array]]:
+    """
+    One step of a population: (outputs, next states), each [M, *population], from the
+    values of the operands, each [M, *shape] or, where it is a constant, its own shape.
+    """
+    rank = len(op.population)
+    scalars = tuple(
+        from_stream(aligned(value, shape_of(operand), rank), stream_type(operand).element_type)
+        for value, operand in zip(args, op.operands, strict=True)
+    )
+    values = run_body(interpreter, op.body.block, scalars)
+    rows = max((v.shape[0] for v in scalars if np.ndim(v) == rank + 1), default=1)
+    shape = (rows, *op.population)
+
+    def result(value: SSAValue) -> Array:
+        array = to_stream(np.asarray(values[value]), value.type)
+        return np.ascontiguousarray(np.broadcast_to(array, shape))
+
+    return [result(v) for v in op.terminator.outputs], [result(v) for v in op.terminator.states]
+
+
+def batch_norm_factors(
+    gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float
+) -> tuple[Array, Array]:
+    """(a, b) of `snn.batch_norm`: computed in float64 and rounded once."""
+    scale = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
+    return scale.astype(gamma.dtype), (beta - mean * scale).astype(gamma.dtype)
+
+
+@dataclass
+class Run:
+    """What a run of a network gives."""
+
+    outputs: dict[str, Array]
+    """Output name -> [T, B, *shape]."""
+    final: dict[str, Array]
+    """State name -> [B, *shape] after the last step (delays: [B, depth, *shape])."""
+    trace: dict[str, Array] = field(default_factory=dict[str, Array])
+    """Node or state name -> [T, B, *shape], where it was asked for."""
+
+
+class NetworkInterpreter:
+    """
+    Runs a network. `blas` leaves the order of sums to NumPy's BLAS: faster, and not the
+    same bits.
+    """
+
+    def __init__(self, module: ModuleOp, network: snn.NetworkOp, *, blas: bool = False):
+        self.network = network
+        self.components = components(network)
+        self.names = StateNames(network)
+        self._interpreter = Interpreter(module)
+        self._interpreter.register_implementations(ScalarFunctions())
+        self._interpreter.register_implementations(StreamFunctions(blas))
+        self._fixed: dict[SSAValue, Array] = {}
+        for op in network.body.block.ops:
+            for result in op.results:
+                value = constant_of(result)
+                if value is not None:
+                    self._fixed[result] = value
+
+    def run(
+        self,
+        x: Mapping[str, Array],
+        *,
+        state0: Mapping[str, Array] | None = None,
+        trace: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Run:
+        """
+        Runs all steps of `x`: input name -> [T, B, *shape] of the input's element type.
+
+        `state0` gives states their first value by name; `progress` is called with the
+        steps done and their number.
+        """
+        first = next(iter(x.values()))
+        steps, batch = first.shape[:2]
+        states = self._initial_states(batch, state0 or {})
+        widest = max(
+            (
+                splat_shape(shape_of(r))
+                for c in self.components
+                for o in c.operations
+                for r in o.results
+            ),
+            default=1,
+        )
+        block = max(1, BLOCK_ELEMENTS // (widest * batch))
+        outputs: dict[str, list[Array]] = {name: [] for name in self.network.outputs}
+        traced: dict[str, list[Array]] = {}
+        for start in range(0, steps, block):
+            stop = min(start + block, steps)
+            values = _Block(self._fixed, stop - start, batch)
+            for name, argument in self.network.inputs.items():
+                values.set(argument, x[name][start:stop])
+            for component in self.components:
+                self._run_component(component, values, states, traced if trace else None)
+            for name, value in self.network.outputs.items():
+                outputs[name].append(values.steps_of(value))
+            if progress is not None:
+                progress(stop, steps)
+        return Run(
+            {name: np.concatenate(parts) for name, parts in outputs.items()},
+            {self.names.name_of[key]: value for key, value in states.items()},
+            {name: np.concatenate(parts) for name, parts in traced.items()},
+        )
+
+    def _initial_states(
+        self, batch: int, given: Mapping[str, Array]
+    ) -> dict[tuple[Operation, int], Array]:
+        states: dict[tuple[Operation, int], Array] = {}
+        for key, name in self.names.name_of.items():
+            op, index = key
+            shape = self.names.shape_of(key)
+            operand = op.init if isinstance(op, snn.DelayOp) else _neuron(op).initial_states[index]
+            value = given.get(name, self._fixed.get(operand))
+            assert value is not None, "an initial state is a constant or a parameter"
+            dtype = dtype_of(stream_type(operand).element_type)
+            states[key] = np.broadcast_to(value, (batch, *shape)).astype(dtype)
+        return states
+
+    def _run_component(
+        self,
+        component: Component,
+        values: _Block,
+        states: dict[tuple[Operation, int], Array],
+        traced: dict[str, list[Array]] | None,
+    ) -> None:
+        if not component.recurrent:
+            op = component.operations[0]
+            if isinstance(op, snn.DelayOp):
+                self._run_delay(op, values, states)
+                return
+            if not isinstance(op, snn.NeuronOp) or not op.initial_states:
+                arguments = [values.rows_of(operand) for operand in op.operands]
+                results, _ = self._run_op(op, arguments)
+                for result, value in zip(op.results, results, strict=True):
+                    values.set_rows(result, value)
+                if traced is not None and isinstance(op, snn.NeuronOp):
+                    self._trace(op, values, [], traced)
+                return
+        recorded: dict[Operation, list[list[Array]]] = {}
+        for t in range(values.steps):
+            for op in component.operations:
+                if isinstance(op, snn.DelayOp):
+                    # per-element delays of 0 steps pass this step's value
+                    history = states[op, 0]
+                    now = None
+                    if op.is_instantaneous:
+                        now = values.step_of(op.stream, t)
+                    values.set_step(op.result, t, _delayed(op, history, now))
+                    continue
+                arguments = [values.step_of(operand, t) for operand in op.operands]
+                if isinstance(op, snn.NeuronOp):
+                    first = len(op.inputs)
+                    for index in range(len(op.initial_states)):
+                        arguments[first + index] = states[op, index]
+                results, after = self._run_op(op, arguments)
+                for result, value in zip(op.results, results, strict=True):
+                    values.set_step(result, t, value)
+                for index, value in enumerate(after):
+                    states[op, index] = value
+                if traced is not None and isinstance(op, snn.NeuronOp):
+                    recorded.setdefault(op, []).append(after)
+            for op in component.delays:
+                history, now = states[op, 0], values.step_of(op.stream, t)
+                states[op, 0] = np.concatenate([history[:, 1:], now[:, None]], axis=1)
+        if traced is not None:
+            for op in component.operations:
+                if isinstance(op, snn.NeuronOp):
+                    per_state = [np.stack(column) for column in zip(*recorded[op], strict=True)]
+                    self._trace(op, values, per_state, traced)
+
+    def _run_op(
+        self, op: Operation, arguments: Sequence[Array]
+    ) -> tuple[Sequence[Array], list[Array]]:
+        """The results of an operation, and a neuron's next states."""
+        if isinstance(op, snn.NeuronOp):
+            return run_neuron(self._interpreter, op, arguments)
+        return self._interpreter.run_op(op, tuple(arguments)), []
+
+    def _trace(
+        self, op: snn.NeuronOp, values: _Block, states: list[Array], traced: dict[str, list[Array]]
+    ) -> None:
+        node = self.names.node_of[op]
+        for index, output in enumerate(op.outputs):
+            name = node if index == 0 else f"{node}.out{index}"
+            traced.setdefault(name, []).append(values.steps_of(output))
+        for index, value in enumerate(states):
+            traced.setdefault(self.names.name_of[op, index], []).append(value)
+
+    def _run_delay(
+        self, op: snn.DelayOp, values: _Block, states: dict[tuple[Operation, int], Array]
+    ) -> None:
+        """A delay outside of cycles: the block with its past in front, read further back."""
+        past = np.moveaxis(states[op, 0], 1, 0)
+        line = np.concatenate([past, values.steps_of(op.stream)])
+        depth, steps = op.depth, values.steps
+        delays = op.steps_per_element
+        if len(delays) == 1:
+            result = line[depth - delays[0] :][:steps]
+        else:
+            per_element = np.array(delays).reshape(shape_of(op.stream))
+            result = np.empty_like(line[:steps])
+            for delay in set(delays):
+                where = (..., per_element == delay)
+                result[where] = line[depth - delay :][:steps][where]
+        values.set(op.result, result)
+        states[op, 0] = np.moveaxis(line[steps:], 0, 1)
+
+
+def _neuron(op: Operation) -> snn.NeuronOp:
+    assert isinstance(op, snn.NeuronOp)
+    return op
+
+
+def _delayed(op: snn.DelayOp, history: Array, now: Array | None) -> Array:
+    """One step of a delay: history is [B, depth, *shape], oldest first."""
+    delays = op.steps_per_element
+    if len(delays) == 1:
+        return history[:, op.depth - delays[0]]
+    per_element = np.array(delays).reshape(shape_of(op.stream))
+    result = np.empty_like(history[:, 0])
+    for delay in set(delays):
+        where = (..., per_element == delay)
+        if delay == 0:
+            assert now is not None
+            result[where] = now[where]
+        else:
+            result[where] = history[:, op.depth - delay][where]
+    return result
+
+
+class _Block:
+    """The values of a block of steps: streams as [steps, B, *shape], the rest as they are."""
+
+    def __init__(self, fixed: Mapping[SSAValue, Array], steps: int, batch: int):
+        self._fixed = fixed
+        self._streams: dict[SSAValue, Array] = {}
+        self.steps = steps
+        self.batch = batch
+
+    def set(self, value: SSAValue, array: Array) -> None:
+        self._streams[value] = array
+
+    def set_rows(self, value: SSAValue, array: Array) -> None:
+        """[steps * B, *shape], or one row that is the same for all."""
+        shape = shape_of(value)
+        if array.shape[0] == 1:
+            array = np.broadcast_to(array, (self.steps * self.batch, *shape))
+        self._streams[value] = array.reshape(self.steps, self.batch, *shape)
+
+    def set_step(self, value: SSAValue, t: int, array: Array) -> None:
+        if value not in self._streams:
+            shape = (self.steps, self.batch, *shape_of(value))
+            self._streams[value] = np.empty(shape, array.dtype)
+        self._streams[value][t] = array
+
+    def steps_of(self, value: SSAValue) -> Array:
+        if value in self._fixed:
+            shape = (self.steps, self.batch, *shape_of(value))
+            return np.broadcast_to(self._fixed[value], shape)
+        return self._streams[value]
+
+    def rows_of(self, value: SSAValue) -> Array:
+        """A stream as [steps * B, *shape]; a constant without the leading axis."""
+        if value in self._fixed:
+            return self._fixed[value]
+        stream = self._streams[value]
+        return stream.reshape(self.steps * self.batch, *stream.shape[2:])
+
+    def step_of(self, value: SSAValue, t: int) -> Array:
+        return self._fixed[value] if value in self._fixed else self._streams[value][t]

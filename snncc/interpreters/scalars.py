@@ -1,0 +1,254 @@
+"""
+The arithmetic of bodies on arrays: one NumPy operation for each operation of a body.
+
+A float scalar is a float32 or float64 array: each operation rounds once, as in C without
+contraction. An integer scalar of width w is an int64 array that holds the value of its
+w bits read as a signed number; `i1` holds 0 or 1.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import AnyFloat, FloatAttr, IndexType, IntegerAttr, IntegerType
+from xdsl.interpreter import (
+    Interpreter,
+    InterpreterFunctions,
+    PythonValues,
+    impl,
+    register_impls,
+)
+from xdsl.ir import Attribute, Block
+
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array, dtype_of
+from snncc.dialects.snn.attributes import Comparison
+
+
+def wrap(values: Array, type: Attribute) -> Array:
+    """Integers reduced to the width of their type, as signed numbers; `i1` as 0 or 1."""
+    values = np.asarray(values, np.int64)
+    if isinstance(type, IndexType):
+        return values
+    assert isinstance(type, IntegerType)
+    width = type.width.data
+    if width == 1:
+        return values & 1
+    if width >= 64:
+        return values
+    half = 1 << (width - 1)
+    return ((values + half) & ((1 << width) - 1)) - half
+
+
+def unsigned(values: Array, type: Attribute) -> Array:
+    """The same bits read as an unsigned number."""
+    assert isinstance(type, IntegerType)
+    width = type.width.data
+    return values if width >= 64 else values & ((1 << width) - 1)
+
+
+def from_stream(values: Array, element: Attribute) -> Array:
+    """An element of a stream (floats, or unsigned integers) as a scalar of a body."""
+    if isinstance(element, AnyFloat):
+        return values
+    return wrap(values.astype(np.int64), element)
+
+
+def to_stream(values: Array, element: Attribute) -> Array:
+    """A scalar of a body as an element of a stream."""
+    if isinstance(element, AnyFloat):
+        return values
+    return unsigned(values, element).astype(dtype_of(element))
+
+
+def maximum(a: Array, b: Array) -> Array:
+    """IEEE 754-2019 maximum: NaN propagates, -0 is below +0."""
+    return np.where(a == b, np.where(np.signbit(a), b, a), np.maximum(a, b))
+
+
+def minimum(a: Array, b: Array) -> Array:
+    """IEEE 754-2019 minimum: NaN propagates, -0 is below +0."""
+    return np.where(a == b, np.where(np.signbit(a), a, b), np.minimum(a, b))
+
+
+_FLOAT_PREDICATES: dict[int, Callable[[Array, Array], Array]] = {
+    1: lambda a, b: a == b,
+    2: lambda a, b: a > b,
+    3: lambda a, b: a >= b,
+    4: lambda a, b: a < b,
+    5: lambda a, b: a <= b,
+    6: lambda a, b: (a < b) | (a > b),
+    7: lambda a, b: (a == a) & (b == b),
+    8: lambda a, b: ~((a < b) | (a > b)),
+    9: lambda a, b: ~(a <= b),
+    10: lambda a, b: ~(a < b),
+    11: lambda a, b: ~(a >= b),
+    12: lambda a, b: ~(a > b),
+    13: lambda a, b: a != b,
+    14: lambda a, b: (a != a) | (b != b),
+}
+"""By MLIR's number of the predicate: ordered 1-7, unordered 8-14."""
+
+_INTEGER_PREDICATES: dict[int, Callable[[Array, Array], Array]] = {
+    0: lambda a, b: a == b,
+    1: lambda a, b: a != b,
+    2: lambda a, b: a < b,
+    3: lambda a, b: a <= b,
+    4: lambda a, b: a > b,
+    5: lambda a, b: a >= b,
+}
+
+
+def _binary(operation: Callable[[Any, Any], Any]):
+    def run(
+        self: InterpreterFunctions, interpreter: Interpreter, op: Any, args: PythonValues
+    ) -> PythonValues:
+        del self, interpreter
+        result = op.results[0].type
+        value = operation(*args)
+        return (value if isinstance(result, AnyFloat) else wrap(value, result),)
+
+    return run
+
+
+@register_impls
+class ScalarFunctions(InterpreterFunctions):
+    """`arith` and the operations of bodies, on arrays."""
+
+    add_f = impl(arith.AddfOp)(_binary(lambda a, b: a + b))
+    sub_f = impl(arith.SubfOp)(_binary(lambda a, b: a - b))
+    mul_f = impl(arith.MulfOp)(_binary(lambda a, b: a * b))
+    div_f = impl(arith.DivfOp)(_binary(lambda a, b: a / b))
+    maximum_f = impl(arith.MaximumfOp)(_binary(maximum))
+    minimum_f = impl(arith.MinimumfOp)(_binary(minimum))
+    add_i = impl(arith.AddiOp)(_binary(lambda a, b: a + b))
+    sub_i = impl(arith.SubiOp)(_binary(lambda a, b: a - b))
+    mul_i = impl(arith.MuliOp)(_binary(lambda a, b: a * b))
+    and_i = impl(arith.AndIOp)(_binary(lambda a, b: a & b))
+    or_i = impl(arith.OrIOp)(_binary(lambda a, b: a | b))
+    xor_i = impl(arith.XOrIOp)(_binary(lambda a, b: a ^ b))
+    max_s = impl(arith.MaxSIOp)(_binary(np.maximum))
+    min_s = impl(arith.MinSIOp)(_binary(np.minimum))
+
+    @impl(arith.ConstantOp)
+    def constant(
+        self, interpreter: Interpreter, op: arith.ConstantOp, args: PythonValues
+    ) -> PythonValues:
+        value = op.value
+        if isinstance(value, FloatAttr):
+            return (dtype_of(value.type).type(value.value.data),)
+        assert isinstance(value, IntegerAttr)
+        return (wrap(np.int64(value.value.data), value.type),)
+
+    @impl(arith.NegfOp)
+    def negate(
+        self, interpreter: Interpreter, op: arith.NegfOp, args: PythonValues
+    ) -> PythonValues:
+        return (-args[0],)
+
+    @impl(arith.CmpfOp)
+    def compare_floats(
+        self, interpreter: Interpreter, op: arith.CmpfOp, args: PythonValues
+    ) -> PythonValues:
+        predicate = op.predicate.value.data
+        if predicate in (0, 15):
+            return (np.full(np.broadcast(*args).shape, predicate == 15, np.int64),)
+        return (_FLOAT_PREDICATES[predicate](*args).astype(np.int64),)
+
+    @impl(arith.CmpiOp)
+    def compare_integers(
+        self, interpreter: Interpreter, op: arith.CmpiOp, args: PythonValues
+    ) -> PythonValues:
+        predicate = op.predicate.value.data
+        a, b = args
+        if predicate >= 6:
+            a, b = (unsigned(value, op.lhs.type).astype(np.uint64) for value in args)
+            predicate -= 4
+        return (_INTEGER_PREDICATES[predicate](a, b).astype(np.int64),)
+
+    @impl(arith.SelectOp)
+    def select(
+        self, interpreter: Interpreter, op: arith.SelectOp, args: PythonValues
+    ) -> PythonValues:
+        condition, if_one, if_zero = args
+        return (np.where(condition != 0, if_one, if_zero),)
+
+    @impl(arith.UIToFPOp)
+    def unsigned_to_float(
+        self, interpreter: Interpreter, op: arith.UIToFPOp, args: PythonValues
+    ) -> PythonValues:
+        return (unsigned(args[0], op.input.type).astype(dtype_of(op.result.type)),)
+
+    @impl(arith.SIToFPOp)
+    def signed_to_float(
+        self, interpreter: Interpreter, op: arith.SIToFPOp, args: PythonValues
+    ) -> PythonValues:
+        return (args[0].astype(dtype_of(op.result.type)),)
+
+    @impl(arith.ExtUIOp)
+    def extend_unsigned(
+        self, interpreter: Interpreter, op: arith.ExtUIOp, args: PythonValues
+    ) -> PythonValues:
+        return (wrap(unsigned(args[0], op.input.type), op.result.type),)
+
+    @impl(arith.ExtSIOp)
+    def extend_signed(
+        self, interpreter: Interpreter, op: arith.ExtSIOp, args: PythonValues
+    ) -> PythonValues:
+        value = args[0]
+        return (-value if op.input.type == IntegerType(1) else value,)
+
+    @impl(arith.TruncIOp)
+    def truncate(
+        self, interpreter: Interpreter, op: arith.TruncIOp, args: PythonValues
+    ) -> PythonValues:
+        return (wrap(args[0], op.result.type),)
+
+    @impl(arith.ShLIOp)
+    def shift_left(
+        self, interpreter: Interpreter, op: arith.ShLIOp, args: PythonValues
+    ) -> PythonValues:
+        return (wrap(args[0] << args[1], op.result.type),)
+
+    @impl(arith.ShRSIOp)
+    def shift_right(
+        self, interpreter: Interpreter, op: arith.ShRSIOp, args: PythonValues
+    ) -> PythonValues:
+        return (wrap(args[0] >> args[1], op.result.type),)
+
+    @impl(arith.ShRUIOp)
+    def shift_right_unsigned(
+        self, interpreter: Interpreter, op: arith.ShRUIOp, args: PythonValues
+    ) -> PythonValues:
+        return (wrap(unsigned(args[0], op.lhs.type) >> args[1], op.result.type),)
+
+    @impl(snn.SpikeOp)
+    def spike(self, interpreter: Interpreter, op: snn.SpikeOp, args: PythonValues) -> PythonValues:
+        fires = args[0] > 0 if op.comparison.data is Comparison.GT else args[0] >= 0
+        return (np.asarray(fires).astype(np.int64),)
+
+    @impl(snn.CountOp)
+    def count(self, interpreter: Interpreter, op: snn.CountOp, args: PythonValues) -> PythonValues:
+        quotient = np.asarray(args[0])
+        largest = quotient.dtype.type(op.maximum.value.data)
+        whole = np.where(quotient >= 1, np.where(quotient < largest, quotient, largest), 0)
+        return (wrap(whole.astype(np.int64), op.result.type),)
+
+    @impl(snn.DetachOp)
+    def detach(
+        self, interpreter: Interpreter, op: snn.DetachOp, args: PythonValues
+    ) -> PythonValues:
+        return args
+
+
+def run_body(interpreter: Interpreter, block: Block, args: PythonValues) -> dict[Any, Array]:
+    """Runs a straight block on arrays; the value of every SSA value by the value."""
+    values: dict[Any, Array] = dict(zip(block.args, args, strict=True))
+    terminator = block.last_op
+    for op in block.ops:
+        if op is terminator:
+            break
+        results = interpreter.run_op(op, tuple(values[operand] for operand in op.operands))
+        values.update(zip(op.results, results, strict=True))
+    return values

@@ -1,0 +1,88 @@
+"""
+Weighted sums in the declared order, on arrays; and the fast mode that leaves the order to BLAS.
+
+The declared order is that of `snn.linear` and `snn.conv2d`: one accumulator from +0,
+products rounded before they are added, inputs ascending.
+"""
+
+from itertools import product
+
+import numpy as np
+
+from snncc.dialects.arrays import Array
+from snncc.dialects.snn import Conv1dOp, Conv2dOp
+
+CHUNK_ELEMENTS = 1 << 22
+"""How many products are held at once."""
+
+
+def linear(x: Array, weight: Array, bias: Array | None, *, bias_first: bool, blas: bool) -> Array:
+    """y[m, o] = sum over i of weight[o, i] * x[m, i]; x is [M, I] of the weight's dtype."""
+    start = np.zeros((x.shape[0], weight.shape[0]), weight.dtype)
+    if bias is not None and bias_first:
+        start = start + bias
+    total = start + x @ weight.T if blas else _ordered_linear(x, weight, start)
+    return total + bias if bias is not None and not bias_first else total
+
+
+def _ordered_linear(x: Array, weight: Array, start: Array) -> Array:
+    """
+    NumPy's reduction over the first axis of a C-contiguous array adds row by row, in
+    order, as long as a row has more than one element.
+    """
+    rows, outputs = start.shape
+    width = max(rows * outputs, 2)
+    active = np.flatnonzero(x.any(axis=0))  # an input of zero cannot change a bit
+    chunk = max(1, CHUNK_ELEMENTS // width)
+    total = start
+    for first in range(0, len(active), chunk):
+        chosen = active[first : first + chunk]
+        terms = np.zeros((len(chosen) + 1, width), weight.dtype)
+        terms[0, : rows * outputs] = total.ravel()
+        products = x[:, chosen].T[:, :, None] * weight[:, chosen].T[:, None, :]
+        terms[1:, : rows * outputs] = products.reshape(len(chosen), -1)
+        total = np.add.reduce(terms, axis=0)[: rows * outputs].reshape(rows, outputs)
+    return total
+
+
+def pad(x: Array, paddings: tuple[tuple[int, int], ...], value: float = 0) -> Array:
+    """Pads the last axes of x."""
+    if not any(before or after for before, after in paddings):
+        return x
+    widths = [(0, 0)] * (x.ndim - len(paddings)) + list(paddings)
+    return np.pad(x, widths, constant_values=value)
+
+
+def convolution(
+    op: Conv1dOp | Conv2dOp, x: Array, weight: Array, bias: Array | None, *, blas: bool
+) -> Array:
+    """A convolution of [M, C, ...] in the order of `op` (kernel positions, then channels)."""
+    groups, outputs = op.group_count, weight.shape[0]
+    padded = pad(x, op.paddings)
+    padded = padded.reshape(x.shape[0], groups, -1, *padded.shape[2:])
+    kernel = weight.reshape(groups, outputs // groups, *weight.shape[1:])
+    sizes = op.result.type.get_shape()[1:]
+    total = np.zeros((x.shape[0], groups, outputs // groups, *sizes), weight.dtype)
+    spatial = (1,) * len(sizes)
+    bias_shape = (groups, outputs // groups, *spatial)
+    if bias is not None and op.adds_bias_first:
+        total = total + bias.reshape(bias_shape)
+    for place in product(*(range(size) for size in weight.shape[2:])):
+        window = tuple(
+            slice(at * dilation, at * dilation + stride * (size - 1) + 1, stride)
+            for at, dilation, stride, size in zip(
+                place, op.dilations, op.strides, sizes, strict=True
+            )
+        )
+        taps = padded[(slice(None), slice(None), slice(None), *window)]
+        if blas:
+            total += np.einsum("mgc...,goc->mgo...", taps, kernel[(..., *place)], optimize=True)
+            continue
+        for channel in range(weight.shape[1]):
+            tap = taps[:, :, channel, None]
+            if tap.any():
+                factors = kernel[(slice(None), slice(None), channel, *place)]
+                total += factors.reshape(1, *bias_shape) * tap
+    if bias is not None and not op.adds_bias_first:
+        total = total + bias.reshape(bias_shape)
+    return total.reshape(x.shape[0], outputs, *sizes)
