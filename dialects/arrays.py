@@ -18,6 +18,7 @@ from xdsl.ir import Attribute, SSAValue
 
 from snncc.dialects.snn.attributes import BlobAttr
 from snncc.dialects.snn.network import ConstantOp, ParameterOp, UseOp
+from snncc.dialects.snn.shape import ReshapeOp
 from snncc.dialects.snn.types import Stream
 
 Array = npt.NDArray[Any]
@@ -104,6 +105,9 @@ def constant_of(value: SSAValue) -> Array | None:
         return parameter_array(owner.declaration)
     if isinstance(owner, ConstantOp):
         return array_of(owner.value, owner.value.type)
+    if isinstance(owner, ReshapeOp):
+        content = constant_of(owner.input)
+        return None if content is None else content.reshape(owner.result.type.get_shape())
     return None
 
 
@@ -118,3 +122,11 @@ def splat_shape(shape: Sequence[int]) -> int:
     for size in shape:
         count *= size
     return count
+
+
+def batch_norm_factors(
+    gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float
+) -> tuple[Array, Array]:
+    """(a, b) of `snn.batch_norm`: computed in float64 and rounded once."""
+    scale = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
+    return scale.astype(gamma.dtype), (beta - mean * scale).astype(gamma.dtype)

@@ -1,2 +1,50 @@
-def get_all_passes():
-    return {}
+"""The passes of snncc: one file a pass, loaded lazily; names start with the level they act on."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xdsl.passes import ModulePass
+
+
+def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
+    """Pass name -> factory."""
+
+    def get_kernel_plan_memory() -> "type[ModulePass]":
+        from snncc.passes.kernel_plan_memory import KernelPlanMemory
+
+        return KernelPlanMemory
+
+    def get_kernel_verify_order() -> "type[ModulePass]":
+        from snncc.passes.kernel_verify_order import KernelVerifyOrder
+
+        return KernelVerifyOrder
+
+    def get_snn_fold_affine() -> "type[ModulePass]":
+        from snncc.passes.snn_fold_affine import SnnFoldAffine
+
+        return SnnFoldAffine
+
+    def get_snn_fuse_elementwise() -> "type[ModulePass]":
+        from snncc.passes.snn_fuse_elementwise import SnnFuseElementwise
+
+        return SnnFuseElementwise
+
+    def get_snn_load_parameters() -> "type[ModulePass]":
+        from snncc.passes.snn_load_parameters import SnnLoadParameters
+
+        return SnnLoadParameters
+
+    def get_snn_schedule() -> "type[ModulePass]":
+        from snncc.passes.snn_schedule import SnnSchedule
+
+        return SnnSchedule
+
+    return {
+        "kernel-plan-memory": get_kernel_plan_memory,
+        "kernel-verify-order": get_kernel_verify_order,
+        "snn-fold-affine": get_snn_fold_affine,
+        "snn-fuse-elementwise": get_snn_fuse_elementwise,
+        "snn-load-parameters": get_snn_load_parameters,
+        "snn-schedule": get_snn_schedule,
+    }

@@ -1,0 +1,45 @@
+"""
+snncc: the compiler for spiking neural networks.
+
+    net = snncc.load("model.nir", like="snntorch", dt=1e-4)
+    y = net.run(x)
+    prog = snncc.compile(net, target="c")
+    y = prog.run(x)
+
+Names are loaded on first use: `import snncc` stays fast.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snncc.compiled import Compiled, compile
+    from snncc.errors import Problem, SnnccError, SnnccWarning
+    from snncc.network import Network, load
+
+__version__ = "0.1.0"
+
+__all__ = ["Compiled", "Network", "Problem", "SnnccError", "SnnccWarning", "compile", "load"]
+
+_HOMES = {
+    "Compiled": "snncc.compiled",
+    "Network": "snncc.network",
+    "Problem": "snncc.errors",
+    "SnnccError": "snncc.errors",
+    "SnnccWarning": "snncc.errors",
+    "compile": "snncc.compiled",
+    "load": "snncc.network",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'snncc' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

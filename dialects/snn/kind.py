@@ -125,6 +125,7 @@ def _spiking(body: BodyPolynomials, spike: Symbol) -> Kind | None:
     counts = spike.kind == "count"
     for index, state in enumerate(body.states):
         update, floor = _unbounded(body.next_states[index])
+        update = _without_echo(update, spike, state)
         events = [s for s in update.symbols if s.kind in ("spike", "count")]
         reset: Reset
         timing: Timing
@@ -158,6 +159,24 @@ def _unbounded(update: Polynomial) -> tuple[Polynomial, bool]:
             if bound.is_coefficient:
                 return symbol.argument + bound, True
     return update, False
+
+
+def _without_echo(update: Polynomial, spike: Symbol, state: Symbol) -> Polynomial:
+    """
+    Without the event H(v - theta) of the old membrane beside a same-step reset to a value
+    (snnTorch keeps both): the reset leaves no membrane above the threshold for it to see.
+    """
+    for event in update.symbols - {spike}:
+        argument = event.argument
+        if event.kind != "spike" or argument is None:
+            continue
+        if not (argument - Polynomial.of(state)).is_coefficient:
+            continue
+        silent = update.substitute(event, Polynomial({}))
+        found = _same_step_reset(silent, spike) if spike in silent.symbols else None
+        if found is not None and found[1] == "value":
+            return silent
+    return update
 
 
 def _same_step_reset(update: Polynomial, spike: Symbol) -> tuple[Polynomial, Reset] | None:

@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import (
     IntegerType,
     StringAttr,
     TensorType,
+    i32,
     i64,
 )
 from xdsl.ir import SSAValue
@@ -66,6 +67,19 @@ class WeightedSum(IRDLOperation):
     @property
     def adds_bias_first(self) -> bool:
         return self.bias is not None and self.bias_position.data is BiasPosition.FIRST
+
+    def without_bias(self) -> WeightedSum:
+        """The same sum without its bias, detached."""
+        op = type(self).create(
+            operands=[self.input, self.weight],
+            result_types=[self.result.type],
+            properties={
+                **self.properties,
+                "operandSegmentSizes": DenseArrayBase.from_list(i32, [1, 1, 0]),
+            },
+            attributes=dict(self.attributes),
+        )
+        return op
 
     def _verify_sum(self, outputs: int) -> None:
         expect_static(self)

@@ -24,7 +24,7 @@ from xdsl.interpreter import (
 from xdsl.ir import Operation, SSAValue
 
 from snncc.dialects import snn
-from snncc.dialects.arrays import Array, constant_of, dtype_of, splat_shape
+from snncc.dialects.arrays import Array, batch_norm_factors, constant_of, dtype_of, splat_shape
 from snncc.dialects.snn.attributes import Comparison, Pool
 from snncc.dialects.snn.graph import Component, components
 from snncc.dialects.snn.names import StateNames
@@ -171,14 +171,6 @@ def run_neuron(
         return np.ascontiguousarray(np.broadcast_to(array, shape))
 
     return [result(v) for v in op.terminator.outputs], [result(v) for v in op.terminator.states]
-
-
-def batch_norm_factors(
-    gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float
-) -> tuple[Array, Array]:
-    """(a, b) of `snn.batch_norm`: computed in float64 and rounded once."""
-    scale = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
-    return scale.astype(gamma.dtype), (beta - mean * scale).astype(gamma.dtype)
 
 
 @dataclass

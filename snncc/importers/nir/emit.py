@@ -40,7 +40,7 @@ class Emitter:
 
     def parameter(self, name: str, values: Array) -> SSAValue:
         """A float32 parameter, and its use."""
-        array = np.ascontiguousarray(values, np.float32)
+        array = np.array(values, np.float32, order="C")
         if not np.isfinite(array).all():
             raise error(
                 "SNC-I015",

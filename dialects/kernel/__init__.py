@@ -1,0 +1,56 @@
+"""
+The `kernel` dialect: a network as a program over buffers, with order and memory fixed.
+
+Loops are `scf.for`, elementwise work (neuron updates among it) is `linalg.generic`; this
+dialect has the buffers, the stages, and the few kernels that those do not say.
+"""
+
+from xdsl.ir import Dialect
+
+from snncc.dialects.kernel.kernels import (
+    CompressOp,
+    DelayReadOp,
+    DelayWriteOp,
+    DenseOp,
+    GatherOp,
+    InsertOp,
+    PoolOp,
+    ScatterOp,
+)
+from snncc.dialects.kernel.program import BufferOp, ProgramOp, RefOp, RoleAttr, StageOp
+
+KERNEL = Dialect(
+    "kernel",
+    [
+        BufferOp,
+        CompressOp,
+        DelayReadOp,
+        DelayWriteOp,
+        DenseOp,
+        GatherOp,
+        InsertOp,
+        PoolOp,
+        ProgramOp,
+        RefOp,
+        ScatterOp,
+        StageOp,
+    ],
+    [RoleAttr],
+)
+
+__all__ = [
+    "KERNEL",
+    "BufferOp",
+    "CompressOp",
+    "DelayReadOp",
+    "DelayWriteOp",
+    "DenseOp",
+    "GatherOp",
+    "InsertOp",
+    "PoolOp",
+    "ProgramOp",
+    "RefOp",
+    "RoleAttr",
+    "ScatterOp",
+    "StageOp",
+]

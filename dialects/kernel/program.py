@@ -1,0 +1,328 @@
+"""The program: its buffers by role, and its stages in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import TypeAlias
+
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    ArrayAttr,
+    DenseIntOrFPElementsAttr,
+    FlatSymbolRefAttrConstr,
+    IndexType,
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    StringAttr,
+    SymbolNameConstraint,
+    SymbolRefAttr,
+    UnitAttr,
+    i64,
+)
+from xdsl.dialects.utils import EnumAttribute
+from xdsl.ir import Attribute, Block, Region, SpacedOpaqueSyntaxAttribute, SSAValue
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_attr_definition,
+    irdl_op_definition,
+    lazy_traits_def,
+    opt_operand_def,
+    opt_prop_def,
+    prop_def,
+    region_def,
+    result_def,
+    traits_def,
+)
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+from xdsl.traits import HasParent, NoTerminator, Pure, SymbolOpInterface, SymbolTable
+from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.hints import isa
+from xdsl.utils.str_enum import StrEnum
+
+from snncc.dialects.snn.attributes import BlobAttr
+
+MemRef: TypeAlias = MemRefType[Attribute]
+
+
+class Role(StrEnum):
+    """What a buffer is for, and who owns it."""
+
+    CONST = "const"
+    """Fixed content: weights and parameters."""
+    STATE = "state"
+    """Kept from step to step; starts at its content."""
+    STREAM = "stream"
+    """Carries values between stages, for a block of steps (the first axis)."""
+    WORK = "work"
+    """Used within one step of one stage."""
+    INPUT = "input"
+    """The caller's, read; one row for each step."""
+    OUTPUT = "output"
+    """The caller's, written; one row for each step."""
+
+
+@irdl_attr_definition
+class RoleAttr(EnumAttribute[Role], SpacedOpaqueSyntaxAttribute):
+    name = "kernel.role"
+
+
+@irdl_op_definition
+class BufferOp(IRDLOperation):
+    """
+    A named array of the program.
+
+        kernel.buffer const @fc1.weight : memref<64x128xf32> = #snn.blob<"9f86...">
+        kernel.buffer state @lif1.v : memref<128xf32> = dense<0.0> : tensor<f32>
+        kernel.buffer stream @lif1 : memref<16x128xi8>
+        kernel.buffer work @fc1 : memref<128xf32> stage @lif1
+
+    A value with several axes is stored with its first axis (channels) innermost, where
+    `channel_last` stands. Content is one value for all elements or one for each.
+    """
+
+    name = "kernel.buffer"
+
+    role = prop_def(RoleAttr)
+    sym_name = prop_def(SymbolNameConstraint())
+    type = prop_def(MemRefType)
+    content = opt_prop_def(BlobAttr | DenseIntOrFPElementsAttr)
+    channel_last = opt_prop_def(UnitAttr)
+    stage = opt_prop_def(FlatSymbolRefAttrConstr)
+
+    traits = lazy_traits_def(lambda: (SymbolOpInterface(), HasParent(ProgramOp)))
+
+    assembly_format = (
+        "$role $sym_name `:` $type (`=` $content^)? (`channel_last` $channel_last^)? "
+        "(`stage` $stage^)? attr-dict"
+    )
+
+    def __init__(
+        self,
+        role: Role,
+        sym_name: str,
+        type: MemRef,
+        content: BlobAttr | DenseIntOrFPElementsAttr | None = None,
+        *,
+        channel_last: bool = False,
+        stage: str | None = None,
+    ):
+        super().__init__(
+            properties={
+                "role": RoleAttr(role),
+                "sym_name": StringAttr(sym_name),
+                "type": type,
+                "content": content,
+                "channel_last": UnitAttr() if channel_last else None,
+                "stage": None if stage is None else SymbolRefAttr(stage),
+            }
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.type.get_shape()
+
+    def verify_(self) -> None:
+        role = self.role.data
+        has_content = self.content is not None
+        if has_content != (role in (Role.CONST, Role.STATE)):
+            wanted = "content" if role in (Role.CONST, Role.STATE) else "no content"
+            raise VerifyException(f"{role.value} buffer: expected {wanted}")
+        dynamic = [index for index, size in enumerate(self.shape) if size == DYNAMIC_INDEX]
+        expected = [0] if role in (Role.INPUT, Role.OUTPUT) else []
+        if dynamic != expected:
+            raise VerifyException(
+                f"{role.value} buffer: expected "
+                f"{'steps (?) as the first axis' if expected else 'known sizes'}, got {self.type}"
+            )
+        if (self.stage is not None) != (role is Role.WORK):
+            raise VerifyException(f"{role.value} buffer: a stage owns work buffers, and only them")
+
+
+@irdl_op_definition
+class RefOp(IRDLOperation):
+    """
+    A buffer as a value; with a step, its row for that step of the block. The type may give
+    the elements another shape.
+
+        %w = kernel.ref @fc1.weight : memref<64x128xf32>
+        %x = kernel.ref @input[%k] : memref<64xf32>
+    """
+
+    name = "kernel.ref"
+
+    buffer = prop_def(FlatSymbolRefAttrConstr)
+    step = opt_operand_def(IndexType())
+    result = result_def(MemRefType)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$buffer (`[` $step^ `]`)? attr-dict `:` type($result)"
+
+    def __init__(self, buffer: str, type: MemRef, step: SSAValue | None = None):
+        super().__init__(
+            operands=[step], properties={"buffer": SymbolRefAttr(buffer)}, result_types=[type]
+        )
+
+    @property
+    def symbol(self) -> str:
+        return self.buffer.root_reference.data
+
+    @property
+    def declaration(self) -> BufferOp:
+        found = SymbolTable.lookup_symbol(self, self.buffer)
+        if not isinstance(found, BufferOp):
+            raise VerifyException(f'no kernel.buffer is named "{self.symbol}"')
+        return found
+
+    def verify_(self) -> None:
+        if self.get_parent_program() is None:
+            return
+        declared = self.declaration.type
+        assert isa(self.result.type, MemRef)
+        shape = declared.get_shape() if self.step is None else declared.get_shape()[1:]
+        if (
+            prod(shape) != prod(self.result.type.get_shape())
+            or declared.element_type != self.result.type.element_type
+        ):
+            raise VerifyException(
+                f'buffer "{self.symbol}" is {declared}: expected {prod(shape)} elements of '
+                f"{declared.element_type}, got {self.result.type}"
+            )
+
+    def get_parent_program(self) -> ProgramOp | None:
+        parent = self.parent_op()
+        while parent is not None and not isinstance(parent, ProgramOp):
+            parent = parent.parent_op()
+        return parent
+
+
+@irdl_op_definition
+class StageOp(IRDLOperation):
+    """
+    One layer, or one recurrent part: what runs for each step of a block before the next
+    stage runs.
+
+        kernel.stage @lif1 of ["fc1", "lif1"] (%steps) {
+          scf.for %k = %c0 to %steps step %c1 { ... }
+        }
+
+    `%steps` is the number of steps in the block. `of` names the model's nodes in it.
+    """
+
+    name = "kernel.stage"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    nodes = prop_def(ArrayAttr[StringAttr])
+    recurrent = opt_prop_def(UnitAttr)
+    body = region_def("single_block")
+
+    traits = lazy_traits_def(lambda: (SymbolOpInterface(), HasParent(ProgramOp), NoTerminator()))
+
+    def __init__(
+        self,
+        sym_name: str,
+        nodes: Sequence[str],
+        body: Region | None = None,
+        *,
+        recurrent: bool = False,
+    ):
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(sym_name),
+                "nodes": ArrayAttr([StringAttr(name) for name in nodes]),
+                "recurrent": UnitAttr() if recurrent else None,
+            },
+            regions=[Region(Block(arg_types=[IndexType()])) if body is None else body],
+        )
+
+    @property
+    def steps(self) -> SSAValue:
+        return self.body.block.args[0]
+
+    def verify_(self) -> None:
+        if self.body.block.arg_types != (IndexType(),):
+            raise VerifyException("expected one argument: the steps of the block (index)")
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        printer.print_symbol_name(self.sym_name.data)
+        printer.print_string(" of ")
+        printer.print_attribute(self.nodes)
+        if self.recurrent is not None:
+            printer.print_string(" recurrent")
+        printer.print_string(" ")
+        with printer.in_parens():
+            printer.print_ssa_value(self.steps)
+        printer.print_op_attributes(self.attributes, print_keyword=True)
+        printer.print_string(" ")
+        printer.print_region(self.body, print_entry_block_args=False, print_empty_block=False)
+
+    @classmethod
+    def parse(cls, parser: Parser) -> StageOp:
+        name = parser.parse_symbol_name().data
+        parser.parse_keyword("of")
+        nodes = parser.parse_comma_separated_list(
+            parser.Delimiter.SQUARE, lambda: parser.parse_str_literal("name of a node")
+        )
+        recurrent = parser.parse_optional_keyword("recurrent") is not None
+        parser.parse_punctuation("(")
+        steps = parser.parse_argument(expect_type=False).resolve(IndexType())
+        parser.parse_punctuation(")")
+        attributes = parser.parse_optional_attr_dict_with_keyword()
+        op = cls(name, nodes, parser.parse_region([steps]), recurrent=recurrent)
+        if attributes is not None:
+            op.attributes |= attributes.data
+        return op
+
+
+@irdl_op_definition
+class ProgramOp(IRDLOperation):
+    """
+    A scheduled network: buffers, then stages in the order in which they run.
+
+        kernel.program @net block 16 { ... }
+
+    `block` is the largest number of steps that a stage runs at once.
+    """
+
+    name = "kernel.program"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    block = prop_def(IntegerAttr.constr(IntegerType(64)))
+    body = region_def("single_block")
+
+    traits = traits_def(SymbolOpInterface(), SymbolTable(), NoTerminator())
+
+    assembly_format = "$sym_name `block` $block attr-dict-with-keyword $body"
+
+    def __init__(self, sym_name: str, block: int, body: Region | None = None):
+        super().__init__(
+            properties={"sym_name": StringAttr(sym_name), "block": IntegerAttr(block, i64)},
+            regions=[Region(Block()) if body is None else body],
+        )
+
+    @property
+    def block_steps(self) -> int:
+        return self.block.value.data
+
+    def buffers(self, *roles: Role) -> list[BufferOp]:
+        """The buffers of some roles (of all, where none is given), in order."""
+        return [
+            op
+            for op in self.body.block.ops
+            if isinstance(op, BufferOp) and (not roles or op.role.data in roles)
+        ]
+
+    @property
+    def stages(self) -> list[StageOp]:
+        return [op for op in self.body.block.ops if isinstance(op, StageOp)]
+
+    def verify_(self) -> None:
+        if self.block_steps < 1:
+            raise VerifyException(f"block: expected at least 1 step, got {self.block_steps}")
+        for op in self.body.block.ops:
+            if not isinstance(op, BufferOp | StageOp):
+                raise VerifyException(f"expected buffers and stages, got {op.name}")

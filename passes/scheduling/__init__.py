@@ -1,0 +1,1 @@
+"""What `snn-schedule` is made of: stages, layouts, and the lowering of each operation."""

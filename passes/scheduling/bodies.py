@@ -1,0 +1,101 @@
+"""Bodies of neurons as bodies of `linalg.generic`: plain `arith`, spikes as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from xdsl.builder import Builder
+from xdsl.dialects import arith, linalg
+from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, IntegerType, i1, i8
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.rewriter import InsertPoint
+
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array
+from snncc.dialects.snn.attributes import Comparison
+from snncc.passes.scheduling.layout import stored_element
+
+
+def generic_body(
+    neuron: snn.NeuronOp,
+    streams: Sequence[SSAValue],
+    scalars: Mapping[SSAValue, Array],
+    outputs: Sequence[SSAValue],
+    states: Sequence[SSAValue],
+) -> Region:
+    """
+    The body of a neuron for `linalg.generic`.
+
+    `streams` are the body's arguments that come as memory operands, in order; `scalars`
+    those with one known value, written as constants; `outputs` and `states` are the
+    results to store, states being read from memory as well.
+    """
+    arguments = [*streams, *outputs, *states]
+    block = Block(arg_types=[stored_element(value.type) for value in arguments])
+    builder = Builder(InsertPoint.at_end(block))
+    values: dict[SSAValue, SSAValue] = {}
+    state_arguments = dict(zip(states, block.args[len(streams) + len(outputs) :], strict=True))
+    sources = {**dict(zip(streams, block.args, strict=False)), **state_arguments}
+    for argument, source in sources.items():
+        values[argument] = _load(builder, source, argument.type)
+    for argument, array in scalars.items():
+        values[argument] = _constant(builder, array.ravel()[0].item(), argument.type)
+    for op in neuron.body.block.ops:
+        if op is neuron.terminator:
+            break
+        values[op.results[0]] = _lower(builder, op, values)
+    results = [*neuron.terminator.outputs, *neuron.terminator.states]
+    builder.insert(linalg.ops.YieldOp(*(_store(builder, values[value]) for value in results)))
+    return Region(block)
+
+
+def _load(builder: Builder, value: SSAValue, type: Attribute) -> SSAValue:
+    if type != i1:
+        return value
+    return builder.insert(arith.TruncIOp(value, i1)).result
+
+
+def _store(builder: Builder, value: SSAValue) -> SSAValue:
+    if value.type != i1:
+        return value
+    return builder.insert(arith.ExtUIOp(value, i8)).result
+
+
+def _constant(builder: Builder, value: float, type: Attribute) -> SSAValue:
+    if isinstance(type, AnyFloat):
+        return builder.insert(arith.ConstantOp(FloatAttr(value, type))).result
+    assert isinstance(type, IntegerType)
+    return builder.insert(
+        arith.ConstantOp(IntegerAttr(int(value), type, truncate_bits=True))
+    ).result
+
+
+def _lower(builder: Builder, op: Operation, values: dict[SSAValue, SSAValue]) -> SSAValue:
+    operands = [values[operand] for operand in op.operands]
+    if isinstance(op, snn.DetachOp):
+        return operands[0]
+    if isinstance(op, snn.SpikeOp):
+        return _spike(builder, op, operands[0])
+    if isinstance(op, snn.CountOp):
+        return _count(builder, op, operands[0])
+    return builder.insert(op.clone(dict(zip(op.operands, operands, strict=True)))).results[0]
+
+
+def _spike(builder: Builder, op: snn.SpikeOp, argument: SSAValue) -> SSAValue:
+    zero = _constant(builder, 0.0, argument.type)
+    at_zero = op.comparison.data is Comparison.GE
+    if isinstance(argument.type, AnyFloat):
+        return builder.insert(arith.CmpfOp(argument, zero, "oge" if at_zero else "ogt")).result
+    return builder.insert(arith.CmpiOp(argument, zero, "sge" if at_zero else "sgt")).result
+
+
+def _count(builder: Builder, op: snn.CountOp, quotient: SSAValue) -> SSAValue:
+    """Bounded before it is converted: what does not fit the integer never reaches it."""
+    one = _constant(builder, 1.0, quotient.type)
+    zero = _constant(builder, 0.0, quotient.type)
+    most = _constant(builder, float(op.maximum.value.data), quotient.type)
+    below = builder.insert(arith.CmpfOp(quotient, most, "olt")).result
+    bounded = builder.insert(arith.SelectOp(below, quotient, most)).result
+    fires = builder.insert(arith.CmpfOp(quotient, one, "oge")).result
+    counted = builder.insert(arith.SelectOp(fires, bounded, zero)).result
+    return builder.insert(arith.FPToUIOp(counted, op.result.type)).result

@@ -1,0 +1,67 @@
+"""
+How values lie in memory: the first axis (channels) innermost.
+
+Windows then add whole vectors of channels, and elementwise work does not care.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+from xdsl.dialects.builtin import IntegerType, MemRefType, i8
+from xdsl.ir import Attribute
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
+
+from snncc.dialects.arrays import Array
+
+
+def is_trivial(shape: Sequence[int]) -> bool:
+    """Whether channel-last is the same order of elements."""
+    return len(shape) < 2 or shape[0] == 1 or prod(shape[1:]) == 1
+
+
+def physical(shape: Sequence[int]) -> tuple[int, ...]:
+    """The stored shape: [C, H, W] as [H, W, C]."""
+    return (*shape[1:], *shape[:1])
+
+
+def stored(array: Array) -> Array:
+    """A constant in its stored order."""
+    return np.ascontiguousarray(np.moveaxis(array, 0, -1)) if array.ndim > 1 else array
+
+
+def stored_element(element: Attribute) -> Attribute:
+    """Spikes are stored as bytes."""
+    return i8 if element == IntegerType(1) else element
+
+
+def memref(shape: Sequence[int], element: Attribute) -> MemRefType[Attribute]:
+    return MemRefType(element, shape)
+
+
+def operand_map(shape: Sequence[int], population: Sequence[int]) -> AffineMap:
+    """
+    How an operand of logical `shape`, stored channel-last, is indexed while looping over
+    the stored `population`: broadcast axes read element 0.
+    """
+    rank = len(population)
+    offset = rank - len(shape)
+    # logical axis of the population -> loop
+    loop = {axis: (axis - 1 if axis else rank - 1) for axis in range(rank)}
+    results: list[AffineExpr] = []
+    axes = [*range(1, len(shape)), *([0] if shape else [])]
+    for axis in axes:
+        target = axis + offset
+        if shape[axis] == 1 and population[target] != 1:
+            results.append(AffineConstantExpr(0))
+        else:
+            results.append(AffineDimExpr(loop[target]))
+    return AffineMap(rank, 0, tuple(results))
+
+
+def transpose_map(rank: int) -> AffineMap:
+    """Reads a logical [C, ...] operand while looping over its stored order [..., C]."""
+    order = [rank - 1, *range(rank - 1)]
+    return AffineMap(rank, 0, tuple(AffineDimExpr(dim) for dim in order))

@@ -1,0 +1,84 @@
+"""Which operations run together: the stages of a schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xdsl.ir import Operation
+
+from snncc.dialects import snn
+from snncc.dialects.snn.graph import components
+from snncc.dialects.snn.types import node_name
+
+
+@dataclass
+class Stage:
+    """
+    Operations that run step by step together, in the order of one step.
+
+    A stage outside of cycles runs all steps of a block before the next stage starts.
+    """
+
+    name: str
+    operations: list[Operation] = field(default_factory=list[Operation])
+    recurrent: bool = False
+
+    @property
+    def nodes(self) -> list[str]:
+        """The names of the model's nodes in it."""
+        names = [node_name(op) for op in self.operations]
+        return list(dict.fromkeys(name for name in names if name is not None))
+
+
+def form_stages(network: snn.NetworkOp) -> list[Stage]:
+    """
+    The stages of a network, in the order in which they run.
+
+    A recurrent component is a stage. Any other operation without state joins the stage of
+    the only operation that reads it, unless that is recurrent: what a recurrent part takes
+    from outside is computed before it, for the whole block.
+    """
+    parts = components(network)
+    part_of = {op: index for index, part in enumerate(parts) for op in part.operations}
+    yielded = set(network.yield_op.streams)
+    root: dict[int, int] = {}
+    for index in reversed(range(len(parts))):
+        part = parts[index]
+        root[index] = index
+        if part.recurrent:
+            continue
+        op = part.operations[0]
+        if isinstance(op, snn.DelayOp) or (isinstance(op, snn.NeuronOp) and op.initial_states):
+            continue
+        if any(result in yielded for result in op.results):
+            continue
+        users = {use.operation for result in op.results for use in result.uses}
+        if len(users) != 1:
+            continue
+        user = part_of[users.pop()]
+        if not parts[user].recurrent:
+            root[index] = root[user]
+    members: dict[int, list[int]] = {}
+    for index in range(len(parts)):
+        members.setdefault(root[index], []).append(index)
+    taken: set[str] = set()
+    stages: list[Stage] = []
+    for last in sorted(members):
+        operations = [op for index in members[last] for op in parts[index].operations]
+        name = _stage_name(operations, parts[last].recurrent, taken)
+        stages.append(Stage(name, operations, parts[last].recurrent))
+    return stages
+
+
+def _stage_name(operations: list[Operation], recurrent: bool, taken: set[str]) -> str:
+    """The node of its neuron where it has one, else of its last operation."""
+    neurons = [op for op in operations if isinstance(op, snn.NeuronOp)]
+    named = [*reversed(neurons), *reversed(operations)]
+    base = next((n for n in map(node_name, named) if n is not None), None)
+    base = base or operations[-1].name.removeprefix("snn.")
+    name, number = base, 0
+    while name in taken:
+        number += 1
+        name = f"{base}_{number}"
+    taken.add(name)
+    return name

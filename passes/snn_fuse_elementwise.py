@@ -1,0 +1,222 @@
+"""Every elementwise operation becomes a body, and bodies without state join the neuron they feed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import AnyFloat, ModuleOp
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    GreedyRewritePatternApplier,
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+
+from snncc.dialects import snn
+from snncc.dialects.arrays import batch_norm_factors, constant_of, dense_of
+from snncc.dialects.snn.body import Body, Equations, Scalar, build_neuron
+from snncc.dialects.snn.linear import WeightedSum
+from snncc.dialects.snn.types import node_name, shape_of, stream_type
+
+
+def _is_map(op: Operation) -> bool:
+    """A neuron without state: an elementwise function."""
+    return isinstance(op, snn.NeuronOp) and not op.initial_states
+
+
+def _float(b: Body, x: Scalar) -> Scalar:
+    return x if isinstance(x.type, AnyFloat) else b.to_float(x)
+
+
+def _replace_by_map(
+    rewriter: PatternRewriter,
+    op: Operation,
+    inputs: dict[str, SSAValue],
+    parameters: dict[str, SSAValue],
+    equations: Equations,
+) -> None:
+    result = op.results[0]
+    element = stream_type(result).element_type
+    float_type = element if isinstance(element, AnyFloat) else _float_type_of(inputs)
+    neuron = build_neuron(
+        equations,
+        inputs=inputs,
+        states={},
+        parameters=parameters,
+        population=shape_of(result),
+        float_type=float_type,
+        node=node_name(op),
+    )
+    rewriter.replace(op, neuron)
+
+
+def _float_type_of(inputs: dict[str, SSAValue]) -> AnyFloat:
+    for value in inputs.values():
+        element = stream_type(value).element_type
+        if isinstance(element, AnyFloat):
+            return element
+    raise AssertionError("a threshold compares floats")
+
+
+class AddToBody(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: snn.AddOp, rewriter: PatternRewriter) -> None:
+        inputs = {f"x{index}": value for index, value in enumerate(op.inputs)}
+
+        def equations(b: Body, **x: Scalar):
+            first, *rest = x.values()
+            total = _float(b, first)
+            for value in rest:
+                total = total + _float(b, value)
+            return [total], []
+
+        _replace_by_map(rewriter, op, inputs, {}, equations)
+
+
+class ScaleToBody(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: snn.ScaleOp, rewriter: PatternRewriter) -> None:
+        def equations(b: Body, x: Scalar, s: Scalar):
+            return [_float(b, x) * s], []
+
+        _replace_by_map(rewriter, op, {"x": op.input}, {"s": op.factor}, equations)
+
+
+class BatchNormToBody(RewritePattern):
+    """Where the statistics are constants; they are, from every importer."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: snn.BatchNormOp, rewriter: PatternRewriter) -> None:
+        statistics = [constant_of(v) for v in (op.gamma, op.beta, op.mean, op.variance)]
+        if any(values is None for values in statistics):
+            return
+        gamma, beta, mean, variance = (v for v in statistics if v is not None)
+        a, b = batch_norm_factors(gamma, beta, mean, variance, op.epsilon.value.data)
+        spatial = (1,) * (len(shape_of(op.result)) - 1)
+        constants = [snn.ConstantOp(dense_of(f.reshape(-1, *spatial))) for f in (a, b)]
+        rewriter.insert_op(constants)
+
+        def equations(body: Body, x: Scalar, a: Scalar, b: Scalar):
+            return [_float(body, x) * a + b], []
+
+        parameters = {"a": constants[0].result, "b": constants[1].result}
+        _replace_by_map(rewriter, op, {"x": op.input}, parameters, equations)
+
+
+class ThresholdToBody(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: snn.ThresholdOp, rewriter: PatternRewriter) -> None:
+        def equations(b: Body, x: Scalar, theta: Scalar):
+            return [b.spike(x - theta, op.comparison.data, op.surrogate)], []
+
+        _replace_by_map(rewriter, op, {"x": op.input}, {"theta": op.threshold}, equations)
+
+
+class LastBiasToBody(RewritePattern):
+    """A bias that ends a sum is an addition behind it."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: WeightedSum, rewriter: PatternRewriter) -> None:
+        bias = op.bias
+        if bias is None or op.adds_bias_first:
+            return
+        plain = op.without_bias()
+        rewriter.insert_op(plain)
+        spatial = len(shape_of(op.result)) - 1
+        if spatial:
+            per_channel = snn.ReshapeOp(bias, (*shape_of(bias), *(1,) * spatial))
+            rewriter.insert_op(per_channel)
+            bias = per_channel.result
+
+        def equations(b: Body, x: Scalar, bias: Scalar):
+            return [x + bias], []
+
+        _replace_by_map(rewriter, op, {"x": plain.result}, {"bias": bias}, equations)
+
+
+class MapIntoNeuron(RewritePattern):
+    """A body without state moves into the only neuron that reads it."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: snn.NeuronOp, rewriter: PatternRewriter) -> None:
+        for index, operand in enumerate(op.inputs):
+            source = operand.owner
+            if (
+                isinstance(source, snn.NeuronOp)
+                and _is_map(source)
+                and len(source.outputs) == 1
+                and operand.has_one_use()
+                and source.population == op.population
+            ):
+                fused = _inlined(op, index, source)
+                rewriter.replace(op, fused)
+                rewriter.erase(source)
+                return
+
+
+def _inlined(op: snn.NeuronOp, index: int, source: snn.NeuronOp) -> snn.NeuronOp:
+    """The neuron `op` with the body of `source` in front of its own, for its input `index`."""
+    taken = {port.name for port in (*op.input_ports, *op.state_ports, *op.parameter_ports)}
+    taken.discard(op.input_ports[index].name)
+
+    def fresh(name: str) -> str:
+        candidate, number = name, 0
+        while candidate in taken:
+            number += 1
+            candidate = f"{name}_{number}"
+        taken.add(candidate)
+        return candidate
+
+    # (name, operand, the block argument it stands for in its old body), by group
+    inputs = [(fresh(p.name), p.operand, p.argument) for p in source.input_ports]
+    parameters = [(fresh(p.name), p.operand, p.argument) for p in source.parameter_ports]
+    own = [(p.name, p.operand, p.argument) for p in op.input_ports]
+    groups = [
+        [*own[:index], *inputs, *own[index + 1 :]],
+        [(p.name, p.operand, p.argument) for p in op.state_ports],
+        [*[(p.name, p.operand, p.argument) for p in op.parameter_ports], *parameters],
+    ]
+    block = Block(arg_types=[argument.type for group in groups for _, _, argument in group])
+    values: dict[SSAValue, SSAValue] = {}
+    old_arguments = [argument for group in groups for _, _, argument in group]
+    values.update(zip(old_arguments, block.args, strict=True))
+    for inner in source.body.block.ops:
+        if inner is not source.terminator:
+            block.add_op(inner.clone(values))
+    values[op.input_ports[index].argument] = values[source.terminator.outputs[0]]
+    for inner in op.body.block.ops:
+        block.add_op(inner.clone(values))
+    return snn.NeuronOp(
+        *([(name, operand) for name, operand, _ in group] for group in groups),
+        [result.type for result in op.outputs],
+        Region(block),
+        node=node_name(op),
+    )
+
+
+@dataclass(frozen=True)
+class SnnFuseElementwise(ModulePass):
+    """
+    Writes add, scale, batch norm, threshold and final biases as bodies without state, and
+    moves such a body into the neuron that alone reads it.
+
+    The operations and their order stay the same: so do all bits.
+    """
+
+    name = "snn-fuse-elementwise"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        patterns = [
+            AddToBody(),
+            ScaleToBody(),
+            BatchNormToBody(),
+            ThresholdToBody(),
+            LastBiasToBody(),
+        ]
+        walker = PatternRewriteWalker(GreedyRewritePatternApplier(patterns))
+        walker.rewrite_module(op)
+        PatternRewriteWalker(MapIntoNeuron()).rewrite_module(op)

@@ -1,0 +1,37 @@
+"""From streams to a program over buffers: stages over blocks of steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from snncc.dialects import snn
+from snncc.passes.scheduling.lowering import Scheduler
+
+
+@dataclass(frozen=True)
+class SnnSchedule(ModulePass):
+    """
+    Replaces the network by a `kernel.program`.
+
+    Strongly connected components become stages; a stage runs `time-block` steps before
+    the next one starts, a recurrent stage step by step within them. `time-block` does not
+    change a bit of the result.
+    """
+
+    name = "snn-schedule"
+
+    time_block: int = 1
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.time_block < 1:
+            raise ValueError(f"time-block: expected at least 1, got {self.time_block}")
+        for network in [inner for inner in op.ops if isinstance(inner, snn.NetworkOp)]:
+            program = Scheduler(network, self.time_block).run()
+            op.body.block.insert_op_before(program, network)
+            op.body.block.erase_op(network)
+        for parameter in [inner for inner in op.ops if isinstance(inner, snn.ParameterOp)]:
+            op.body.block.erase_op(parameter)

@@ -1,0 +1,170 @@
+"""`Network`: a loaded model, its text, and its reference interpreter."""
+
+from __future__ import annotations
+
+import warnings as python_warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array
+from snncc.dialects.snn.types import shape_of
+from snncc.errors import Problem, SnnccWarning
+from snncc.inputs import to_states, to_streams
+from snncc.interpreters.network import NetworkInterpreter, Run
+
+
+class Network:
+    """
+    A spiking network in the `snn` dialect.
+
+    `module` is the IR: an xDSL module with the parameters and one `snn.network`.
+    `warnings` are what the importer had to say.
+    """
+
+    def __init__(self, module: ModuleOp, warnings: Sequence[Problem] = ()):
+        self.module = module
+        self.warnings = tuple(warnings)
+
+    @cached_property
+    def op(self) -> snn.NetworkOp:
+        """The `snn.network` operation."""
+        return next(op for op in self.module.ops if isinstance(op, snn.NetworkOp))
+
+    @property
+    def name(self) -> str:
+        return self.op.sym_name.data
+
+    @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Input name -> shape at one step."""
+        return {name: shape_of(value) for name, value in self.op.inputs.items()}
+
+    @property
+    def outputs(self) -> dict[str, tuple[int, ...]]:
+        """Output name -> shape at one step."""
+        return {name: shape_of(value) for name, value in self.op.outputs.items()}
+
+    def mlir(self) -> str:
+        """The IR's text; parameters beyond a few elements appear as digests."""
+        return f"{self.module!s}\n"
+
+    def save(self, path: str | Path) -> None:
+        """Writes PATH (.mlir) and the parameters beside it (.safetensors)."""
+        from snncc.storage import save_module
+
+        save_module(self.module, Path(path))
+
+    def run(
+        self,
+        x: Any,
+        state0: Mapping[str, Any] | None = None,
+        trace: bool = False,
+        *,
+        steps: int | None = None,
+        blas: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> dict[str, Any]:
+        """
+        Runs the reference interpreter.
+
+        `x`: an array or {input name: array}, [T, *shape] or [T, B, *shape] (with `steps`:
+        [*shape] or [B, *shape], held constant). `state0`: {state name: array}. The result
+        is {output name: [T(, B), *shape]}, spikes as uint8, counts as uint16, else
+        float32; with `trace` also every neuron's spikes by its node's name, its states as
+        `node.state`, and "final", the states after the last step.
+
+        Sums follow the declared order, bit for bit; `blas` leaves it to NumPy's BLAS.
+        Raises SnnccError (SNC-R001, SNC-R002) where the arrays do not fit.
+        """
+        streams = to_streams(self.op, x, steps=steps)
+        interpreter = NetworkInterpreter(self.module, self.op, blas=blas)
+        run = interpreter.run(
+            streams.arrays,
+            state0=to_states(self.op, state0, streams.batch),
+            trace=trace,
+            progress=progress,
+        )
+        return as_result(run, batched=streams.batched, trace=trace)
+
+    def __repr__(self) -> str:
+        def text(shapes: Mapping[str, tuple[int, ...]]) -> str:
+            return ", ".join(f"{name}{list(shape)}" for name, shape in shapes.items())
+
+        return f"Network({self.name}: {text(self.inputs)} -> {text(self.outputs)})"
+
+
+def as_result(run: Run, *, batched: bool, trace: bool) -> dict[str, Any]:
+    """The arrays of a run as users get them: without the batch axis where they gave none."""
+
+    def shaped(array: Array) -> Array:
+        return array if batched else array[:, 0]
+
+    result: dict[str, Any] = {name: shaped(array) for name, array in run.outputs.items()}
+    if trace:
+        for name, array in run.trace.items():
+            result.setdefault(name, shaped(array))
+        result["final"] = {
+            name: array if batched else array[0] for name, array in run.final.items()
+        }
+    return result
+
+
+def load(
+    path: str | Path,
+    *,
+    like: str | None = None,
+    dt: float | None = None,
+    reset: str | None = None,
+    reset_timing: str | None = None,
+    integrator: str | None = None,
+    max_bytes: int | None = None,
+) -> Network:
+    """
+    Loads a network from a NIR file (.nir, .h5, .hdf5) or from saved IR (.mlir).
+
+    `like` names the framework whose reading of NIR to take; `dt` (seconds), `reset`
+    (value, subtract, none), `reset_timing` (same, next) and `integrator` (euler, exact)
+    override single choices. What neither the file, the profile nor the caller states is
+    an error (SNC-I005). `max_bytes` raises the limit on the size of the arrays. Departures
+    from the equations of NIR are reported as SnnccWarning.
+
+    Raises SnnccError.
+    """
+    from snncc.options import LoadOptions
+
+    options = LoadOptions(like, dt, reset, reset_timing, integrator, max_bytes)
+    network = load_with(Path(path), options)
+    for problem in network.warnings:
+        python_warnings.warn(str(problem), SnnccWarning, stacklevel=2)
+    return network
+
+
+def load_with(path: Path, options: Any) -> Network:
+    """Loads without issuing the warnings: they are in `Network.warnings`."""
+    from snncc.errors import error
+
+    suffix = path.suffix.lower()
+    if suffix in (".nir", ".h5", ".hdf5"):
+        from snncc.importers.nir.importer import import_nir
+        from snncc.importers.nir.reader import MAX_BYTES
+
+        imported = import_nir(
+            path,
+            like=options.like,
+            choices=options.choices(),
+            max_bytes=options.max_bytes or MAX_BYTES,
+        )
+        return Network(imported.module, imported.warnings)
+    if suffix == ".mlir":
+        from snncc.storage import load_module
+
+        options.refuse_semantics(path)
+        return Network(load_module(path))
+    raise error(
+        "SNC-I010", f"{path.name}: not a known kind of file", remedy="known: .nir, .h5, .mlir"
+    )
