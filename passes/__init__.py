@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
     """Pass name -> factory."""
 
-    def get_kernel_plan_memory() -> "type[ModulePass]":
-        from snncc.passes.kernel_plan_memory import KernelPlanMemory
+    def get_kernel_to_standard() -> "type[ModulePass]":
+        from snncc.passes.kernel_to_standard import KernelToStandard
 
-        return KernelPlanMemory
+        return KernelToStandard
 
     def get_kernel_verify_order() -> "type[ModulePass]":
         from snncc.passes.kernel_verify_order import KernelVerifyOrder
@@ -41,7 +41,7 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
         return SnnSchedule
 
     return {
-        "kernel-plan-memory": get_kernel_plan_memory,
+        "kernel-to-standard": get_kernel_to_standard,
         "kernel-verify-order": get_kernel_verify_order,
         "snn-fold-affine": get_snn_fold_affine,
         "snn-fuse-elementwise": get_snn_fuse_elementwise,

@@ -77,7 +77,7 @@ class BufferOp(IRDLOperation):
         kernel.buffer const @fc1.weight : memref<64x128xf32> = #snn.blob<"9f86...">
         kernel.buffer state @lif1.v : memref<128xf32> = dense<0.0> : tensor<f32>
         kernel.buffer stream @lif1 : memref<16x128xi8>
-        kernel.buffer work @fc1 : memref<128xf32> stage @lif1
+        kernel.buffer work @fc1 : memref<128xf32> stage "lif1"
 
     A value with several axes is stored with its first axis (channels) innermost, where
     `channel_last` stands. Content is one value for all elements or one for each.
@@ -90,7 +90,7 @@ class BufferOp(IRDLOperation):
     type = prop_def(MemRefType)
     content = opt_prop_def(BlobAttr | DenseIntOrFPElementsAttr)
     channel_last = opt_prop_def(UnitAttr)
-    stage = opt_prop_def(FlatSymbolRefAttrConstr)
+    stage = opt_prop_def(StringAttr)
 
     traits = lazy_traits_def(lambda: (SymbolOpInterface(), HasParent(ProgramOp)))
 
@@ -116,7 +116,7 @@ class BufferOp(IRDLOperation):
                 "type": type,
                 "content": content,
                 "channel_last": UnitAttr() if channel_last else None,
-                "stage": None if stage is None else SymbolRefAttr(stage),
+                "stage": None if stage is None else StringAttr(stage),
             }
         )
 
@@ -205,7 +205,7 @@ class StageOp(IRDLOperation):
     One layer, or one recurrent part: what runs for each step of a block before the next
     stage runs.
 
-        kernel.stage @lif1 of ["fc1", "lif1"] (%steps) {
+        kernel.stage "lif1" of ["fc1", "lif1"] (%steps) {
           scf.for %k = %c0 to %steps step %c1 { ... }
         }
 
@@ -214,16 +214,16 @@ class StageOp(IRDLOperation):
 
     name = "kernel.stage"
 
-    sym_name = prop_def(SymbolNameConstraint())
+    stage_name = prop_def(StringAttr)
     nodes = prop_def(ArrayAttr[StringAttr])
     recurrent = opt_prop_def(UnitAttr)
     body = region_def("single_block")
 
-    traits = lazy_traits_def(lambda: (SymbolOpInterface(), HasParent(ProgramOp), NoTerminator()))
+    traits = lazy_traits_def(lambda: (HasParent(ProgramOp), NoTerminator()))
 
     def __init__(
         self,
-        sym_name: str,
+        name: str,
         nodes: Sequence[str],
         body: Region | None = None,
         *,
@@ -231,7 +231,7 @@ class StageOp(IRDLOperation):
     ):
         super().__init__(
             properties={
-                "sym_name": StringAttr(sym_name),
+                "stage_name": StringAttr(name),
                 "nodes": ArrayAttr([StringAttr(name) for name in nodes]),
                 "recurrent": UnitAttr() if recurrent else None,
             },
@@ -248,7 +248,7 @@ class StageOp(IRDLOperation):
 
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")
-        printer.print_symbol_name(self.sym_name.data)
+        printer.print_string_literal(self.stage_name.data)
         printer.print_string(" of ")
         printer.print_attribute(self.nodes)
         if self.recurrent is not None:
@@ -262,7 +262,7 @@ class StageOp(IRDLOperation):
 
     @classmethod
     def parse(cls, parser: Parser) -> StageOp:
-        name = parser.parse_symbol_name().data
+        name = parser.parse_str_literal("name of the stage")
         parser.parse_keyword("of")
         nodes = parser.parse_comma_separated_list(
             parser.Delimiter.SQUARE, lambda: parser.parse_str_literal("name of a node")

@@ -173,6 +173,8 @@ def build_neuron(
     ports = {**inputs, **states, **parameters}
     block = Block(arg_types=[stream_type(operand).element_type for operand in ports.values()])
     body = Body(Builder(InsertPoint.at_end(block)), float_type)
+    for name, argument in zip(ports, block.args, strict=True):
+        argument.name_hint = name
     scalars = {
         name: Scalar(body, argument) for name, argument in zip(ports, block.args, strict=True)
     }

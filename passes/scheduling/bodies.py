@@ -32,6 +32,8 @@ def generic_body(
     """
     arguments = [*streams, *outputs, *states]
     block = Block(arg_types=[stored_element(value.type) for value in arguments])
+    for argument, source in zip(block.args, arguments, strict=True):
+        argument.name_hint = source.name_hint
     builder = Builder(InsertPoint.at_end(block))
     values: dict[SSAValue, SSAValue] = {}
     state_arguments = dict(zip(states, block.args[len(streams) + len(outputs) :], strict=True))

@@ -542,6 +542,8 @@ class Scheduler:
                 channel_last=not layout.is_trivial(population),
             )
             states.append(self._ref(name, shape))
+        for port in (*op.input_ports, *op.state_ports, *op.parameter_ports):
+            port.argument.name_hint = port.name
         body = generic_body(
             op,
             [argument for argument, _, _ in streams],
