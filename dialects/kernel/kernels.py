@@ -283,6 +283,12 @@ class ScatterOp(IRDLOperation):
         return down, across
 
     @property
+    def output_sizes(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the output; a convolution along one axis has height 1."""
+        height, width, channels = (1, *memref_shape(self.out))[-3:]
+        return height, width, channels
+
+    @property
     def group_count(self) -> int:
         return self.groups.value.data
 
@@ -296,15 +302,17 @@ class ScatterOp(IRDLOperation):
             if len(_tuple(values)) != count:
                 raise VerifyException(f"{what}: expected {count} numbers, got {_tuple(values)}")
         weight, out = memref_shape(self.weight), memref_shape(self.out)
-        if len(weight) != 4 or len(out) != 3:
+        if len(weight) != 4 or len(out) not in (2, 3):
             raise VerifyException(
                 "expected a weight [channels, rows, columns, outputs] and an output "
-                f"[height, width, channels], got {self.weight.type} and {self.out.type}"
+                f"[height, width, channels] or [length, channels], got {self.weight.type} "
+                f"and {self.out.type}"
             )
+        outputs = self.output_sizes[2]
         height, width, channels = self.input_sizes
-        if weight[0] != channels or weight[3] * self.group_count != out[2]:
+        if weight[0] != channels or weight[3] * self.group_count != outputs:
             raise VerifyException(
-                f"weight: expected {channels} input channels and {out[2] // self.group_count} "
+                f"weight: expected {channels} input channels and {outputs // self.group_count} "
                 f"outputs, got {self.weight.type}"
             )
         if channels % self.group_count:
@@ -313,8 +321,8 @@ class ScatterOp(IRDLOperation):
             raise VerifyException(
                 f"values: expected {height * width * channels} elements, got {self.values.type}"
             )
-        if self.init is not None and element_count(self.init) != out[2]:
-            raise VerifyException(f"init: expected {out[2]} elements, got {self.init.type}")
+        if self.init is not None and element_count(self.init) != outputs:
+            raise VerifyException(f"init: expected {outputs} elements, got {self.init.type}")
 
 
 @irdl_op_definition

@@ -29,6 +29,7 @@ from snncc.dialects.snn.types import (
     shape_of,
     stream_type,
 )
+from snncc.passes.canonicalization import SnnCanonicalization
 
 
 @irdl_op_definition
@@ -47,7 +48,7 @@ class AddOp(IRDLOperation):
     node = opt_prop_def(StringAttr)
     result = result_def(TensorType)
 
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), SnnCanonicalization())
 
     assembly_format = "$inputs (`as` $node^)? attr-dict `:` functional-type($inputs, $result)"
 
@@ -82,7 +83,7 @@ class ScaleOp(IRDLOperation):
     node = opt_prop_def(StringAttr)
     result = result_def(TensorType)
 
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), SnnCanonicalization())
 
     assembly_format = (
         "$input `,` $factor (`as` $node^)? attr-dict `:` functional-type(operands, $result)"

@@ -55,6 +55,7 @@ from snncc.dialects.snn.types import (
     shape_of,
     stream_type,
 )
+from snncc.passes.canonicalization import SnnCanonicalization
 
 
 @irdl_op_definition
@@ -231,7 +232,7 @@ class DelayOp(IRDLOperation):
     node = opt_prop_def(StringAttr)
     result = result_def(TensorType)
 
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), SnnCanonicalization())
 
     assembly_format = (
         "$stream `by` $steps `init` $init (`as` $node^)? attr-dict "

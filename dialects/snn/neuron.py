@@ -49,6 +49,7 @@ from snncc.dialects.snn.types import (
     shape_of,
     stream_type,
 )
+from snncc.passes.canonicalization import SnnCanonicalization
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """Names of ports: they stand as values in the text and as variables in the emitted C."""
@@ -255,7 +256,7 @@ class NeuronOp(IRDLOperation):
     body = region_def("single_block")
 
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
-    traits = traits_def(Pure(), IsolatedFromAbove())
+    traits = traits_def(Pure(), IsolatedFromAbove(), SnnCanonicalization())
 
     def __init__(
         self,

@@ -43,6 +43,7 @@ from snncc.dialects.snn.types import (
     shape_text,
     stream_type,
 )
+from snncc.passes.canonicalization import SnnCanonicalization
 
 
 @irdl_op_definition
@@ -72,7 +73,7 @@ class Pool2dOp(IRDLOperation):
     node = opt_prop_def(StringAttr)
     result = result_def(TensorType)
 
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), SnnCanonicalization())
 
     def __init__(
         self,
@@ -241,7 +242,7 @@ class ReshapeOp(IRDLOperation):
     node = opt_prop_def(StringAttr)
     result = result_def(TensorType)
 
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), SnnCanonicalization())
 
     assembly_format = "$input (`as` $node^)? attr-dict `:` type($input) `->` type($result)"
 
@@ -280,7 +281,7 @@ class ConcatOp(IRDLOperation):
     node = opt_prop_def(StringAttr)
     result = result_def(TensorType)
 
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), SnnCanonicalization())
 
     assembly_format = (
         "$inputs `axis` $axis (`as` $node^)? attr-dict `:` functional-type($inputs, $result)"

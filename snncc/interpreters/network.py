@@ -30,7 +30,7 @@ from snncc.dialects.snn.graph import Component, components
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.interpreters import sums
-from snncc.interpreters.scalars import ScalarFunctions, from_stream, run_body, to_stream
+from snncc.interpreters.scalars import ScalarFunctions, from_stream, maximum, run_body, to_stream
 
 BLOCK_ELEMENTS = 1 << 23
 """How many elements of one stream are held at once: it bounds the steps of a block."""
@@ -106,7 +106,7 @@ class StreamFunctions(InterpreterFunctions):
                 if total is None:
                     total = tap.copy() if largest else np.zeros_like(tap) + tap
                 else:
-                    total = np.maximum(total, tap) if largest else total + tap
+                    total = _largest(total, tap) if largest else total + tap
                 if inside is not None:
                     counted = inside[window] + (0 if counted is None else counted)
         assert total is not None
@@ -148,6 +148,10 @@ class StreamFunctions(InterpreterFunctions):
         difference = args[0] - args[1]
         fires = difference > 0 if op.comparison.data is Comparison.GT else difference >= 0
         return (fires.astype(np.uint8),)
+
+
+def _largest(a: Array, b: Array) -> Array:
+    return maximum(a, b) if a.dtype.kind == "f" else np.maximum(a, b)
 
 
 def run_neuron(

@@ -1,0 +1,1 @@
+"""Backends: each prints the scheduled level for one kind of target. None imports a pass or another backend."""

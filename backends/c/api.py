@@ -1,0 +1,473 @@
+"""The public face of the emitted C: the header, and the functions behind it."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import Float32Type, Float64Type
+
+from snncc.backends.c.names import Scope
+from snncc.backends.c.program import EVENT_LIMIT, CProgram, Terminal
+from snncc.backends.c.scalars import float_literal
+from snncc.backends.c.stages import StagePrinter
+from snncc.backends.c.structs import declare
+from snncc.backends.c.weights import Constant, clean, content_of
+from snncc.dialects import kernel
+from snncc.dialects.arrays import is_uniform
+from snncc.dialects.kernel.program import Role
+
+STATUS = (
+    ("OK", 0, "the call did what it says"),
+    ("ERR_ARG", -1, "a pointer is NULL"),
+    ("ERR_RANGE", -2, "an event's address is outside of the input; nothing was changed"),
+    ("ERR_STATE", -3, "the state was not initialised"),
+)
+"""Status codes: name, value, meaning; the enum and the texts come from this one table."""
+
+
+def _address(program: CProgram) -> str:
+    return "uint16_t" if all(t.size <= EVENT_LIMIT for t in program.inputs) else "uint32_t"
+
+
+def _outputs(program: CProgram) -> list[str]:
+    return [f"{t.type.name} *{t.symbol}" for t in program.outputs]
+
+
+def _signature(program: CProgram, form: str) -> str:
+    """The parameters of step_f32, step_counts, step_events and run."""
+    p = program.prefix
+    inputs: list[str] = []
+    for terminal in program.inputs:
+        if form in ("step_f32", "run"):
+            inputs.append(f"const {terminal.type.name} *{terminal.symbol}")
+        elif form == "step_counts":
+            inputs.append(f"const uint8_t *{terminal.symbol}")
+        else:
+            inputs.append(f"const {p}_address_t *{terminal.symbol}")
+            inputs.append(f"size_t {terminal.symbol}_count")
+    steps = ["size_t steps"] if form == "run" else []
+    parameters = [f"{p}_state_t *s", *inputs, *steps, *_outputs(program)]
+    return f"{p}_status_t {p}_{form}({', '.join(parameters)})"
+
+
+def _macros(program: CProgram, constants_bytes: int) -> list[str]:
+    u = program.upper
+    lines: list[str] = []
+    for what, terminals in (("input", program.inputs), ("output", program.outputs)):
+        for t in terminals:
+            shape = "x".join(map(str, t.shape)) or "1"
+            lines.append(f"/* {what} {clean(t.name)}: {shape}, in this order (C order) */")
+            lines.append(f"#define {u}_{t.symbol.upper()}_SIZE {t.size}u")
+    lines.append("/* memory: the caller's struct for each sample, and constants */")
+    lines.append(f"#define {u}_STATE_BYTES {program.state_bytes}u")
+    lines.append(f"#define {u}_STATE_ALIGN {program.state_alignment}u")
+    lines.append(f"#define {u}_CONST_BYTES {constants_bytes}u")
+    lines.append("/* steps that run() takes through a layer before the next layer */")
+    lines.append(f"#define {u}_BLOCK_STEPS {program.op.block_steps}u")
+    return lines
+
+
+def header(program: CProgram, title: str, constants_bytes: int) -> str:
+    """NAME.h: everything a user of the network needs."""
+    p, u = program.prefix, program.upper
+    struct = declare(program.state, program.alignment, f"{u}_ALIGNED")
+    codes = [f"  {u}_{name} = {value}, /* {meaning} */" for name, value, meaning in STATUS]
+    first = program.inputs[0]
+    return "\n".join(
+        [
+            f"/* {clean(title)}: a spiking network in C11, made by snncc.",
+            "",
+            "   The caller owns one state for each sample (static, on the stack, in a pool);",
+            "   there is no allocation and no mutable global. Outputs: spikes as 0 or 1",
+            "   (uint8_t), counts as uint16_t, graded values as float. Compile with",
+            "   -ffp-contract=off: the results are then the same bits everywhere. */",
+            f"#ifndef {u}_H",
+            f"#define {u}_H",
+            "",
+            "#include <stddef.h>",
+            "#include <stdint.h>",
+            "",
+            "#ifdef __cplusplus",
+            'extern "C" {',
+            f"#define {u}_ALIGNED alignas({program.alignment})",
+            "#else",
+            f"#define {u}_ALIGNED _Alignas({program.alignment})",
+            "#endif",
+            "",
+            *_macros(program, constants_bytes),
+            "",
+            "typedef enum {",
+            *codes,
+            f"}} {p}_status_t;",
+            "",
+            "/* The address of an event: its place in the input, flat in C order. */",
+            f"typedef {_address(program)} {p}_address_t;",
+            "",
+            "/* The state of one sample. Its members are the program's own; a copy of the",
+            "   struct is a copy of the state. */",
+            f"typedef struct {p}_state {{",
+            *struct,
+            f"}} {p}_state_t;",
+            "",
+            "/* Makes a state ready: once, before any other call. */",
+            f"{p}_status_t {p}_init({p}_state_t *s);",
+            "",
+            "/* Back to the first step: membranes, currents and delays at their initial values. */",
+            f"{p}_status_t {p}_reset({p}_state_t *s);",
+            "",
+            f"/* One step with dense input, for example {u}_{first.symbol.upper()}_SIZE numbers. */",
+            f"{_signature(program, 'step_f32')};",
+            "",
+            "/* One step with a small count (0, 1, ...) for each input. */",
+            f"{_signature(program, 'step_counts')};",
+            "",
+            "/* One step with events: addresses in any order, one spike each; equal ones add up.",
+            "   An address outside of the input changes nothing and is reported. */",
+            f"{_signature(program, 'step_events')};",
+            "",
+            "/* `steps` steps: inputs and outputs are arrays [steps][size]. */",
+            f"{_signature(program, 'run')};",
+            "",
+            "/* The meaning of a status. */",
+            f"const char *{p}_status_text({p}_status_t status);",
+            "",
+            "#ifdef __cplusplus",
+            "}",
+            "#endif",
+            "",
+            f"#endif /* {u}_H */",
+            "",
+        ]
+    )
+
+
+def internal_header(program: CProgram, constants: list[Constant]) -> str:
+    """NAME_internal.h: what the files of the package share."""
+    p, u = program.prefix, program.upper
+    return "\n".join(
+        [
+            f"/* Shared by the files of {p}; not for its users. */",
+            f"#ifndef {u}_INTERNAL_H",
+            f"#define {u}_INTERNAL_H",
+            "",
+            f'#include "{p}.h"',
+            "",
+            "/* Where constants go: define it for a section of your own. */",
+            f"#ifndef {u}_CONST",
+            "#if defined(__GNUC__)",
+            f"#define {u}_CONST __attribute__((aligned({program.alignment})))",
+            "#else",
+            f"#define {u}_CONST",
+            "#endif",
+            "#endif",
+            "",
+            *(f"extern {c.declaration};" for c in constants),
+            "",
+            f"#endif /* {u}_INTERNAL_H */",
+            "",
+        ]
+    )
+
+
+def source(program: CProgram) -> str:
+    """NAME.c: stages, and the public functions."""
+    p, u = program.prefix, program.upper
+    loops = Scope()
+    stages = [StagePrinter(program, stage, loops) for stage in program.op.stages]
+    printed = [stage.print() for stage in stages]
+    steps = [
+        "/* `steps` steps of the whole network, at most a block. */",
+        f"static void {p}_block({', '.join(_block_parameters(program))})",
+        "{",
+        *(f"  {stage.call()}" for stage in stages),
+        "}",
+        "",
+    ]
+    return "\n".join(
+        [
+            f'#include "{p}_internal.h"',
+            "",
+            "#include <string.h>",
+            "",
+            "#if defined(__clang__)",
+            "#pragma STDC FP_CONTRACT OFF",
+            "#endif",
+            "",
+            f'#include "{p}_kernels.h"',
+            "",
+            f'_Static_assert(sizeof({p}_state_t) == {u}_STATE_BYTES, "{u}_STATE_BYTES");',
+            f'_Static_assert(_Alignof({p}_state_t) == {u}_STATE_ALIGN, "{u}_STATE_ALIGN");',
+            "",
+            f"#define {u}_MAGIC {program.magic}u",
+            "",
+            *printed,
+            *steps,
+            _reset(program),
+            _init(program),
+            _status_text(program),
+            _step_f32(program),
+            _step_counts(program),
+            _step_events(program),
+            _run(program),
+        ]
+    )
+
+
+def kernels_header(program: CProgram) -> str:
+    """NAME_kernels.h: the micro-kernels that the stages call. Print the stages first."""
+    p, u = program.prefix, program.upper
+    return "\n".join(
+        [
+            f"/* The kernels of {p}: a plain body each, and faster ones with the same bits. */",
+            f"#ifndef {u}_KERNELS_H",
+            f"#define {u}_KERNELS_H",
+            "",
+            "#include <stddef.h>",
+            "#include <stdint.h>",
+            "#include <string.h>",
+            "",
+            program.kernels.text(),
+            f"#endif /* {u}_KERNELS_H */",
+            "",
+        ]
+    )
+
+
+def _block_parameters(program: CProgram) -> list[str]:
+    return [
+        f"{program.prefix}_state_t *s",
+        *(f"const {t.type.name} *{t.symbol}" for t in program.inputs),
+        *_outputs(program),
+        "size_t steps",
+    ]
+
+
+def _reset(program: CProgram) -> str:
+    p, u = program.prefix, program.upper
+    tables: list[str] = []
+    lines: list[str] = []
+    for buffer in program.op.buffers(Role.STATE):
+        tables_, line = _initial(program, buffer)
+        tables.extend(tables_)
+        lines.extend(line)
+    return "\n".join(
+        [
+            *tables,
+            f"{p}_status_t {p}_reset({p}_state_t *s)",
+            "{",
+            "  if (s == NULL) {",
+            f"    return {u}_ERR_ARG;",
+            "  }",
+            f"  if (s->magic != {u}_MAGIC) {{",
+            f"    return {u}_ERR_STATE;",
+            "  }",
+            *lines,
+            f"  return {u}_OK;",
+            "}",
+            "",
+        ]
+    )
+
+
+def _initial(program: CProgram, buffer: kernel.BufferOp) -> tuple[list[str], list[str]]:
+    """(tables, statements) that set a state to its first value."""
+    array = content_of(buffer)
+    element = buffer.type.element_type
+    name = program.member(buffer.sym_name.data)
+
+    def literal(value: float) -> str:
+        if isinstance(element, Float32Type | Float64Type):
+            return float_literal(value, element)
+        return f"{int(value)}u"
+
+    if not array.view(f"u{array.itemsize}").any():
+        return [], [f"  memset(s->{name}, 0, sizeof s->{name});"]
+    if is_uniform(array):
+        return [], [
+            f"  for (size_t i = 0; i < {array.size}u; ++i) {{",
+            f"    s->{name}[i] = {literal(array.ravel()[0].item())};",
+            "  }",
+        ]
+    table = f"{program.prefix}_initial_{name.replace('.', '_')}"
+    values = [literal(v) for v in array.ravel().tolist()]
+    rows = [", ".join(values[i : i + 8]) for i in range(0, len(values), 8)]
+    member = program.arrays[name]
+    return [
+        f"static const {member.type.name} {table}[{array.size}] = {{\n  "
+        + ",\n  ".join(rows)
+        + "};\n"
+    ], [f"  memcpy(s->{name}, {table}, sizeof s->{name});"]
+
+
+def _init(program: CProgram) -> str:
+    p, u = program.prefix, program.upper
+    return "\n".join(
+        [
+            f"{p}_status_t {p}_init({p}_state_t *s)",
+            "{",
+            "  if (s == NULL) {",
+            f"    return {u}_ERR_ARG;",
+            "  }",
+            "  memset(s, 0, sizeof *s);",
+            f"  s->magic = {u}_MAGIC;",
+            f"  return {p}_reset(s);",
+            "}",
+            "",
+        ]
+    )
+
+
+def _status_text(program: CProgram) -> str:
+    p, u = program.prefix, program.upper
+    cases = [
+        line
+        for name, _, meaning in STATUS
+        for line in (f"  case {u}_{name}:", f'    return "{meaning}";')
+    ]
+    return "\n".join(
+        [
+            f"const char *{p}_status_text({p}_status_t status)",
+            "{",
+            "  switch (status) {",
+            *cases,
+            "  }",
+            '  return "unknown status";',
+            "}",
+            "",
+        ]
+    )
+
+
+def _guard(program: CProgram, pointers: list[str]) -> list[str]:
+    """Checks of arguments that every step makes."""
+    u = program.upper
+    tests = " || ".join(f"{pointer} == NULL" for pointer in ("s", *pointers))
+    return [
+        f"  if ({tests}) {{",
+        f"    return {u}_ERR_ARG;",
+        "  }",
+        f"  if (s->magic != {u}_MAGIC) {{",
+        f"    return {u}_ERR_STATE;",
+        "  }",
+    ]
+
+
+def _symbols(terminals: list[Terminal]) -> list[str]:
+    return [t.symbol for t in terminals]
+
+
+def _call_block(program: CProgram, inputs: list[str], outputs: list[str], steps: str) -> str:
+    return f"{program.prefix}_block({', '.join(['s', *inputs, *outputs, steps])});"
+
+
+def _step_f32(program: CProgram) -> str:
+    inputs, outputs = _symbols(program.inputs), _symbols(program.outputs)
+    return "\n".join(
+        [
+            _signature(program, "step_f32"),
+            "{",
+            *_guard(program, [*inputs, *outputs]),
+            f"  {_call_block(program, inputs, outputs, '1u')}",
+            f"  return {program.upper}_OK;",
+            "}",
+            "",
+        ]
+    )
+
+
+def _staged(program: CProgram) -> list[str]:
+    return [f"s->staged.{name}" for name in _symbols(program.inputs)]
+
+
+def _step_counts(program: CProgram) -> str:
+    inputs, outputs = _symbols(program.inputs), _symbols(program.outputs)
+    lines: list[str] = []
+    for t in program.inputs:
+        lines.extend(
+            [
+                f"  for (size_t i = 0; i < {t.size}u; ++i) {{",
+                f"    s->staged.{t.symbol}[i] = ({t.type.name}){t.symbol}[i];",
+                "  }",
+            ]
+        )
+    return "\n".join(
+        [
+            _signature(program, "step_counts"),
+            "{",
+            *_guard(program, [*inputs, *outputs]),
+            *lines,
+            f"  {_call_block(program, _staged(program), outputs, '1u')}",
+            f"  return {program.upper}_OK;",
+            "}",
+            "",
+        ]
+    )
+
+
+def _step_events(program: CProgram) -> str:
+    outputs = _symbols(program.outputs)
+    checks: list[str] = []
+    fills: list[str] = []
+    guards = [f"  if ({' || '.join(f'{o} == NULL' for o in ('s', *outputs))}"]
+    for t in program.inputs:
+        guards.append(f" || ({t.symbol} == NULL && {t.symbol}_count != 0)")
+        checks.extend(
+            [
+                f"  for (size_t e = 0; e < {t.symbol}_count; ++e) {{",
+                f"    if ((size_t){t.symbol}[e] >= {t.size}u) {{",
+                f"      return {program.upper}_ERR_RANGE;",
+                "    }",
+                "  }",
+            ]
+        )
+        one = "1.0f" if t.type.name == "float" else f"({t.type.name})1"
+        add = (
+            f"s->staged.{t.symbol}[{t.symbol}[e]] += {one};"
+            if t.type.name in ("float", "double")
+            else f"s->staged.{t.symbol}[{t.symbol}[e]] = 1;"
+        )
+        fills.extend(
+            [
+                f"  memset(s->staged.{t.symbol}, 0, sizeof s->staged.{t.symbol});",
+                f"  for (size_t e = 0; e < {t.symbol}_count; ++e) {{",
+                f"    {add}",
+                "  }",
+            ]
+        )
+    return "\n".join(
+        [
+            _signature(program, "step_events"),
+            "{",
+            "".join([*guards, ") {"]),
+            f"    return {program.upper}_ERR_ARG;",
+            "  }",
+            f"  if (s->magic != {program.upper}_MAGIC) {{",
+            f"    return {program.upper}_ERR_STATE;",
+            "  }",
+            *checks,
+            *fills,
+            f"  {_call_block(program, _staged(program), outputs, '1u')}",
+            f"  return {program.upper}_OK;",
+            "}",
+            "",
+        ]
+    )
+
+
+def _run(program: CProgram) -> str:
+    u = program.upper
+    inputs = [f"{t.symbol} + t * {t.size}u" for t in program.inputs]
+    outputs = [f"{t.symbol} + t * {t.size}u" for t in program.outputs]
+    return "\n".join(
+        [
+            _signature(program, "run"),
+            "{",
+            *_guard(program, [*_symbols(program.inputs), *_symbols(program.outputs)]),
+            f"  for (size_t t = 0; t < steps; t += {u}_BLOCK_STEPS) {{",
+            "    const size_t left = steps - t;",
+            f"    const size_t block = left < {u}_BLOCK_STEPS ? left : {u}_BLOCK_STEPS;",
+            f"    {_call_block(program, inputs, outputs, 'block')}",
+            "  }",
+            f"  return {u}_OK;",
+            "}",
+            "",
+        ]
+    )

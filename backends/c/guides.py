@@ -1,0 +1,88 @@
+"""What tells a user how to build and call the emitted C: CMakeLists.txt and README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from snncc.backends.c.api import STATUS
+from snncc.backends.c.program import CProgram
+from snncc.backends.c.weights import clean
+
+
+def cmake(program: CProgram, files: Iterable[str]) -> str:
+    p = program.prefix
+    sources = sorted(name for name in files if name.endswith((".c", ".S")))
+    languages = "C ASM" if any(name.endswith(".S") for name in sources) else "C"
+    lines = [
+        "cmake_minimum_required(VERSION 3.13)",
+        f"project({p} {languages})",
+        "",
+        f"add_library({p} STATIC",
+        *(f"  {name}" for name in sources),
+        ")",
+        f"target_include_directories({p} PUBLIC include PRIVATE src)",
+        f"target_compile_features({p} PUBLIC c_std_11)",
+        "# without contraction of a * b + c the results are the same bits on every target",
+        f"target_compile_options({p} PRIVATE $<$<COMPILE_LANGUAGE:C>:-ffp-contract=off>)",
+    ]
+    if languages == "C ASM":
+        lines.append(
+            f"target_compile_options({p} PRIVATE "
+            "$<$<COMPILE_LANGUAGE:ASM>:-I${CMAKE_CURRENT_SOURCE_DIR}/src>)"
+        )
+    return "\n".join([*lines, ""])
+
+
+def readme(program: CProgram, title: str, const_bytes: int) -> str:
+    p, u = program.prefix, program.upper
+    rows = [
+        f"| {what} `{clean(t.name)}` | `{t.type.name}[{t.size}]` | {'x'.join(map(str, t.shape)) or '1'} |"
+        for what, terminals in (("input", program.inputs), ("output", program.outputs))
+        for t in terminals
+    ]
+    declarations = [
+        f"static {t.type.name} {t.symbol}[{u}_{t.symbol.upper()}_SIZE];"
+        for t in (*program.inputs, *program.outputs)
+    ]
+    arguments = ", ".join(["&s", *(t.symbol for t in (*program.inputs, *program.outputs))])
+    codes = [f"| `{u}_{name}` | {value} | {meaning} |" for name, value, meaning in STATUS]
+    return "\n".join(
+        [
+            f"# {p}",
+            "",
+            f"{clean(title)} as C11, made by snncc: no allocation, no mutable globals, no",
+            "library but the four memory functions of `string.h`.",
+            "",
+            "```c",
+            f'#include "{p}.h"',
+            "",
+            f"static {p}_state_t s; /* one for each sample */",
+            *declarations,
+            "",
+            f"{p}_init(&s);",
+            f"{p}_step_f32({arguments}); /* once for each time step */",
+            "```",
+            "",
+            "Build `src/*` with `include` and `src` on the include path and `-ffp-contract=off`,",
+            f"or `add_subdirectory` this folder and link `{p}`. `-D{u}_PORTABLE` leaves out the",
+            "vector bodies; the results are the same bits.",
+            "",
+            "| | C | shape |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+            "| memory | bytes |",
+            "| --- | --- |",
+            f"| state, one for each sample (`{u}_STATE_BYTES`) | {program.state_bytes} |",
+            f"| of it work space | {program.work_bytes} |",
+            f"| constants (`{u}_CONST_BYTES`) | {const_bytes} |",
+            "",
+            "| status | value | meaning |",
+            "| --- | --- | --- |",
+            *codes,
+            "",
+            f"`{p}_step_events` takes addresses, `{p}_step_counts` a small count for each input,",
+            f"`{p}_run` many steps at once; `{p}.json` lists layers, sizes and hashes.",
+            "",
+        ]
+    )

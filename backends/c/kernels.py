@@ -1,0 +1,456 @@
+"""
+The micro-kernels: a plain C body that is the meaning, faster bodies behind #if, same bits.
+
+A program gets the kernels that it calls, in the element types that it calls them with.
+`@P@` stands for the prefix; the other placeholders are named by each kernel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from snncc.backends.c.types import CType
+
+PREAMBLE = """\
+/* @P@_PORTABLE takes the plain bodies only; every body gives the same bits. */
+#if !defined(@P@_PORTABLE) && defined(__GNUC__) && \\
+    (defined(__SSE2__) || defined(__ARM_NEON) || defined(__ALTIVEC__) || defined(__riscv_vector))
+#define @P@_VECTOR 1
+#if defined(__AVX512F__)
+#define @P@_VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define @P@_VECTOR_BYTES 32
+#else
+#define @P@_VECTOR_BYTES 16
+#endif
+#endif
+#if !defined(@P@_PORTABLE) && defined(__AVX512F__) && defined(__AVX512BW__) && \\
+    defined(__AVX512VL__)
+#define @P@_AVX512 1
+#include <immintrin.h>
+#endif
+#if defined(__GNUC__)
+#define @P@_INLINE static inline __attribute__((always_inline))
+#else
+#define @P@_INLINE static inline
+#endif
+"""
+
+COMPRESS = """\
+/* Lists the indices of the elements that are not zero, ascending; gives their number. */
+@P@_INLINE size_t @NAME@(const @T@ *restrict x, size_t size, @L@ *restrict list)
+{
+  size_t count = 0;
+  size_t i = 0;
+@FAST@  for (; i < size; ++i) { /* without a branch on the data */
+    list[count] = (@L@)i;
+    count += (size_t)(x[i] != 0);
+  }
+  return count;
+}
+"""
+
+COMPRESS_AVX512 = """\
+#if defined(@P@_AVX512)
+  /* writes 16 entries at `count` <= i: never behind element i + 15 */
+  __m512i index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  for (; i + 16 <= size; i += 16) {
+    const __mmask16 active = @TEST@;
+    const __m512i packed = _mm512_maskz_compress_epi32(active, index);
+    @STORE@;
+    count += (size_t)__builtin_popcount((unsigned)active);
+    index = _mm512_add_epi32(index, _mm512_set1_epi32(16));
+  }
+#endif
+"""
+
+COMPRESS_BYTES = """\
+#if !defined(@P@_AVX512)
+  for (; i + 8 <= size; i += 8) { /* eight silent neurons at a time */
+    uint64_t eight;
+    memcpy(&eight, x + i, 8);
+    if (eight != 0) {
+      for (size_t j = i; j < i + 8; ++j) {
+        list[count] = (@L@)j;
+        count += (size_t)(x[j] != 0);
+      }
+    }
+  }
+#endif
+"""
+
+_TESTS = {
+    "f32": "_mm512_cmp_ps_mask(_mm512_loadu_ps(x + i), _mm512_setzero_ps(), _CMP_NEQ_UQ)",
+    "u8": "_mm_test_epi8_mask(_mm_loadu_si128((const __m128i *)(const void *)(x + i)), "
+    "_mm_set1_epi8(-1))",
+    "u16": "_mm256_test_epi16_mask(_mm256_loadu_si256((const __m256i *)(const void *)(x + i)), "
+    "_mm256_set1_epi16(-1))",
+}
+_STORES = {
+    "u16": "_mm256_storeu_si256((__m256i *)(void *)(list + count), _mm512_cvtepi32_epi16(packed))",
+    "u32": "_mm512_storeu_si512((void *)(list + count), packed)",
+}
+
+VECTOR_TYPE = """\
+#if defined(@P@_VECTOR)
+typedef @F@ @P@_vec_@S@
+    __attribute__((vector_size(@P@_VECTOR_BYTES), aligned(@SIZE@), may_alias));
+#define @P@_LANES_@S@ (@P@_VECTOR_BYTES / @SIZE@u)
+#endif
+"""
+
+GATHER = """\
+/* out[o] = (0 + init[o]) + sum over e, in order, of weight[list[e]][o]@TIMES_TEXT@. */
+@P@_INLINE void @NAME@(const @F@ *restrict weight, size_t outputs,
+    const @L@ *restrict list, size_t count@VALUES_PARAMETER@,
+    const @F@ *restrict init, @F@ *restrict out)
+{
+  size_t o = 0;
+#if defined(@P@_VECTOR)
+  /* a block of columns stays in registers while the rows pass by */
+  for (; o + 8 * @P@_LANES_@S@ <= outputs; o += 8 * @P@_LANES_@S@) {
+    @P@_vec_@S@ sum[8];
+    for (size_t v = 0; v < 8; ++v) {
+      sum[v] = (@P@_vec_@S@){0};
+      if (init != NULL) {
+        sum[v] += *(const @P@_vec_@S@ *)(const void *)(init + o + v * @P@_LANES_@S@);
+      }
+    }
+    for (size_t e = 0; e < count; ++e) {
+      const @F@ *const row = weight + (size_t)list[e] * outputs + o;
+@LOAD_VALUE@      for (size_t v = 0; v < 8; ++v) {
+        sum[v] += *(const @P@_vec_@S@ *)(const void *)(row + v * @P@_LANES_@S@)@TIMES@;
+      }
+    }
+    for (size_t v = 0; v < 8; ++v) {
+      *(@P@_vec_@S@ *)(void *)(out + o + v * @P@_LANES_@S@) = sum[v];
+    }
+  }
+  for (; o + @P@_LANES_@S@ <= outputs; o += @P@_LANES_@S@) {
+    @P@_vec_@S@ sum = (@P@_vec_@S@){0};
+    if (init != NULL) {
+      sum += *(const @P@_vec_@S@ *)(const void *)(init + o);
+    }
+    for (size_t e = 0; e < count; ++e) {
+      const @F@ *const row = weight + (size_t)list[e] * outputs + o;
+@LOAD_VALUE@      sum += *(const @P@_vec_@S@ *)(const void *)row@TIMES@;
+    }
+    *(@P@_vec_@S@ *)(void *)(out + o) = sum;
+  }
+#endif
+  for (size_t p = o; p < outputs; ++p) {
+    out[p] = init != NULL ? @ZERO@ + init[p] : @ZERO@;
+  }
+  if (o < outputs) {
+    for (size_t e = 0; e < count; ++e) {
+      const @F@ *const row = weight + (size_t)list[e] * outputs;
+@LOAD_VALUE@      for (size_t p = o; p < outputs; ++p) {
+        out[p] += row[p]@TIMES@;
+      }
+    }
+  }
+}
+"""
+
+DENSE = """\
+/* out[o] = (0 + init[o]) + sum over i ascending of weight[i][o] * x[i]. */
+@P@_INLINE void @NAME@(const @F@ *restrict weight, size_t inputs, size_t outputs,
+    const @T@ *restrict x, const @F@ *restrict init, @F@ *restrict out)
+{
+  for (size_t o = 0; o < outputs; ++o) {
+    out[o] = init != NULL ? @ZERO@ + init[o] : @ZERO@;
+  }
+  for (size_t i = 0; i < inputs; ++i) {
+    const @F@ value = (@F@)x[i];
+    const @F@ *const row = weight + i * outputs;
+    for (size_t o = 0; o < outputs; ++o) {
+      out[o] += row[o] * value;
+    }
+  }
+}
+"""
+
+SCATTER = """\
+/* A convolution from events: every active input adds its taps to the outputs it reaches.
+   Inputs and outputs lie channel-last; weight is [channel][row][column][output]. */
+@P@_INLINE void @NAME@(const @F@ *restrict weight, const @L@ *restrict list, size_t count@VALUES_PARAMETER@,
+    const @F@ *restrict init, @F@ *restrict out,
+    int32_t in_height, int32_t in_width, int32_t channels, int32_t out_height,
+    int32_t out_width, int32_t outputs, int32_t kernel_height, int32_t kernel_width,
+    int32_t stride_y, int32_t stride_x, int32_t top, int32_t left, int32_t dilation_y,
+    int32_t dilation_x, int32_t groups)
+{
+  const int32_t group_outputs = outputs / groups;
+  const int32_t group_channels = channels / groups;
+  (void)in_height;
+  for (int32_t place = 0; place < out_height * out_width; ++place) {
+    @F@ *const target = out + (ptrdiff_t)place * outputs;
+    for (int32_t o = 0; o < outputs; ++o) {
+      target[o] = init != NULL ? @ZERO@ + init[o] : @ZERO@;
+    }
+  }
+  for (size_t e = 0; e < count; ++e) {
+    const int32_t index = (int32_t)list[e];
+    const int32_t channel = index % channels;
+    const int32_t column = (index / channels) % in_width;
+    const int32_t row = (index / channels) / in_width;
+    const int32_t first = channel / group_channels * group_outputs;
+@LOAD_VALUE_SCATTER@    for (int32_t ky = 0; ky < kernel_height; ++ky) {
+      const int32_t below = row + top - ky * dilation_y;
+      if (below < 0 || below % stride_y != 0 || below / stride_y >= out_height) {
+        continue;
+      }
+      for (int32_t kx = 0; kx < kernel_width; ++kx) {
+        const int32_t right = column + left - kx * dilation_x;
+        if (right < 0 || right % stride_x != 0 || right / stride_x >= out_width) {
+          continue;
+        }
+        const @F@ *const tap =
+            weight + (((ptrdiff_t)channel * kernel_height + ky) * kernel_width + kx) * group_outputs;
+        @F@ *const target =
+            out + ((ptrdiff_t)(below / stride_y) * out_width + right / stride_x) * outputs + first;
+        for (int32_t o = 0; o < group_outputs; ++o) {
+          target[o] += tap[o]@TIMES@;
+        }
+      }
+    }
+  }
+}
+"""
+
+POOL = """\
+/* Pools windows of a channel-last input: @WHAT@. */
+@P@_INLINE void @NAME@(const @T@ *restrict x, @F@ *restrict out, int32_t in_height,
+    int32_t in_width, int32_t channels, int32_t out_height, int32_t out_width,
+    int32_t kernel_height, int32_t kernel_width, int32_t stride_y, int32_t stride_x,
+    int32_t top, int32_t left)
+{
+  for (int32_t y = 0; y < out_height; ++y) {
+    for (int32_t z = 0; z < out_width; ++z) {
+      @F@ *const target = out + ((ptrdiff_t)y * out_width + z) * channels;
+@COUNT_START@      for (int32_t c = 0; c < channels; ++c) {
+        target[c] = @START@;
+      }
+      for (int32_t i = 0; i < kernel_height; ++i) {
+        const int32_t row = y * stride_y + i - top;
+        if (row < 0 || row >= in_height) {
+          continue;
+        }
+        for (int32_t j = 0; j < kernel_width; ++j) {
+          const int32_t column = z * stride_x + j - left;
+          if (column < 0 || column >= in_width) {
+            continue;
+          }
+          const @T@ *const source = x + ((ptrdiff_t)row * in_width + column) * channels;
+@COUNT_STEP@          for (int32_t c = 0; c < channels; ++c) {
+            @UPDATE@
+          }
+        }
+      }
+@END@    }
+  }
+}
+"""
+
+DELAY_READ = """\
+/* What was written `steps` steps ago; `position` is the row that is written next. */
+@P@_INLINE void @NAME@(const @T@ *restrict line, uint32_t position, uint32_t depth, size_t size,
+    uint32_t steps, @T@ *restrict out)
+{
+  const uint32_t row = position + depth - steps;
+  memcpy(out, line + (size_t)(row < depth ? row : row - depth) * size, size * sizeof(@T@));
+}
+"""
+
+DELAY_READ_EACH = """\
+/* The same with a number of steps for each element; 0 takes the value of this step. */
+@P@_INLINE void @NAME@(const @T@ *restrict line, uint32_t position, uint32_t depth, size_t size,
+    const uint32_t *restrict steps, const @T@ *restrict now, @T@ *restrict out)
+{
+  for (size_t i = 0; i < size; ++i) {
+    if (steps[i] == 0) {
+      out[i] = now[i];
+    } else {
+      const uint32_t row = position + depth - steps[i];
+      out[i] = line[(size_t)(row < depth ? row : row - depth) * size + i];
+    }
+  }
+}
+"""
+
+DELAY_WRITE = """\
+/* Writes this step's row over the oldest, and moves on. */
+@P@_INLINE void @NAME@(const @T@ *restrict x, @T@ *restrict line, uint32_t *restrict position,
+    uint32_t depth, size_t size)
+{
+  memcpy(line + (size_t)*position * size, x, size * sizeof(@T@));
+  *position = *position + 1 < depth ? *position + 1 : 0;
+}
+"""
+
+EXTREME = """\
+/* IEEE 754-2019 @WHAT@: a NaN stays one, -0 is below +0. */
+@P@_INLINE @F@ @NAME@(@F@ a, @F@ b)
+{
+  if (a == b) {
+    @U@ x;
+    @U@ y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    x = x @BITS@ y; /* equal numbers differ in the sign of zero only */
+    memcpy(&a, &x, sizeof x);
+    return a;
+  }
+  return (a @SIGN@ b || a != a) ? a : b;
+}
+"""
+
+
+@dataclass
+class Kernels:
+    """The kernels that a program calls; asking for one adds it."""
+
+    prefix: str
+    _texts: dict[str, str] = field(default_factory=dict[str, str])
+
+    def _add(self, name: str, template: str, **parts: str) -> str:
+        symbol = f"{self.prefix}_{name}"
+        if name not in self._texts:
+            text = template
+            for key, value in {**parts, "NAME": symbol}.items():
+                text = text.replace(f"@{key}@", value)
+            self._texts[name] = text
+        return symbol
+
+    def text(self) -> str:
+        """The header's body: what every kernel needs, then each in order of first use."""
+        return "\n".join([PREAMBLE, *self._texts.values()]).replace("@P@", self.prefix)
+
+    def compress(self, source: CType, listed: CType) -> str:
+        fast = ""
+        if source.short in _TESTS:
+            fast = COMPRESS_AVX512.replace("@TEST@", _TESTS[source.short]).replace(
+                "@STORE@", _STORES[listed.short]
+            )
+        if source.short == "u8":
+            fast += COMPRESS_BYTES
+        return self._add(
+            f"compress_{source.short}_{listed.short}",
+            COMPRESS.replace("@FAST@", fast),
+            T=source.name,
+            L=listed.name,
+        )
+
+    def _vector(self, float_type: CType) -> None:
+        self._add(
+            f"vec_{float_type.short}",
+            VECTOR_TYPE,
+            F=float_type.name,
+            S=float_type.short,
+            SIZE=str(float_type.size),
+        )
+
+    def _weighted(self, float_type: CType, listed: CType, values: CType | None) -> dict[str, str]:
+        cast = "" if values is None or values == float_type else f"({float_type.name})"
+        load = f"const {float_type.name} value = {cast}values[list[e]];\n"
+        return {
+            "F": float_type.name,
+            "S": float_type.short,
+            "ZERO": "0.0f" if float_type.size == 4 else "0.0",
+            "L": listed.name,
+            "TIMES": "" if values is None else " * value",
+            "TIMES_TEXT": "" if values is None else " * values[list[e]]",
+            "VALUES_PARAMETER": "" if values is None else f", const {values.name} *restrict values",
+            "LOAD_VALUE": "" if values is None else f"      {load}",
+            "LOAD_VALUE_SCATTER": "" if values is None else f"    {load}",
+        }
+
+    def gather(self, float_type: CType, listed: CType, values: CType | None) -> str:
+        self._vector(float_type)
+        suffix = f"_{values.short}" if values is not None else ""
+        return self._add(
+            f"gather_{float_type.short}_{listed.short}{suffix}",
+            GATHER,
+            **self._weighted(float_type, listed, values),
+        )
+
+    def dense(self, float_type: CType, source: CType) -> str:
+        return self._add(
+            f"dense_{float_type.short}_{source.short}",
+            DENSE,
+            F=float_type.name,
+            T=source.name,
+            ZERO="0.0f" if float_type.size == 4 else "0.0",
+        )
+
+    def scatter(self, float_type: CType, listed: CType, values: CType | None) -> str:
+        suffix = f"_{values.short}" if values is not None else ""
+        return self._add(
+            f"scatter_{float_type.short}_{listed.short}{suffix}",
+            SCATTER,
+            **self._weighted(float_type, listed, values),
+        )
+
+    def pool(self, kind: str, source: CType, target: CType, *, exclude_padding: bool) -> str:
+        zero = {"float": "0.0f", "double": "0.0"}.get(target.name, "0")
+        cast = "" if source == target else f"({target.name})"
+        scale = f"({target.name})(kernel_height * kernel_width)"
+        lines = {"COUNT_START": "", "COUNT_STEP": "", "END": "", "START": zero}
+        update = f"target[c] += {cast}source[c];"
+        what = "the sum, rows first"
+        if kind == "avg":
+            what = "the sum, rows first, divided by the size of the window"
+            if exclude_padding:
+                what = "the sum, rows first, divided by the elements inside"
+                lines["COUNT_START"] = "      int32_t inside = 0;\n"
+                lines["COUNT_STEP"] = "          ++inside;\n"
+                scale = f"({target.name})inside"
+            lines["END"] = (
+                "      for (int32_t c = 0; c < channels; ++c) {\n"
+                f"        target[c] /= {scale};\n      }}\n"
+            )
+        elif kind == "max":
+            what = "the largest element"
+            if target.name in ("float", "double"):
+                single = target.size == 4
+                lines["START"] = "lowest"
+                lines["COUNT_START"] = (
+                    f"      const {'uint32_t' if single else 'uint64_t'} bits = "
+                    f"{'0xff800000u' if single else '0xfff0000000000000u'}; /* -infinity */\n"
+                    f"      {target.name} lowest;\n"
+                    "      memcpy(&lowest, &bits, sizeof lowest);\n"
+                )
+                extreme = self.extreme("maximum", target)
+                update = f"target[c] = {extreme}(target[c], source[c]);"
+            else:
+                update = "target[c] = source[c] > target[c] ? source[c] : target[c];"
+        suffix = "_inside" if exclude_padding and kind == "avg" else ""
+        return self._add(
+            f"pool_{kind}{suffix}_{source.short}_{target.short}",
+            POOL,
+            T=source.name,
+            F=target.name,
+            WHAT=what,
+            UPDATE=update,
+            **lines,
+        )
+
+    def delay_read(self, element: CType, *, each: bool) -> str:
+        name = f"delay_read{'_each' if each else ''}_{element.short}"
+        return self._add(name, DELAY_READ_EACH if each else DELAY_READ, T=element.name)
+
+    def delay_write(self, element: CType) -> str:
+        return self._add(f"delay_write_{element.short}", DELAY_WRITE, T=element.name)
+
+    def extreme(self, which: str, float_type: CType) -> str:
+        """`maximum` or `minimum`."""
+        largest = which == "maximum"
+        return self._add(
+            f"{which}_{float_type.short}",
+            EXTREME,
+            WHAT=which,
+            F=float_type.name,
+            U="uint32_t" if float_type.size == 4 else "uint64_t",
+            BITS="&" if largest else "|",
+            SIGN=">" if largest else "<",
+        )

@@ -1,0 +1,115 @@
+"""The files of an emitted network: what goes where, and the manifest that says so."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from snncc.backends.c.api import header, internal_header, kernels_header, source
+from snncc.backends.c.guides import cmake, readme
+from snncc.backends.c.program import CProgram
+from snncc.backends.c.weights import C_LIMIT, constants_of, total_bytes, weights_binary, weights_c
+from snncc.dialects import kernel
+from snncc.dialects.kernel.program import Role
+
+Weights = Literal["auto", "c", "bin"]
+
+
+@dataclass(frozen=True)
+class CPackage:
+    """An emitted network: path -> bytes, and what a program that loads it needs to know."""
+
+    prefix: str
+    files: dict[str, bytes]
+    manifest: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def sources(self) -> list[str]:
+        """The files to compile, in order."""
+        return [name for name in self.files if name.endswith((".c", ".S"))]
+
+
+def emit(
+    program_op: kernel.ProgramOp,
+    *,
+    prefix: str,
+    title: str,
+    weights: Weights = "auto",
+    report: dict[str, Any] | None = None,
+) -> CPackage:
+    """
+    The C of a scheduled program. `weights` says whether constants stand in C or in a
+    binary file; `auto` takes C up to C_LIMIT bytes. The same program gives the same bytes.
+
+    Raises SNC-C001 for an operation that has no rule in C.
+    """
+    program = CProgram(program_op, prefix)
+    constants = constants_of(program)
+    size = total_bytes(constants)
+    text = source(program)  # asks for kernels: they are printed after it
+    files: dict[str, bytes] = {
+        f"include/{prefix}.h": header(program, title, size).encode(),
+        f"src/{prefix}.c": text.encode(),
+        f"src/{prefix}_internal.h": internal_header(program, constants).encode(),
+        f"src/{prefix}_kernels.h": kernels_header(program).encode(),
+    }
+    binary = weights == "bin" or (weights == "auto" and size > C_LIMIT)
+    if constants and binary:
+        data, assembly = weights_binary(program, constants)
+        files[f"src/{prefix}_weights.S"] = assembly.encode()
+        files[f"src/{prefix}_weights.bin"] = data
+    elif constants:
+        files[f"src/{prefix}_weights.c"] = weights_c(program, constants).encode()
+    files["CMakeLists.txt"] = cmake(program, files).encode()
+    files["README.md"] = readme(program, title, size).encode()
+    manifest = _manifest(program, title, size, files, report or {})
+    files[f"{prefix}.json"] = (json.dumps(manifest, indent=1) + "\n").encode()
+    return CPackage(prefix, files, manifest)
+
+
+def _manifest(
+    program: CProgram, title: str, size: int, files: dict[str, bytes], report: dict[str, Any]
+) -> dict[str, Any]:
+    def terminals(which: str) -> list[dict[str, Any]]:
+        found = program.inputs if which == "inputs" else program.outputs
+        return [
+            {"name": t.name, "symbol": t.symbol, "type": t.type.name, "shape": list(t.shape)}
+            for t in found
+        ]
+
+    states: list[dict[str, Any]] = []
+    for buffer in program.op.buffers(Role.STATE, Role.STREAM):
+        name = buffer.sym_name.data
+        member = program.member(name)
+        array = program.arrays[member]
+        states.append(
+            {
+                "name": name,
+                "role": buffer.role.data.value,
+                "member": member,
+                "type": array.type.name,
+                "offset": array.offset,
+                "shape": list(buffer.shape),
+                "channel_last": buffer.channel_last is not None,
+            }
+        )
+    return {
+        "schema": 1,
+        "model": title,
+        "prefix": program.prefix,
+        "block_steps": program.op.block_steps,
+        "state_bytes": program.state_bytes,
+        "state_alignment": program.state_alignment,
+        "work_bytes": program.work_bytes,
+        "const_bytes": size,
+        "inputs": terminals("inputs"),
+        "outputs": terminals("outputs"),
+        "states": states,
+        **report,
+        "files": {
+            name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            for name, data in sorted(files.items())
+        },
+    }

@@ -1,0 +1,131 @@
+"""What the printers share: the program's buffers as C objects, its names, its kernels."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import prod
+
+from snncc.backends.c.kernels import Kernels
+from snncc.backends.c.names import Scope
+from snncc.backends.c.structs import ALIGNMENT, Array, Group, offsets
+from snncc.backends.c.types import CType, c_type
+from snncc.dialects import kernel
+from snncc.dialects.kernel.program import Role
+
+EVENT_LIMIT = 1 << 16
+"""Inputs up to this size have 16-bit addresses."""
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """An input or output of the network: the caller's array."""
+
+    name: str
+    """The model's name."""
+    symbol: str
+    """The parameter's name."""
+    type: CType
+    shape: tuple[int, ...]
+    """At one step, in the model's order of axes."""
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+
+class CProgram:
+    """A `kernel.program` as C sees it: one state struct, constants, stages."""
+
+    def __init__(self, op: kernel.ProgramOp, prefix: str, *, alignment: int = ALIGNMENT):
+        self.op = op
+        self.prefix = prefix
+        self.upper = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", prefix).upper()
+        self.alignment = alignment
+        self.kernels = Kernels(prefix)
+        self.buffers = {buffer.sym_name.data: buffer for buffer in op.buffers()}
+        arguments = Scope(("s", "steps", "k"))
+        self.inputs = [self._terminal(b, arguments) for b in op.buffers(Role.INPUT)]
+        self.outputs = [self._terminal(b, arguments) for b in op.buffers(Role.OUTPUT)]
+        self.stage_names = Scope()
+        self.constants = Scope()
+        self.constant_buffers = op.buffers(Role.CONST)
+        for buffer in self.constant_buffers:
+            _ = self.constants[buffer.sym_name.data]
+        self._members: dict[str, str] = {}
+        self.state = self._lay_out()
+        self.arrays = offsets(self.state)
+
+    def _terminal(self, buffer: kernel.BufferOp, scope: Scope) -> Terminal:
+        name = buffer.sym_name.data
+        return Terminal(name, scope[name], c_type(buffer.type.element_type), buffer.shape[1:])
+
+    def _lay_out(self) -> Group:
+        """The members of the state struct, in order of the program's buffers."""
+        scope = Scope(("stream", "work", "staged", "magic"))
+        streams, work = Group("stream", "struct"), Group("work", "union")
+        stages: dict[str, tuple[Group, Scope]] = {}
+        stream_scope = Scope()
+        members: list[Array | Group] = []
+        for name, buffer in self.buffers.items():
+            role = buffer.role.data
+            type, count = c_type(buffer.type.element_type), prod(buffer.shape)
+            if role is Role.STATE:
+                members.append(Array(scope[name], type, count))
+                self._members[name] = scope[name]
+            elif role is Role.STREAM:
+                streams.members.append(Array(stream_scope[name], type, count))
+                self._members[name] = f"stream.{stream_scope[name]}"
+            elif role is Role.WORK:
+                assert buffer.stage is not None
+                stage = buffer.stage.data
+                if stage not in stages:
+                    stages[stage] = (Group(self.stage_names[stage], "struct"), Scope())
+                group, inner = stages[stage]
+                group.members.append(Array(inner[name], type, count))
+                self._members[name] = f"work.{group.name}.{inner[name]}"
+        work.members.extend(group for group, _ in stages.values())
+        staged = Group("staged", "struct")
+        staged.members.extend(Array(t.symbol, t.type, t.size) for t in self.inputs)
+        magic = Array("magic", c_type_of_magic(), 1)
+        state = Group("state", "struct", [*members, streams, work, staged, magic])
+        state.place(0, self.alignment)
+        return state
+
+    def member(self, buffer: str) -> str:
+        """The path of a buffer in the state struct."""
+        return self._members[buffer]
+
+    def constant(self, buffer: str) -> str:
+        """The symbol of a constant."""
+        return f"{self.prefix}_{self.constants[buffer]}"
+
+    def stage(self, name: str) -> str:
+        """The symbol of a stage's function."""
+        return f"{self.prefix}_stage_{self.stage_names[name]}"
+
+    @property
+    def state_bytes(self) -> int:
+        return self.state.size
+
+    @property
+    def state_alignment(self) -> int:
+        return self.state.alignment(self.alignment)
+
+    @property
+    def work_bytes(self) -> int:
+        """Of the state, what is not kept from step to step."""
+        kept = [m for m in self.state.members if isinstance(m, Array)]
+        return self.state.size - sum(member.size for member in kept)
+
+    @property
+    def magic(self) -> int:
+        """What marks an initialised state: a number made of the network's name."""
+        value = 0x811C9DC5  # FNV-1a
+        for byte in f"{self.prefix}:{self.state_bytes}".encode():
+            value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+        return value or 1
+
+
+def c_type_of_magic() -> CType:
+    return CType("uint32_t", "u32", 4)

@@ -1,0 +1,1 @@
+"""Speed of compiled networks beside other ways to run them; see README.md."""

@@ -1,0 +1,298 @@
+"""
+The reference interpreter of the scheduled level: a `kernel.program` over time, in NumPy.
+
+It runs as the emitted code does: blocks of steps, stage after stage, kernel after kernel,
+on the program's own buffers. Every buffer but a constant holds one array for each sample
+of the batch; those with rows for steps are [steps, B, *shape], the rest [B, *shape].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from xdsl.dialects import arith, linalg, scf
+from xdsl.dialects.builtin import IndexType, IntegerAttr, ModuleOp, TensorType
+from xdsl.interpreter import Interpreter
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
+
+from snncc.dialects import kernel
+from snncc.dialects.arrays import Array, array_of, dtype_of
+from snncc.dialects.kernel.kernels import memref_shape, memref_type
+from snncc.dialects.kernel.program import Role
+from snncc.interpreters.kernels import KernelFunctions
+from snncc.interpreters.network import Run
+from snncc.interpreters.scalars import ScalarFunctions, from_stream, run_body, to_stream
+
+_WITH_ROWS = (Role.STREAM, Role.INPUT, Role.OUTPUT)
+
+
+class ProgramInterpreter:
+    """Runs a scheduled program; gives what `NetworkInterpreter` gives, bit for bit."""
+
+    def __init__(self, module: ModuleOp, program: kernel.ProgramOp):
+        self.program = program
+        self._interpreter = Interpreter(module)
+        self._interpreter.register_implementations(ScalarFunctions())
+        self._interpreter.register_implementations(KernelFunctions())
+        self._contents = {
+            buffer.sym_name.data: _content(buffer)
+            for buffer in program.buffers(Role.CONST, Role.STATE)
+        }
+        self._lines = delay_lines(program)
+
+    def run(
+        self,
+        x: Mapping[str, Array],
+        *,
+        state0: Mapping[str, Array] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Run:
+        """
+        Runs all steps of `x`: input name -> [T, B, *shape] of the input's element type.
+
+        `state0` gives states their first value by name, [B, *shape] or [*shape] in the
+        model's order of axes (delays: [depth, *shape], oldest first); `progress` is called
+        with the steps done and their number.
+
+        Raises ValueError where names or shapes do not fit.
+        """
+        inputs = self._inputs(x)
+        steps, batch = next(iter(inputs.values())).shape[:2]
+        memory = self._memory(inputs, steps, batch)
+        self._set_states(memory, state0 or {}, batch)
+        block = self.program.block_steps
+        for start in range(0, steps, block):
+            stop = min(start + block, steps)
+            for stage in self.program.stages:
+                execution = _Execution(self._interpreter, self.program, memory, start)
+                execution.values[stage.steps] = stop - start
+                execution.run(stage.body.block)
+            if progress is not None:
+                progress(stop, steps)
+        outputs = [buffer.sym_name.data for buffer in self.program.buffers(Role.OUTPUT)]
+        return Run({name: memory[name] for name in outputs}, self._final(memory))
+
+    # memory
+
+    def _inputs(self, x: Mapping[str, Array]) -> dict[str, Array]:
+        buffers = {buffer.sym_name.data: buffer for buffer in self.program.buffers(Role.INPUT)}
+        if set(x) != set(buffers):
+            raise ValueError(f"expected inputs {', '.join(buffers)}, got {', '.join(x)}")
+        inputs = {
+            name: np.ascontiguousarray(x[name], dtype_of(buffer.type.element_type))
+            for name, buffer in buffers.items()
+        }
+        leading = next(iter(inputs.values())).shape[:2]
+        for name, array in inputs.items():
+            if array.shape != (*leading, *buffers[name].shape[1:]):
+                expected = ", ".join(map(str, (*leading, *buffers[name].shape[1:])))
+                raise ValueError(f"input {name!r}: expected [{expected}], got {list(array.shape)}")
+        return inputs
+
+    def _memory(self, inputs: dict[str, Array], steps: int, batch: int) -> dict[str, Array]:
+        memory = dict(inputs)
+        for buffer in self.program.buffers():
+            name, role = buffer.sym_name.data, buffer.role.data
+            dtype = dtype_of(buffer.type.element_type)
+            match role:
+                case Role.INPUT:
+                    pass
+                case Role.CONST:
+                    memory[name] = self._contents[name]
+                case Role.STATE:
+                    content = self._contents[name]
+                    memory[name] = np.broadcast_to(content, (batch, *content.shape)).copy()
+                case Role.OUTPUT:
+                    memory[name] = np.zeros((steps, batch, *buffer.shape[1:]), dtype)
+                case Role.STREAM:
+                    rows, *shape = buffer.shape
+                    memory[name] = np.zeros((rows, batch, *shape), dtype)
+                case Role.WORK:
+                    memory[name] = np.zeros((batch, *buffer.shape), dtype)
+        return memory
+
+    # states
+
+    def _named_states(self) -> dict[str, kernel.BufferOp]:
+        """The states that users know: all but the positions in delay lines."""
+        positions = set(self._lines.values())
+        return {
+            buffer.sym_name.data: buffer
+            for buffer in self.program.buffers(Role.STATE)
+            if buffer.sym_name.data not in positions
+        }
+
+    def _channel_axis(self, buffer: kernel.BufferOp) -> int | None:
+        """
+        The axis of [B, *logical shape] that the buffer stores last; None where it stores
+        the model's order of axes.
+        """
+        first = 1 if buffer.sym_name.data in self._lines else 0
+        shape = buffer.shape[first:]
+        if len(shape) < 2:
+            return None
+        # where one order of elements is the other, the scheduler leaves the mark out
+        same = shape[-1] == 1 or all(size == 1 for size in shape[:-1])
+        return first + 1 if buffer.channel_last is not None or same else None
+
+    def _set_states(self, memory: dict[str, Array], given: Mapping[str, Array], batch: int) -> None:
+        states = self._named_states()
+        for name, value in given.items():
+            if name not in states:
+                raise ValueError(f"no state is named {name!r}; states: {', '.join(states)}")
+            stored = memory[name]
+            axis = self._channel_axis(states[name])
+            logical = stored if axis is None else np.moveaxis(stored, -1, axis)
+            if np.shape(value) not in (logical.shape, logical.shape[1:]):
+                raise ValueError(
+                    f"state {name!r}: expected {list(logical.shape)}, got {list(np.shape(value))}"
+                )
+            logical[...] = value  # a view of the buffer; position 0 is the oldest row
+
+    def _final(self, memory: Mapping[str, Array]) -> dict[str, Array]:
+        result: dict[str, Array] = {}
+        for name, buffer in self._named_states().items():
+            array = memory[name]
+            position = self._lines.get(name)
+            if position is not None:  # the row that is written next is the oldest
+                array = np.roll(array, -int(memory[position].flat[0]), axis=1)
+            axis = self._channel_axis(buffer)
+            result[name] = np.array(array if axis is None else np.moveaxis(array, -1, axis))
+        return result
+
+
+def _content(buffer: kernel.BufferOp) -> Array:
+    """Raises ValueError where the content of a digest was not loaded."""
+    assert buffer.content is not None
+    return array_of(buffer.content, TensorType(buffer.type.element_type, buffer.shape))
+
+
+def delay_lines(program: kernel.ProgramOp) -> dict[str, str | None]:
+    """
+    The state buffers that are delay lines, [depth, ...], and the name of the state that
+    holds each one's position: None for a line of one step, which is only copied.
+    """
+    states = {buffer.sym_name.data: buffer for buffer in program.buffers(Role.STATE)}
+    lines: dict[str, str | None] = {}
+    for stage in program.stages:
+        for op in stage.walk():
+            if isinstance(op, kernel.RefOp) and op.symbol in states:
+                # a line of one step is read and written as its only row
+                if len(memref_shape(op.result)) < len(states[op.symbol].shape):
+                    lines.setdefault(op.symbol, None)
+            elif isinstance(op, kernel.DelayReadOp | kernel.DelayWriteOp):
+                line, position = op.line.owner, op.position.owner
+                assert isinstance(line, kernel.RefOp)
+                assert isinstance(position, kernel.RefOp)
+                if position.symbol in states:
+                    lines[line.symbol] = position.symbol
+                else:
+                    lines.setdefault(line.symbol, None)
+    return lines
+
+
+class _Execution:
+    """One stage over one block of steps; `start` is the block's first step."""
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        program: kernel.ProgramOp,
+        memory: Mapping[str, Array],
+        start: int,
+    ):
+        self.values: dict[SSAValue, Any] = {}
+        self._interpreter = interpreter
+        self._roles = {buffer.sym_name.data: buffer.role.data for buffer in program.buffers()}
+        self._memory = memory
+        self._start = start
+
+    def run(self, block: Block) -> None:
+        for op in block.ops:
+            if not isinstance(op, scf.YieldOp):
+                self._run_op(op)
+
+    def _run_op(self, op: Operation) -> None:
+        if isinstance(op, kernel.RefOp):
+            self.values[op.result] = self._view(op)
+        elif isinstance(op, scf.ForOp):
+            self._loop(op)
+        elif isinstance(op, linalg.ops.GenericOp):
+            self._generic(op)
+        elif isinstance(op, arith.ConstantOp) and isinstance(op.result.type, IndexType):
+            assert isinstance(op.value, IntegerAttr)
+            self.values[op.result] = op.value.value.data
+        else:
+            arguments = tuple(self.values[operand] for operand in op.operands)
+            results = self._interpreter.run_op(op, arguments)
+            self.values.update(zip(op.results, results, strict=True))
+
+    def _view(self, op: kernel.RefOp) -> Array:
+        array, role = self._memory[op.symbol], self._roles[op.symbol]
+        shape = memref_shape(op.result)
+        if role is Role.CONST:
+            return array.reshape(shape)
+        if op.step is not None:
+            row = self.values[op.step]
+            array = array[row if role is Role.STREAM else self._start + row]
+        elif role in _WITH_ROWS:
+            raise ValueError(f"kernel.ref @{op.symbol}: expected a step")
+        return array.reshape(array.shape[0], *shape)
+
+    def _loop(self, op: scf.ForOp) -> None:
+        if op.iter_args:
+            raise ValueError("scf.for: expected a loop without values in a stage")
+        first, stop, step = (self.values[v] for v in (op.lb, op.ub, op.step))
+        for index in range(first, stop, step):
+            self.values[op.body.block.args[0]] = index
+            self.run(op.body.block)
+
+    def _generic(self, op: linalg.ops.GenericOp) -> None:
+        """Elementwise work on whole arrays: each operand seen through its map."""
+        maps = [attribute.data for attribute in op.indexing_maps]
+        operands = [*op.inputs, *op.outputs]
+        views = [
+            _through(self.values[value], value, map)
+            for value, map in zip(operands, maps, strict=True)
+        ]
+        arguments = tuple(
+            from_stream(view, memref_type(value).element_type)
+            for view, value in zip(views, operands, strict=True)
+        )
+        block = op.body.block
+        values = run_body(self._interpreter, block, arguments)
+        assert block.last_op is not None
+        # an output may be what another yields: all are taken before one is written
+        results = [
+            np.array(to_stream(values[value], value.type)) for value in block.last_op.operands
+        ]
+        for view, result in zip(views[len(op.inputs) :], results, strict=True):
+            view[...] = result
+
+
+def _through(array: Array, value: SSAValue, map: AffineMap) -> Array:
+    """
+    An operand as [B or 1, *loops], a view: its axes in the order of the loops, with axes
+    of size 1 for the loops that it does not depend on.
+    """
+    if array.ndim == len(memref_shape(value)):
+        array = array[None]
+    loops: list[int] = []
+    index: list[int | slice] = [slice(None)]
+    for result in map.results:
+        if isinstance(result, AffineDimExpr):
+            loops.append(result.position)
+            index.append(slice(None))
+        elif isinstance(result, AffineConstantExpr):
+            index.append(result.value)
+        else:
+            raise ValueError(f"linalg.generic: expected loops and constants in {map}")
+    if len(set(loops)) != len(loops):
+        raise ValueError(f"linalg.generic: {map} uses a loop twice")
+    array = array[tuple(index)]
+    array = array.transpose(0, *(1 + axis for axis in np.argsort(loops)))
+    sizes = dict(zip(sorted(loops), array.shape[1:], strict=True))
+    return array.reshape(array.shape[0], *(sizes.get(loop, 1) for loop in range(map.num_dims)))
