@@ -32,6 +32,8 @@ class DenseC:
     subprocess.CalledProcessError where it fails.
     """
 
+    exact = True
+
     def __init__(self, network: Network, order: LoopOrder = "dot"):
         self.name = NAMES[order]
         self.source = DenseSource(network.op, order).text()

@@ -210,6 +210,7 @@ class OrtScan:
     """The model in onnxruntime. Raises ImportError where that is not installed."""
 
     name = "onnxruntime Scan"
+    exact = False
 
     def __init__(self, network: Network):
         import onnxruntime

@@ -20,6 +20,8 @@ class Contender(Protocol):
     """One way to run one network."""
 
     name: str
+    exact: bool
+    """Whether it adds in the declared order: its spikes are then those of the interpreter."""
 
     def run(self, x: Array) -> Array:
         """All steps: [T, *input shape] -> [T, *output shape], from the initial states."""

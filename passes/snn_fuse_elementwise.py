@@ -124,7 +124,7 @@ class LastBiasToBody(RewritePattern):
         bias = op.bias
         if bias is None or op.adds_bias_first:
             return
-        plain = op.without_bias()
+        plain = op.with_operands([op.input, op.weight])
         rewriter.insert_op(plain)
         spatial = len(shape_of(op.result)) - 1
         if spatial:

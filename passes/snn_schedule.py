@@ -19,18 +19,20 @@ class SnnSchedule(ModulePass):
 
     Strongly connected components become stages; a stage runs `time-block` steps before
     the next one starts, a recurrent stage step by step within them. `time-block` does not
-    change a bit of the result.
+    change a bit of the result. With `trace` every neuron's output is kept in a stream
+    buffer of its own, for a debug build that reads it after each step.
     """
 
     name = "snn-schedule"
 
     time_block: int = 1
+    trace: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.time_block < 1:
             raise ValueError(f"time-block: expected at least 1, got {self.time_block}")
         for network in [inner for inner in op.ops if isinstance(inner, snn.NetworkOp)]:
-            program = Scheduler(network, self.time_block).run()
+            program = Scheduler(network, self.time_block, trace=self.trace).run()
             op.body.block.insert_op_before(program, network)
             op.body.block.erase_op(network)
         for parameter in [inner for inner in op.ops if isinstance(inner, snn.ParameterOp)]:

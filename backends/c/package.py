@@ -81,12 +81,11 @@ def _manifest(
 
     states: list[dict[str, Any]] = []
     for buffer in program.op.buffers(Role.STATE, Role.STREAM):
-        name = buffer.sym_name.data
-        member = program.member(name)
+        member = program.member(buffer.sym_name.data)
         array = program.arrays[member]
         states.append(
             {
-                "name": name,
+                "name": buffer.known_as,
                 "role": buffer.role.data.value,
                 "member": member,
                 "type": array.type.name,

@@ -23,6 +23,8 @@ class Terminal:
 
     name: str
     """The model's name."""
+    buffer: str
+    """The buffer's symbol in the program."""
     symbol: str
     """The parameter's name."""
     type: CType
@@ -58,7 +60,13 @@ class CProgram:
 
     def _terminal(self, buffer: kernel.BufferOp, scope: Scope) -> Terminal:
         name = buffer.sym_name.data
-        return Terminal(name, scope[name], c_type(buffer.type.element_type), buffer.shape[1:])
+        return Terminal(
+            buffer.known_as,
+            name,
+            scope[name],
+            c_type(buffer.type.element_type),
+            buffer.shape[1:],
+        )
 
     def _lay_out(self) -> Group:
         """The members of the state struct, in order of the program's buffers."""

@@ -71,10 +71,10 @@ class StagePrinter:
         """The caller's arrays that this stage touches, as parameters."""
         touched = {op.symbol for op in self.stage.walk() if isinstance(op, kernel.RefOp)}
         found = [
-            f"const {t.type.name} *{t.symbol}" for t in self.program.inputs if t.name in touched
+            f"const {t.type.name} *{t.symbol}" for t in self.program.inputs if t.buffer in touched
         ]
         return found + [
-            f"{t.type.name} *{t.symbol}" for t in self.program.outputs if t.name in touched
+            f"{t.type.name} *{t.symbol}" for t in self.program.outputs if t.buffer in touched
         ]
 
     def _body(self, block: Block) -> list[str]:
@@ -122,7 +122,7 @@ class StagePrinter:
         if role is Role.CONST:
             return program.constant(name)
         if role in (Role.INPUT, Role.OUTPUT):
-            base = next(t.symbol for t in (*program.inputs, *program.outputs) if t.name == name)
+            base = next(t.symbol for t in (*program.inputs, *program.outputs) if t.buffer == name)
         else:
             base = f"s->{program.member(name)}"
         if op.step is None:
@@ -362,8 +362,9 @@ def _loop_function(p: StagePrinter, op: linalg.ops.GenericOp, name: str, doc: st
     block = op.body.block
     maps = [m.data for m in op.indexing_maps]
     shape = _loop_shape(op, maps)
-    scope = Scope(("i", *(f"i{axis}" for axis in range(len(shape)))))
-    arrays = [scope.fresh(f"{arg.name_hint or 'a'}_") for arg in block.args]
+    scope = Scope(("n", *(f"n{axis}" for axis in range(len(shape)))))
+    hints = [arg.name_hint or "a" for arg in block.args]
+    arrays = [scope.fresh(f"{hint}s") for hint in hints]
     nest, indices = _nest(maps, shape, [memref_shape(v) for v in op.operands])
     names: dict[SSAValue, str] = {}
     loads: list[str] = []
@@ -375,7 +376,7 @@ def _loop_function(p: StagePrinter, op: linalg.ops.GenericOp, name: str, doc: st
         type = c_type(argument.type)
         const = "const " if position < inputs else ""
         parameters.append(f"{const}{type.name} *restrict {array}")
-        names[argument] = scope.fresh(argument.name_hint or "a")
+        names[argument] = scope.fresh(hints[position])
         if argument.first_use is not None:
             loads.append(f"const {type.name} {names[argument]} = {array}[{index}];")
     lines, texts = statements(block, names, p.program.prefix)
@@ -439,7 +440,7 @@ def _nest(
             groups[-1].append(axis)
         else:
             groups.append([axis])
-    variables = ["i"] if len(groups) == 1 else [f"i{n}" for n in range(len(groups))]
+    variables = ["n"] if len(groups) == 1 else [f"n{axis}" for axis in range(len(groups))]
     nest = [
         (variable, prod(shape[axis] for axis in group))
         for variable, group in zip(variables, groups, strict=True)

@@ -106,13 +106,12 @@ ASSEMBLY = """\
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #error "@P@_weights.bin is little-endian; emit the weights as C (--weights c)"
 #endif
-#define @U@_JOIN2(a, b) a##b
-#define @U@_JOIN(a, b) @U@_JOIN2(a, b)
-#define @U@_SYMBOL(name) @U@_JOIN(__USER_LABEL_PREFIX__, name)
 #if defined(__APPLE__)
+#define @U@_SYMBOL(name) _##name
 #define @U@_GLOBAL .private_extern
   .const
 #else
+#define @U@_SYMBOL(name) name
 #define @U@_GLOBAL .globl
   .section .rodata.@P@_weights, "a"
 #endif

@@ -80,7 +80,8 @@ class BufferOp(IRDLOperation):
         kernel.buffer work @fc1 : memref<128xf32> stage "lif1"
 
     A value with several axes is stored with its first axis (channels) innermost, where
-    `channel_last` stands. Content is one value for all elements or one for each.
+    `channel_last` stands. Content is one value for all elements or one for each. `of`
+    gives the model's name of an input, output or state whose symbol is another.
     """
 
     name = "kernel.buffer"
@@ -91,12 +92,13 @@ class BufferOp(IRDLOperation):
     content = opt_prop_def(BlobAttr | DenseIntOrFPElementsAttr)
     channel_last = opt_prop_def(UnitAttr)
     stage = opt_prop_def(StringAttr)
+    model_name = opt_prop_def(StringAttr)
 
     traits = lazy_traits_def(lambda: (SymbolOpInterface(), HasParent(ProgramOp)))
 
     assembly_format = (
         "$role $sym_name `:` $type (`=` $content^)? (`channel_last` $channel_last^)? "
-        "(`stage` $stage^)? attr-dict"
+        "(`stage` $stage^)? (`of` $model_name^)? attr-dict"
     )
 
     def __init__(
@@ -108,6 +110,7 @@ class BufferOp(IRDLOperation):
         *,
         channel_last: bool = False,
         stage: str | None = None,
+        model_name: str | None = None,
     ):
         super().__init__(
             properties={
@@ -117,8 +120,14 @@ class BufferOp(IRDLOperation):
                 "content": content,
                 "channel_last": UnitAttr() if channel_last else None,
                 "stage": None if stage is None else StringAttr(stage),
+                "model_name": None if model_name is None else StringAttr(model_name),
             }
         )
+
+    @property
+    def known_as(self) -> str:
+        """The name that users know an input, an output or a state by."""
+        return (self.sym_name if self.model_name is None else self.model_name).data
 
     @property
     def shape(self) -> tuple[int, ...]:

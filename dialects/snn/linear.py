@@ -68,18 +68,17 @@ class WeightedSum(IRDLOperation):
     def adds_bias_first(self) -> bool:
         return self.bias is not None and self.bias_position.data is BiasPosition.FIRST
 
-    def without_bias(self) -> WeightedSum:
-        """The same sum without its bias, detached."""
-        op = type(self).create(
-            operands=[self.input, self.weight],
+    def with_operands(self, operands: Sequence[SSAValue]) -> WeightedSum:
+        """The same sum, detached, of other operands: input, weight, and the bias if there is one."""
+        return type(self).create(
+            operands=operands,
             result_types=[self.result.type],
             properties={
                 **self.properties,
-                "operandSegmentSizes": DenseArrayBase.from_list(i32, [1, 1, 0]),
+                "operandSegmentSizes": DenseArrayBase.from_list(i32, [1, 1, len(operands) - 2]),
             },
             attributes=dict(self.attributes),
         )
-        return op
 
     def _verify_sum(self, outputs: int) -> None:
         expect_static(self)

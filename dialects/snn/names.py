@@ -39,6 +39,9 @@ class StateNames:
                 for index, port in enumerate(op.state_ports):
                     self.name_of[op, index] = f"{node}.{port.name}"
 
+    def is_delay(self, op: Operation) -> bool:
+        return isinstance(op, DelayOp)
+
     def shape_of(self, key: tuple[Operation, int]) -> tuple[int, ...]:
         """Without the batch: a neuron's population, a delay's [depth, *shape]."""
         op, _ = key

@@ -33,7 +33,7 @@ def generic_body(
     arguments = [*streams, *outputs, *states]
     block = Block(arg_types=[stored_element(value.type) for value in arguments])
     for argument, source in zip(block.args, arguments, strict=True):
-        argument.name_hint = source.name_hint
+        argument.name_hint = source.name_hint or ("y" if source in outputs else None)
     builder = Builder(InsertPoint.at_end(block))
     values: dict[SSAValue, SSAValue] = {}
     state_arguments = dict(zip(states, block.args[len(streams) + len(outputs) :], strict=True))

@@ -55,9 +55,10 @@ class Place:
 class Scheduler:
     """The lowering of one network."""
 
-    def __init__(self, network: snn.NetworkOp, block: int):
+    def __init__(self, network: snn.NetworkOp, block: int, *, trace: bool = False):
         self.network = network
         self.block = block
+        self.trace = trace
         self.names = StateNames(network)
         self.program = kernel.ProgramOp(network.sym_name.data, block)
         self.stages = form_stages(network)
@@ -65,6 +66,7 @@ class Scheduler:
         self.places: dict[SSAValue, Place] = {}
         self.buffers: dict[str, kernel.BufferOp] = {}
         self._constants: dict[tuple[bytes, str, tuple[int, ...]], str] = {}
+        self._lines: dict[snn.DelayOp, tuple[str, str]] = {}
         # set while a stage is written
         self.builder: Builder
         self.step: SSAValue
@@ -74,8 +76,8 @@ class Scheduler:
 
     def run(self) -> kernel.ProgramOp:
         for name, value in self.network.inputs.items():
-            self._declare(Role.INPUT, name, (DYNAMIC_INDEX, *shape_of(value)), value)
-            self.places[value] = Place(name, rows=True, logical=True)
+            buffer = self._declare(Role.INPUT, name, (DYNAMIC_INDEX, *shape_of(value)), value)
+            self.places[value] = Place(buffer, rows=True, logical=True)
         copied = self._place_outputs()
         stages = [self._write(stage) for stage in self.stages]
         if copied:
@@ -108,7 +110,7 @@ class Scheduler:
         channel_last: bool = False,
     ) -> str:
         element = value if isinstance(value, Attribute) else stream_type(value).element_type
-        name = self._unique(name)
+        wanted, name = name, self._unique(name)
         self.buffers[name] = kernel.BufferOp(
             role,
             name,
@@ -116,6 +118,9 @@ class Scheduler:
             None if content is None else _content(content),
             channel_last=channel_last,
             stage=self.stage.name if role is Role.WORK else None,
+            model_name=wanted
+            if name != wanted and role in (Role.INPUT, Role.OUTPUT, Role.STATE)
+            else None,
         )
         return name
 
@@ -145,6 +150,7 @@ class Scheduler:
             producer = value.owner
             direct = (
                 isinstance(producer, snn.NeuronOp)
+                and not self.trace
                 and value not in self.places
                 and layout.is_trivial(shape_of(value))
                 and all(
@@ -160,7 +166,9 @@ class Scheduler:
         return copied
 
     def _crosses(self, value: SSAValue) -> bool:
-        """Whether a value is read outside of the stage that computes it."""
+        """Whether a value is read outside of the stage that computes it, or kept for a trace."""
+        if self.trace and isinstance(value.owner, snn.NeuronOp):
+            return True
         home = self.stage_of[_owner(value)]
         return any(
             use.operation is self.network.yield_op or self.stage_of[use.operation] is not home
@@ -456,8 +464,8 @@ class Scheduler:
 
     def _delay_line(self, op: snn.DelayOp) -> tuple[str, str]:
         """The names of a delay's line and position; a line of one step has no position."""
-        name = self.names.node_of[op]
-        if name not in self.buffers:
+        if op not in self._lines:
+            name = self.names.node_of[op]
             init = constant_of(op.init)
             if init is None:
                 raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
@@ -465,13 +473,15 @@ class Scheduler:
             full = layout.stored(np.broadcast_to(init, shape))
             content = np.broadcast_to(full, (op.depth, *full.shape)).copy()
             trivial = layout.is_trivial(shape)
-            self._declare(
+            line = self._declare(
                 Role.STATE, name, content.shape, op.stream, content, channel_last=not trivial
             )
+            position = ""
             if op.depth > 1:
                 zero = np.zeros(1, np.uint32)
-                self._declare(Role.STATE, f"{name}.position", (1,), i32, zero)
-        return name, f"{name}.position"
+                position = self._declare(Role.STATE, f"{name}.position", (1,), i32, zero)
+            self._lines[op] = line, position
+        return self._lines[op]
 
     def _read_delay(self, op: snn.DelayOp) -> None:
         line, position = self._delay_line(op)
@@ -528,14 +538,13 @@ class Scheduler:
         states: list[SSAValue] = []
         shape = layout.physical(population)
         for index, port in enumerate(op.state_ports):
-            name = self.names.name_of[op, index]
             init = constant_of(port.operand)
             if init is None:
                 raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
             content = layout.stored(np.broadcast_to(init, population)).copy()
-            self._declare(
+            name = self._declare(
                 Role.STATE,
-                name,
+                self.names.name_of[op, index],
                 shape,
                 port.operand,
                 content,

@@ -101,7 +101,7 @@ class KernelFunctions(InterpreterFunctions):
         x = np.zeros((batch, height * width * channels), taps.dtype)
         sample, event = np.nonzero(np.arange(listed.shape[1]) < counts[:, None])
         x[sample, listed[sample, event]] = factors[sample, event]
-        rows, columns, outputs = memref_shape(op.out)
+        rows, columns, outputs = op.output_sizes
         _, *kernels, per_group = taps.shape
         windows = _windows((rows, columns), tuple(kernels), op.strides, op.dilations)
         paddings = tuple(
@@ -202,7 +202,6 @@ class KernelFunctions(InterpreterFunctions):
         line[:, row] = _batched(op.source, source)
         position[...] = (row + 1) % line.shape[1]
         return ()
-
 
     @impl(arith.FPToUIOp)
     def float_to_unsigned(

@@ -36,7 +36,7 @@ class ProgramInterpreter:
         self.program = program
         self._interpreter = Interpreter(module)
         self._interpreter.register_implementations(ScalarFunctions())
-        self._interpreter.register_implementations(KernelFunctions())
+        self._interpreter.register_implementations(KernelFunctions(), override=True)
         self._contents = {
             buffer.sym_name.data: _content(buffer)
             for buffer in program.buffers(Role.CONST, Role.STATE)
@@ -72,13 +72,13 @@ class ProgramInterpreter:
                 execution.run(stage.body.block)
             if progress is not None:
                 progress(stop, steps)
-        outputs = [buffer.sym_name.data for buffer in self.program.buffers(Role.OUTPUT)]
-        return Run({name: memory[name] for name in outputs}, self._final(memory))
+        outputs = {b.known_as: memory[b.sym_name.data] for b in self.program.buffers(Role.OUTPUT)}
+        return Run(outputs, self._final(memory))
 
     # memory
 
     def _inputs(self, x: Mapping[str, Array]) -> dict[str, Array]:
-        buffers = {buffer.sym_name.data: buffer for buffer in self.program.buffers(Role.INPUT)}
+        buffers = {buffer.known_as: buffer for buffer in self.program.buffers(Role.INPUT)}
         if set(x) != set(buffers):
             raise ValueError(f"expected inputs {', '.join(buffers)}, got {', '.join(x)}")
         inputs = {
@@ -90,7 +90,7 @@ class ProgramInterpreter:
             if array.shape != (*leading, *buffers[name].shape[1:]):
                 expected = ", ".join(map(str, (*leading, *buffers[name].shape[1:])))
                 raise ValueError(f"input {name!r}: expected [{expected}], got {list(array.shape)}")
-        return inputs
+        return {buffers[name].sym_name.data: array for name, array in inputs.items()}
 
     def _memory(self, inputs: dict[str, Array], steps: int, batch: int) -> dict[str, Array]:
         memory = dict(inputs)
@@ -120,7 +120,7 @@ class ProgramInterpreter:
         """The states that users know: all but the positions in delay lines."""
         positions = set(self._lines.values())
         return {
-            buffer.sym_name.data: buffer
+            buffer.known_as: buffer
             for buffer in self.program.buffers(Role.STATE)
             if buffer.sym_name.data not in positions
         }
@@ -143,7 +143,7 @@ class ProgramInterpreter:
         for name, value in given.items():
             if name not in states:
                 raise ValueError(f"no state is named {name!r}; states: {', '.join(states)}")
-            stored = memory[name]
+            stored = memory[states[name].sym_name.data]
             axis = self._channel_axis(states[name])
             logical = stored if axis is None else np.moveaxis(stored, -1, axis)
             if np.shape(value) not in (logical.shape, logical.shape[1:]):
@@ -155,8 +155,8 @@ class ProgramInterpreter:
     def _final(self, memory: Mapping[str, Array]) -> dict[str, Array]:
         result: dict[str, Array] = {}
         for name, buffer in self._named_states().items():
-            array = memory[name]
-            position = self._lines.get(name)
+            array = memory[buffer.sym_name.data]
+            position = self._lines.get(buffer.sym_name.data)
             if position is not None:  # the row that is written next is the oldest
                 array = np.roll(array, -int(memory[position].flat[0]), axis=1)
             axis = self._channel_axis(buffer)

@@ -1,0 +1,128 @@
+"""The phases of compilation: named, ordered, each runnable and printable."""
+
+from __future__ import annotations
+
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.transforms import get_all_passes as get_xdsl_passes
+from xdsl.utils.exceptions import PassFailedException, VerifyException
+
+from snncc.errors import Problem, SnnccError, error
+from snncc.passes import get_all_passes
+
+Fold = Literal["exact", "all", "none"]
+PHASES = ("load", "canonicalize", "fold", "fuse", "schedule")
+"""`load` is the imported network; each other phase ends in the state that it names."""
+
+
+@dataclass(frozen=True)
+class PipelineOptions:
+    """What the phases can be told."""
+
+    time_block: int = 1
+    fold: Fold = "exact"
+    trace: bool = False
+
+
+def phases(options: PipelineOptions) -> dict[str, list[ModulePass]]:
+    """Phase -> its passes, in order."""
+    ours, xdsl = get_all_passes(), get_xdsl_passes()
+
+    def make(name: str, **arguments: object) -> ModulePass:
+        factory = ours.get(name) or xdsl[name]
+        return factory()(**arguments)
+
+    fold = (
+        []
+        if options.fold == "none"
+        else [
+            make("snn-fold-affine", exact=options.fold == "exact"),
+            make("dce"),
+        ]
+    )
+    return {
+        "canonicalize": [make("canonicalize"), make("cse"), make("dce")],
+        "fold": fold,
+        "fuse": [make("snn-fuse-elementwise"), make("canonicalize"), make("cse"), make("dce")],
+        "schedule": [
+            make("snn-schedule", time_block=options.time_block, trace=options.trace),
+            make("canonicalize"),
+            make("kernel-verify-order"),
+        ],
+    }
+
+
+def run_pipeline(
+    module: ModuleOp,
+    ctx: Context,
+    options: PipelineOptions,
+    *,
+    until: str = PHASES[-1],
+    after: Callable[[str, ModuleOp], None] | None = None,
+) -> ModuleOp:
+    """
+    Runs the phases up to `until` on a copy. `after` sees the module after each phase
+    (first after `load`).
+
+    A pass that fails raises SNC-P001 and leaves a reproducer: the module before the pass
+    and the command that runs it.
+    """
+    if until not in PHASES:
+        raise error("SNC-C003", f"phase: expected one of {', '.join(PHASES)}, got {until!r}")
+    module = module.clone()
+    if after is not None:
+        after("load", module)
+    if until == "load":
+        return module
+    for name, passes in phases(options).items():
+        for step in passes:
+            _run_pass(module, ctx, step)
+        if after is not None:
+            after(name, module)
+        if name == until:
+            break
+    return module
+
+
+def _run_pass(module: ModuleOp, ctx: Context, step: ModulePass) -> None:
+    before = module.clone()
+    try:
+        step.apply(ctx, module)
+        module.verify()
+    except SnnccError:
+        raise
+    except Exception as fault:
+        path = _write_reproducer(before, step, fault)
+        reason = next((t for t in str(fault).splitlines() if t.strip()), type(fault).__name__)
+        if not isinstance(fault, PassFailedException | VerifyException):
+            reason = f"internal error: {type(fault).__name__}: {reason}"
+        raise SnnccError(
+            Problem(
+                "SNC-P001",
+                f"pass {step.name} failed: {reason[:300]}",
+                remedy=f"reproducer: {path}",
+            )
+        ) from fault
+
+
+def _write_reproducer(module: ModuleOp, step: ModulePass, fault: Exception) -> Path:
+    """The module before the failing pass, with the command in its first line."""
+    from snncc.storage import save_module
+
+    folder = Path(tempfile.mkdtemp(prefix="snncc-reproducer-"))
+    path = folder / "reproducer.mlir"
+    save_module(module, path)
+    trace: Sequence[str] = traceback.format_exception(fault)
+    load = f"snn-load-parameters{{file={path.with_suffix('.safetensors').name}}}"
+    command = f"// snncc-opt {path.name} -p '{load},{step.spec()}'\n"
+    notes = "".join(f"// {line}\n" for text in trace for line in text.splitlines())
+    path.write_text(command + path.read_text(encoding="utf-8") + notes, encoding="utf-8")
+    return path

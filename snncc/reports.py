@@ -1,0 +1,212 @@
+"""What a network costs and what was chosen: per layer, as data and as a table."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import Any
+
+from xdsl.ir import Operation, SSAValue
+
+from snncc.backends.c import CPackage
+from snncc.dialects import kernel, snn
+from snncc.dialects.arrays import constant_of, dtype_of
+from snncc.dialects.snn.graph import is_fixed, stream_operations
+from snncc.dialects.snn.kind import Kind, kind_of
+from snncc.dialects.snn.types import node_name, shape_of, stream_type
+from snncc.network import Network
+
+
+@dataclass(frozen=True)
+class NodeReport:
+    """One operation of the network."""
+
+    node: str
+    operation: str
+    input_shapes: tuple[tuple[int, ...], ...]
+    shape: tuple[int, ...]
+    kind: str
+    """A neuron's kind with its reset; else what the operation does."""
+    parameters: dict[str, str]
+    fan_in: int
+    """Inputs that one element of the result sums."""
+    delay: int
+    """Steps between input and output."""
+    parameter_count: int
+    bytes: int
+    operations: int
+    """Additions and multiplications for one step with every input active."""
+    chosen: str
+    """How the scheduled level computes it."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A network's nodes, and the memory of its C where it was compiled."""
+
+    network: str
+    inputs: dict[str, tuple[int, ...]]
+    outputs: dict[str, tuple[int, ...]]
+    nodes: tuple[NodeReport, ...]
+    state_bytes: int | None = None
+    work_bytes: int | None = None
+    const_bytes: int | None = None
+    block_steps: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def report_of(
+    network: Network,
+    program: kernel.ProgramOp | None = None,
+    package: CPackage | None = None,
+) -> Report:
+    """The report of a network, with what the schedule and the C chose where they are given."""
+    chosen = _choices(program) if program is not None else {}
+    nodes = tuple(_node(op, chosen) for op in stream_operations(network.op) if _is_reported(op))
+    manifest = package.manifest if package is not None else {}
+    return Report(
+        network.name,
+        network.inputs,
+        network.outputs,
+        nodes,
+        manifest.get("state_bytes"),
+        manifest.get("work_bytes"),
+        manifest.get("const_bytes"),
+        manifest.get("block_steps"),
+    )
+
+
+def _is_reported(op: Operation) -> bool:
+    return node_name(op) is not None or isinstance(op, snn.NeuronOp | snn.DelayOp)
+
+
+def _node(op: Operation, chosen: dict[str, str]) -> NodeReport:
+    name = node_name(op) or op.name.removeprefix("snn.")
+    streams = [v for v in op.operands if not _is_fixed_value(v)]
+    parameters = [v for v in op.operands if _is_fixed_value(v)]
+    count = sum(prod(shape_of(v)) for v in parameters)
+    size = sum(
+        prod(shape_of(v)) * dtype_of(stream_type(v).element_type).itemsize for v in parameters
+    )
+    fan_in = _fan_in(op)
+    return NodeReport(
+        node=name,
+        operation=op.name.removeprefix("snn."),
+        input_shapes=tuple(shape_of(v) for v in streams),
+        shape=shape_of(op.results[0]),
+        kind=_kind_text(op),
+        parameters=_parameter_texts(op),
+        fan_in=fan_in,
+        delay=op.depth if isinstance(op, snn.DelayOp) else 0,
+        parameter_count=count,
+        bytes=size,
+        operations=_operations(op, fan_in),
+        chosen=chosen.get(name, ""),
+    )
+
+
+def _is_fixed_value(value: SSAValue) -> bool:
+    return isinstance(value.owner, Operation) and is_fixed(value.owner)
+
+
+def _fan_in(op: Operation) -> int:
+    if isinstance(op, snn.LinearOp):
+        return shape_of(op.weight)[1]
+    if isinstance(op, snn.Conv1dOp | snn.Conv2dOp):
+        return prod(shape_of(op.weight)[1:])
+    if isinstance(op, snn.Pool2dOp):
+        return prod(op.kernels)
+    return len([v for v in op.operands if not _is_fixed_value(v)])
+
+
+def _operations(op: Operation, fan_in: int) -> int:
+    size = prod(shape_of(op.results[0]))
+    if isinstance(op, snn.LinearOp | snn.Conv1dOp | snn.Conv2dOp):
+        return size * (2 * fan_in + (op.bias is not None))
+    if isinstance(op, snn.Pool2dOp):
+        return size * fan_in
+    if isinstance(op, snn.NeuronOp):
+        return size * sum(1 for _ in op.body.block.ops)
+    if isinstance(op, snn.AddOp):
+        return size * (len(op.inputs) - 1)
+    return size if isinstance(op, snn.ScaleOp | snn.ThresholdOp) else 0
+
+
+def kind_text(kind: Kind) -> str:
+    """`lif, subtract in the next step`."""
+    text = kind.name
+    if kind.reset is not None:
+        text += f", {kind.reset}" if kind.reset != "none" else ", no reset"
+        if kind.reset != "none":
+            text += f" in the {kind.timing} step"
+    if kind.counts:
+        text += ", several spikes a step"
+    if kind.floor:
+        text += ", held from below"
+    return text
+
+
+def _kind_text(op: Operation) -> str:
+    if isinstance(op, snn.NeuronOp):
+        return kind_text(kind_of(op))
+    if isinstance(op, snn.Pool2dOp):
+        return op.pool.data.value
+    return op.name.removeprefix("snn.")
+
+
+def _parameter_texts(op: Operation) -> dict[str, str]:
+    """Small facts of an operation: a neuron's parameters, a window."""
+    if isinstance(op, snn.NeuronOp):
+        found: dict[str, str] = {}
+        for port in op.parameter_ports:
+            values = constant_of(port.operand)
+            if values is None:
+                continue
+            low, high = values.min(), values.max()
+            found[port.name] = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        return found
+    if isinstance(op, snn.Conv1dOp | snn.Conv2dOp):
+        found = {"kernel": "x".join(map(str, shape_of(op.weight)[2:]))}
+        for name, values in (("stride", op.strides), ("dilation", op.dilations)):
+            if set(values) != {1}:
+                found[name] = "x".join(map(str, values))
+        if any(sum(pair) for pair in op.paddings):
+            found["padding"] = " ".join(map(str, sum(op.paddings, ())))
+        if op.group_count != 1:
+            found["groups"] = str(op.group_count)
+        return found
+    if isinstance(op, snn.Pool2dOp):
+        return {"kernel": "x".join(map(str, op.kernels)), "stride": "x".join(map(str, op.strides))}
+    if isinstance(op, snn.DelayOp):
+        steps = sorted(set(op.steps_per_element))
+        return {"steps": str(steps[0]) if len(steps) == 1 else f"{steps[0]} to {steps[-1]}"}
+    return {}
+
+
+def _choices(program: kernel.ProgramOp) -> dict[str, str]:
+    """Node -> how its stage computes it."""
+    found: dict[str, str] = {}
+    for stage in program.stages:
+        place = "step by step" if stage.recurrent is not None else ""
+        if stage.recurrent is None and program.block_steps > 1:
+            place = f"{program.block_steps} steps a block"
+        for node in stage.nodes:
+            found[node.data] = f"stage {stage.stage_name.data}" + (f", {place}" if place else "")
+        for op in stage.walk():
+            text = _kernel_text(op)
+            out = op.operands[-1].owner if text is not None else None
+            if isinstance(out, kernel.RefOp) and out.symbol in found:
+                found[out.symbol] = f"{text}, {found[out.symbol]}"
+    return found
+
+
+def _kernel_text(op: Operation) -> str | None:
+    match op:
+        case kernel.GatherOp() | kernel.ScatterOp():
+            return "event-driven"
+        case kernel.DenseOp():
+            return "dense"
+        case _:
+            return None

@@ -1,0 +1,1 @@
+"""Runs emitted code on this machine."""

@@ -1,0 +1,225 @@
+"""Runs an emitted network in this process: one state struct, one sample at a time."""
+
+from __future__ import annotations
+
+import ctypes
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snncc.backends.c import CPackage
+from snncc.dialects.arrays import Array
+from snncc.errors import error
+from snncc.interpreters.network import Run
+from snncc.runtime.toolchain import Toolchain, build_library
+
+_DTYPES = {
+    "float": np.float32,
+    "double": np.float64,
+    "uint8_t": np.uint8,
+    "uint16_t": np.uint16,
+    "uint32_t": np.uint32,
+}
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A member of the state struct."""
+
+    name: str
+    role: str
+    offset: int
+    shape: tuple[int, ...]
+    dtype: Any
+    channel_last: bool
+
+    def view(self, memory: Array) -> Array:
+        size = prod(self.shape) * np.dtype(self.dtype).itemsize
+        return memory[self.offset : self.offset + size].view(self.dtype).reshape(self.shape)
+
+
+class NativeNetwork:
+    """An emitted network compiled into a shared library and loaded."""
+
+    def __init__(self, package: CPackage, toolchain: Toolchain):
+        self.package = package
+        manifest = package.manifest
+        self._fields = {
+            (entry["role"], entry["name"]): _Field(
+                entry["name"],
+                entry["role"],
+                entry["offset"],
+                tuple(entry["shape"]),
+                _DTYPES[entry["type"]],
+                entry["channel_last"],
+            )
+            for entry in manifest["states"]
+        }
+        self._inputs = manifest["inputs"]
+        self._outputs = manifest["outputs"]
+        with tempfile.TemporaryDirectory(prefix="snncc-") as folder:
+            root = Path(folder)
+            write_files(package, root)
+            library = root / f"lib{package.prefix}.so"
+            build_library(root, package.sources, library, toolchain)
+            self._library = ctypes.CDLL(str(library))  # stays mapped when the file goes
+        size, alignment = manifest["state_bytes"], manifest["state_alignment"]
+        raw = np.zeros(size + alignment, np.uint8)
+        start = -raw.ctypes.data % alignment
+        self._memory = raw[start : start + size]
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        status = getattr(self._library, f"{self.package.prefix}_{name}")(
+            ctypes.c_void_p(self._memory.ctypes.data), *arguments
+        )
+        if status != 0:
+            raise error("SNC-X001", f"{self.package.prefix}_{name} returned {status}")
+
+    def run(
+        self,
+        x: Mapping[str, Array],
+        *,
+        state0: Mapping[str, Array] | None = None,
+        trace: Mapping[str, str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Run:
+        """
+        Runs [T, B, *shape] inputs, sample by sample; as the interpreter's `run`.
+
+        With `trace` (result name -> stream or state that is read after each step) it goes
+        step by step: the library must be a debug build.
+        """
+        first = next(iter(x.values()))
+        steps, batch = first.shape[:2]
+        outputs = {
+            entry["name"]: np.zeros((batch, steps, *entry["shape"]), _DTYPES[entry["type"]])
+            for entry in self._outputs
+        }
+        finals: dict[str, list[Array]] = {}
+        traced: dict[str, list[list[Array]]] = {name: [] for name in trace or {}}
+        for sample in range(batch):
+            self._call("init")
+            for name, value in (state0 or {}).items():
+                self._set_state(name, value, sample)
+            rows = [
+                np.ascontiguousarray(x[entry["name"]][:, sample], _DTYPES[entry["type"]])
+                for entry in self._inputs
+            ]
+            results = [outputs[entry["name"]][sample] for entry in self._outputs]
+            if trace is None:
+                self._call(
+                    "run", *map(_pointer, rows), ctypes.c_size_t(steps), *map(_pointer, results)
+                )
+            else:
+                self._run_traced(rows, results, steps, trace, traced)
+            for name, value in self._states().items():
+                finals.setdefault(name, []).append(value)
+            if progress is not None:
+                progress(sample + 1, batch)
+        return Run(
+            {name: np.swapaxes(value, 0, 1) for name, value in outputs.items()},
+            {name: np.stack(values) for name, values in finals.items()},
+            {name: np.stack([np.stack(s) for s in values], 1) for name, values in traced.items()},
+        )
+
+    def _run_traced(
+        self,
+        rows: list[Array],
+        results: list[Array],
+        steps: int,
+        trace: Mapping[str, str],
+        traced: dict[str, list[list[Array]]],
+    ) -> None:
+        sample: dict[str, list[Array]] = {name: [] for name in trace}
+        for t in range(steps):
+            self._call("step_f32", *(_pointer(r[t]) for r in (*rows, *results)))
+            for name, role in trace.items():
+                field = self._fields[role, name]
+                value = field.view(self._memory)
+                if role == "stream":
+                    value = value[0]
+                sample[name].append(_logical(value, field.channel_last).copy())
+        for name, values in sample.items():
+            traced[name].append(values)
+
+    def _position(self, name: str) -> Array | None:
+        field = self._fields.get(("state", f"{name}.position"))
+        return None if field is None else field.view(self._memory)
+
+    def _is_delay(self, name: str) -> bool:
+        return ("state", name) in self._fields and name in self._lines
+
+    @property
+    def _lines(self) -> frozenset[str]:
+        return frozenset(self.package.manifest.get("delay_lines", ()))
+
+    def _set_state(self, name: str, value: Array, sample: int) -> None:
+        field = self._fields["state", name]
+        view = field.view(self._memory)
+        line = self._is_delay(name)
+        rank = len(field.shape)
+        row = value[sample] if value.ndim > rank else value
+        if field.channel_last:
+            row = np.moveaxis(row, 1 if line else 0, -1)
+        view[...] = row
+        position = self._position(name)
+        if position is not None:
+            position[0] = 0  # the oldest row is the first
+
+    def _states(self) -> dict[str, Array]:
+        """The states as users know them: logical axes, delays oldest first."""
+        found: dict[str, Array] = {}
+        for (role, name), field in self._fields.items():
+            if role != "state" or (name.endswith(".position") and name[:-9] in self._lines):
+                continue
+            value = field.view(self._memory)
+            line = self._is_delay(name)
+            position = self._position(name)
+            if line and position is not None:
+                value = np.roll(value, -int(position[0]), axis=0)
+            if field.channel_last:
+                value = np.moveaxis(value, -1, 1 if line else 0)
+            found[name] = value.copy()
+        return found
+
+    def time(self, x: Mapping[str, Array], *, repeats: int = 10) -> list[float]:
+        """Seconds of each of `repeats` calls of `run` on the first sample."""
+        first = next(iter(x.values()))
+        steps = first.shape[0]
+        rows = [
+            np.ascontiguousarray(x[entry["name"]][:, 0], _DTYPES[entry["type"]])
+            for entry in self._inputs
+        ]
+        results = [
+            np.zeros((steps, *entry["shape"]), _DTYPES[entry["type"]]) for entry in self._outputs
+        ]
+        arguments = [*map(_pointer, rows), ctypes.c_size_t(steps), *map(_pointer, results)]
+        seconds: list[float] = []
+        for _ in range(repeats):
+            self._call("init")
+            start = time.perf_counter()
+            self._call("run", *arguments)
+            seconds.append(time.perf_counter() - start)
+        return seconds
+
+
+def _pointer(array: Array) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def _logical(value: Array, channel_last: bool) -> Array:
+    return np.moveaxis(value, -1, 0) if channel_last else value
+
+
+def write_files(package: CPackage, folder: Path) -> None:
+    """Writes the files of a package into a folder that exists."""
+    for name, data in package.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
