@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,21 +13,17 @@ from benchmarks.dense_source import DenseSource, LoopOrder
 from benchmarks.timing import cpu_seconds
 from snncc.dialects.arrays import Array
 from snncc.network import Network
+from snncc.runtime.toolchain import EXACT, FAST, find_compiler
 
-FLAGS = ("-std=c11", "-O3", "-march=native", "-ffp-contract=off")
-NAMES = {"dot": "dense C", "plane": "dense C, outputs inside"}
-
-
-def compiler() -> str | None:
-    """The C compiler: $CC, or gcc or cc; None where there is none."""
-    given = os.environ.get("CC")
-    return shutil.which(given) if given else shutil.which("gcc") or shutil.which("cc")
+NAMES: dict[LoopOrder, str] = {"dot": "dense C", "plane": "dense C, outputs inside"}
 
 
 class DenseC:
     """
-    The loop as a shared library. Raises RuntimeError where no compiler is found,
-    subprocess.CalledProcessError where it fails.
+    The loop as a shared library, built with the compiler and flags of snncc's own code.
+
+    Raises SnnccError (SNC-C002) where no compiler is found, subprocess.CalledProcessError
+    where it fails.
     """
 
     exact = True
@@ -38,14 +32,11 @@ class DenseC:
         self.name = NAMES[order]
         self.source = DenseSource(network.op, order).text()
         (self.shape,) = network.outputs.values()
-        found = compiler()
-        if found is None:
-            raise RuntimeError("no C compiler: set CC, or install gcc")
         with tempfile.TemporaryDirectory() as folder:
             source, library = Path(folder, "dense.c"), Path(folder, "dense.so")
             source.write_text(self.source)
-            command = [found, *FLAGS, "-shared", "-fPIC", "-o", str(library), str(source)]
-            subprocess.run(command, check=True)
+            command = [find_compiler(), *EXACT, *FAST, "-shared", "-fPIC"]
+            subprocess.run([*command, "-o", str(library), str(source)], check=True)
             self._run = ctypes.CDLL(str(library)).run
         floats = np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS")
         self._run.argtypes = [ctypes.c_long, floats, floats]

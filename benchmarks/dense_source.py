@@ -223,7 +223,7 @@ class DenseSource:
         inputs = [self._operand(port.operand, indices) for port in op.input_ports]
         states = [f"{self._state(v, population)}{brackets(indices)}" for v in op.initial_states]
         parameters = [self._operand(port.operand, indices) for port in op.parameter_ports]
-        names = {
+        names: dict[SSAValue, str] = {
             port.argument: f"{port.name}_"  # no C keyword ends so
             for port in (*op.input_ports, *op.state_ports, *op.parameter_ports)
         }

@@ -108,27 +108,31 @@ def _gained(weight: Array, gain: float) -> Array:
     return (np.round(weight * gain / WEIGHT_STEP) * WEIGHT_STEP).astype(np.float32)
 
 
+def _layer(x: Array, before: list[Array], unit: Array) -> Array:
+    """`unit` times the gain that brings this layer's rate within a tenth of CUBA_RATE."""
+    low, high = 0.0, 1.0
+    for _ in range(24):
+        gain = (low + high) / 2
+        weight = _gained(unit, gain)
+        # sums are exact (WEIGHT_STEP): BLAS gives the same bits, and sooner
+        rate = float(_cuba([*before, weight]).run(x, blas=True)["y"].mean())
+        if abs(rate - CUBA_RATE) <= CUBA_RATE / 10:
+            return weight
+        low, high = (gain, high) if rate < CUBA_RATE else (low, gain)
+    raise ValueError(f"no gain gives layer {len(before) + 1} a rate near {CUBA_RATE}")
+
+
 def cuba(sizes: tuple[int, ...] = CUBA_SIZES, steps: int = STEPS) -> Case:
     """
     Fully connected CuBa-LIF layers with normal weights at 5 % input.
 
-    The gain of each layer is found by bisection, the layers before it standing fixed, so
-    that its rate comes within a tenth of CUBA_RATE.
+    The gain of each layer is found by bisection, the layers before it standing fixed.
+    Raises ValueError where a population is so small that its rate jumps past CUBA_RATE.
     """
     x = bernoulli(sizes[:1], 0.05, steps)
     rng = np.random.default_rng(0)
     weights: list[Array] = []
     for inputs, outputs in pairwise(sizes):
-        unit = rng.standard_normal((outputs, inputs))
-        low, high = 0.0, 1.0
-        while True:
-            gain = (low + high) / 2
-            network = _cuba([*weights, _gained(unit, gain)])
-            # sums are exact (WEIGHT_STEP): BLAS gives the same bits, and sooner
-            rate = float(network.run(x, blas=True)["y"].mean())
-            if abs(rate - CUBA_RATE) <= CUBA_RATE / 10:
-                break
-            low, high = (gain, high) if rate < CUBA_RATE else (low, gain)
-        weights.append(_gained(unit, gain))
+        weights.append(_layer(x, weights, rng.standard_normal((outputs, inputs))))
     name = "-".join(map(str, sizes))
     return Case(f"{name} CuBa-LIF", _cuba(weights), x)

@@ -9,6 +9,7 @@ layouts), which it does not do for those of the outer graph. It sums in its own 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -87,7 +88,7 @@ class ScanModel:
 
     # values
 
-    def node(self, kind: str, inputs: Sequence[str], **attributes: object) -> str:
+    def node(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
         """Adds a node to the step; gives the name of its result."""
         name = f"v{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
@@ -173,8 +174,10 @@ class ScanModel:
         self.names[op.result] = self.node("Reshape", [self.names[op.input], shape])
 
     def _neuron(self, op: snn.NeuronOp) -> None:
-        arguments = {port.argument: self._operand(port.operand) for port in op.input_ports}
-        arguments |= {port.argument: self._operand(port.operand) for port in op.parameter_ports}
+        arguments: dict[SSAValue, str] = {
+            port.argument: self._operand(port.operand)
+            for port in (*op.input_ports, *op.parameter_ports)
+        }
         shape = (1, *op.population)
         first = len(self.states)
         for number, port in enumerate(op.state_ports, first):

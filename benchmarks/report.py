@@ -10,7 +10,7 @@ from rich.table import Table
 from benchmarks.results import GOALS, SUBJECT, Result
 from benchmarks.timing import Ratio
 
-WIDTH = 110
+WIDTH = 130
 """Columns of text that the table needs."""
 
 
@@ -19,7 +19,7 @@ def table(results: Sequence[Result]) -> Table:
     table = Table(title="One core; medians over the rounds; ratios within each round")
     table.add_column("network, densities", no_wrap=True)
     table.add_column("contender", no_wrap=True)
-    table.add_column("us a step", justify="right")
+    table.add_column("us a step", justify="right", no_wrap=True)
     table.add_column(f"ratio to {SUBJECT}", justify="right", no_wrap=True)
     table.add_column("goal", no_wrap=True)
     table.add_column("equal spikes", no_wrap=True)

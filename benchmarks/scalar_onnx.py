@@ -8,7 +8,7 @@ each comparison.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from onnx import TensorProto
 from xdsl.dialects import arith
@@ -22,7 +22,7 @@ from snncc.dialects.snn.attributes import Comparison
 class Graph(Protocol):
     """Where nodes and constants are put; values are known by name."""
 
-    def node(self, kind: str, inputs: Sequence[str], **attributes: object) -> str: ...
+    def node(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str: ...
 
     def scalar(self, value: float) -> str: ...
 

@@ -15,10 +15,12 @@ from xdsl.dialects.builtin import ModuleOp
 from snncc.backends.c import CPackage, emit
 from snncc.backends.c.names import identifier, is_prefix
 from snncc.dialects import kernel
+from snncc.dialects.arrays import Array
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import is_float, stream_type
 from snncc.errors import error
 from snncc.inputs import to_states, to_streams
+from snncc.interpreters.network import Run
 from snncc.network import Network, as_result, load
 from snncc.pipelines import PipelineOptions, run_pipeline
 from snncc.reports import Report, report_of
@@ -78,7 +80,8 @@ class Compiled:
         return report_of(self.network, self.program, self.package)
 
     @cached_property
-    def _native(self) -> NativeNetwork:
+    def native(self) -> NativeNetwork:
+        """The library of this build, compiled on first use."""
         return NativeNetwork(self.package, self.toolchain)
 
     @cached_property
@@ -105,14 +108,19 @@ class Compiled:
         network = self.network.op
         streams = to_streams(network, x, steps=steps)
         states = to_states(network, state0, streams.batch)
-        native = self._debug if trace else self._native
-        run = native.run(
-            streams.arrays,
-            state0=states,
-            trace=self._traced() if trace else None,
-            progress=progress,
-        )
+        execute = self.run_traced if trace else self.native.run
+        run = execute(streams.arrays, state0=states, progress=progress)
         return as_result(run, batched=streams.batched, trace=trace)
+
+    def run_traced(
+        self,
+        x: Mapping[str, Array],
+        *,
+        state0: Mapping[str, Array] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Run:
+        """Runs [T, B, *shape] inputs step by step, with every neuron's spikes and states."""
+        return self._debug.run(x, state0=state0, trace=self._traced(), progress=progress)
 
     def _traced(self) -> dict[str, str]:
         """What a trace reads: name -> stream or state."""
@@ -130,7 +138,7 @@ class Compiled:
     def time(self, x: Any, *, steps: int | None = None, repeats: int = 10) -> list[float]:
         """Seconds of each of `repeats` runs of the first sample, in C alone."""
         streams = to_streams(self.network.op, x, steps=steps)
-        return self._native.time(streams.arrays, repeats=repeats)
+        return self.native.time(streams.arrays, repeats=repeats)
 
     def save(self, folder: str | Path) -> Path:
         """

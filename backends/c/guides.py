@@ -22,8 +22,10 @@ def cmake(program: CProgram, files: Iterable[str]) -> str:
         ")",
         f"target_include_directories({p} PUBLIC include PRIVATE src)",
         f"target_compile_features({p} PUBLIC c_std_11)",
-        "# without contraction of a * b + c the results are the same bits on every target",
-        f"target_compile_options({p} PRIVATE $<$<COMPILE_LANGUAGE:C>:-ffp-contract=off>)",
+        "# without contraction of a * b + c the results are the same bits on every target;",
+        "# without trapping math (no result depends on it) more loops become vectors",
+        f"target_compile_options({p} PRIVATE",
+        "  $<$<COMPILE_LANGUAGE:C>:-ffp-contract=off;-fno-trapping-math>)",
     ]
     if languages == "C ASM":
         lines.append(

@@ -103,7 +103,7 @@ def _extreme(helper: str, symbol: str) -> Rule:
         if isinstance(bound, arith.ConstantOp) and isinstance(bound.value, FloatAttr):
             value = bound.value.value.data
             if value != 0 or (helper == MAXIMUM and not np.signbit(value)):
-                return f"({a} {symbol} {b} || {a} != {a}) ? {a} : {b}"
+                return f"(({a} {symbol} {b}) | ({a} != {a})) ? {a} : {b}"
         return f"@{helper}_{c_type(op.results[0].type).short}({a}, {b})"
 
     return rule

@@ -6,13 +6,13 @@
 snn.parameter @fc1.weight : tensor<128x64xf32> = #snn.blob<"9f86d081884c7d659a2feaa0c55ad015">
 snn.parameter @"0.weight" : tensor<2xf64> = dense<[0.5, -1.0]>
 snn.parameter @"the \"first\" layer" : tensor<2x2xi8> = dense<[[1, -2], [3, 4]]>
-snn.parameter @"läyer 1" : tensor<2x2xf32> = dense<-0.0>
+snn.parameter @"fc 1" : tensor<2x2xf32> = dense<-0.0>
 snn.parameter @mask : tensor<i1> = dense<true> attributes {origin = "test"}
 
 // CHECK:      snn.parameter @fc1.weight : tensor<128x64xf32> = #snn.blob<"9f86d081884c7d659a2feaa0c55ad015">
 // CHECK-NEXT: snn.parameter @"0.weight" : tensor<2xf64> = dense<[5.000000e-01, -1.000000e+00]>
 // CHECK-NEXT: snn.parameter @"the \22first\22 layer" : tensor<2x2xi8> = dense<{{\[}}[1, -2], [3, 4]]>
-// CHECK-NEXT: snn.parameter @"l\C3\A4yer 1" : tensor<2x2xf32> = dense<-0.000000e+00>
+// CHECK-NEXT: snn.parameter @"fc 1" : tensor<2x2xf32> = dense<-0.000000e+00>
 // CHECK-NEXT: snn.parameter @mask : tensor<i1> = dense<true> attributes {origin = "test"}
 // CHECK-NEXT: }
 

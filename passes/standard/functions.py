@@ -1,0 +1,109 @@
+"""The functions of a program: `NAME_run` over all steps, `NAME_reset`."""
+
+from __future__ import annotations
+
+from math import prod
+
+from xdsl.dialects import arith, func, linalg, memref, scf
+from xdsl.dialects.builtin import IndexType, IntegerAttr, UnitAttr
+from xdsl.ir import Block, Operation, SSAValue
+
+from snncc.dialects import kernel
+from snncc.dialects.arrays import is_uniform
+from snncc.dialects.kernel.program import MemRef, Role
+from snncc.passes.standard.code import Code, Index
+from snncc.passes.standard.kernels import KernelWriter
+from snncc.passes.standard.memory import Globals, Memory, content_of
+
+
+def _function(name: str, types: list[MemRef | IndexType]) -> func.FuncOp:
+    function = func.FuncOp(name, (types, []))
+    function.attributes["llvm.emit_c_interface"] = UnitAttr()
+    return function
+
+
+def write_run(program: kernel.ProgramOp, globals: Globals) -> func.FuncOp:
+    """
+    `NAME_run(inputs..., outputs..., steps)`: all steps, in blocks, stage after stage.
+
+    The caller's buffers have one row for each step.
+    """
+    terminals = program.buffers(Role.INPUT, Role.OUTPUT)
+    function = _function(
+        f"{program.sym_name.data}_run", [*(buffer.type for buffer in terminals), IndexType()]
+    )
+    *buffers, steps = function.body.block.args
+    arguments: dict[str, SSAValue] = {}
+    for buffer, argument in zip(terminals, buffers, strict=True):
+        argument.name_hint = buffer.sym_name.data
+        arguments[buffer.sym_name.data] = argument
+    steps.name_hint = "steps"
+    code = Code(function.body.block)
+    with code.loop(steps, step=program.block_steps) as start:
+        left = code.subtract(steps, start)
+        taken = code.least(left, program.block_steps)
+        memory = Memory(code, program, globals, arguments, start)
+        for stage in program.stages:
+            values: dict[SSAValue, SSAValue] = {stage.steps: taken}
+            StageWriter(code, memory, values).write_block(stage.body.block)
+    code.write(func.ReturnOp())
+    return function
+
+
+def write_reset(program: kernel.ProgramOp, globals: Globals) -> func.FuncOp:
+    """`NAME_reset()`: states as they are at first."""
+    function = _function(f"{program.sym_name.data}_reset", [])
+    code = Code(function.body.block)
+    for buffer in program.buffers(Role.STATE):
+        content, size = content_of(buffer), prod(buffer.shape)
+        state = code.insert(memref.GetGlobalOp(globals.name(buffer), buffer.type))
+        first: SSAValue | None = None
+        if not is_uniform(content):
+            symbol, type = globals.table(f"{buffer.sym_name.data}.init", content)
+            first = code.insert(memref.GetGlobalOp(symbol, type))
+        value = code.number(content.ravel()[0].item(), buffer.type.element_type) if size else None
+        with code.loops(buffer.shape) as place:
+            given = value if first is None else code.load(first, *place)
+            assert given is not None
+            code.store(given, state, *place)
+    code.write(func.ReturnOp())
+    return function
+
+
+class StageWriter:
+    """The operations of a stage, at one place of a function."""
+
+    def __init__(self, code: Code, memory: Memory, values: dict[SSAValue, SSAValue]):
+        self._code = code
+        self._memory = memory
+        self._values = values
+        self._kernels = KernelWriter(code, memory, values)
+
+    def write_block(self, block: Block) -> None:
+        for op in block.ops:
+            if not isinstance(op, scf.YieldOp):
+                self._write(op)
+
+    def _write(self, op: Operation) -> None:
+        if isinstance(op, kernel.RefOp):
+            step = None if op.step is None else self._index(op.step)
+            self._values[op.result] = self._memory.declare(op, step)
+        elif isinstance(op, scf.ForOp) and not op.iter_args:
+            first, stop, step = (self._index(bound) for bound in (op.lb, op.ub, op.step))
+            with self._code.loop(stop, first, step) as index:
+                self._values[op.body.block.args[0]] = index
+                self.write_block(op.body.block)
+        elif isinstance(op, arith.ConstantOp) and isinstance(op.result.type, IndexType):
+            self._values[op.result] = self._code.index(self._index(op.result))
+        elif isinstance(op, linalg.ops.GenericOp) or op.dialect_name() == arith.Arith.name:
+            # plain arithmetic stays as it is, on views in place of references
+            self._code.write(op.clone(self._values))
+        else:
+            self._kernels.write(op)
+
+    def _index(self, value: SSAValue) -> Index:
+        """A constant of the stage as a number: it is written once for the function."""
+        owner = value.owner
+        if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
+            return owner.value.value.data
+        return self._values[value]

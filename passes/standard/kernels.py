@@ -1,0 +1,253 @@
+"""Each kernel as loops over memory, in the order of terms that its docstring states."""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import AnyFloat, i32
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from snncc.dialects import kernel
+from snncc.dialects.kernel.kernels import element_count, memref_shape, memref_type
+from snncc.dialects.snn.attributes import Pool
+from snncc.passes.standard.code import Code, unsupported
+from snncc.passes.standard.memory import Memory
+
+
+class KernelWriter:
+    """Writes kernels; `values` are the operands that are not memory."""
+
+    def __init__(self, code: Code, memory: Memory, values: dict[SSAValue, SSAValue]):
+        self.code = code
+        self.memory = memory
+        self.values = values
+
+    def write(self, op: Operation) -> None:
+        match op:
+            case kernel.CompressOp():
+                self._compress(op)
+            case kernel.GatherOp():
+                self._gather(op)
+            case kernel.DenseOp():
+                self._dense(op)
+            case kernel.ScatterOp():
+                self._scatter(op)
+            case kernel.PoolOp():
+                self._pool(op)
+            case kernel.InsertOp():
+                self._insert(op)
+            case kernel.DelayReadOp():
+                self._delay_read(op)
+            case kernel.DelayWriteOp():
+                self._delay_write(op)
+            case _:
+                raise unsupported(op, "no lowering")
+
+    def _flat(self, op: Operation, value: SSAValue) -> SSAValue:
+        return self.memory.flat(op, value)
+
+    def _shaped(self, op: Operation, value: SSAValue) -> SSAValue:
+        return self.memory.shaped(op, value, memref_shape(value))
+
+    def _compress(self, op: kernel.CompressOp) -> None:
+        """Without a branch: every index is stored at the list's end, which moves for some."""
+        code = self.code
+        source, listed = self._flat(op, op.source), self._flat(op, op.list)
+        with code.counting_loop(element_count(op.source)) as (index, count, loop):
+            active = code.is_active(code.load(source, index))
+            code.store(code.stored_index(index, memref_type(op.list).element_type), listed, count)
+            following = code.add(count, 1)
+            code.next_count(code.insert(arith.SelectOp(active, following, count)))
+        self.values[op.count] = loop.results[0]
+
+    # sums
+
+    def _start(self, op: Operation, out: SSAValue, init: SSAValue | None, outputs: int) -> None:
+        """out = 0, or 0 + init for each element of the last axis."""
+        code = self.code
+        element = memref_type(out).element_type
+        zero = code.number(0, element)
+        target = self.memory.shaped(op, out, (element_count(out) // outputs, outputs))
+        each = None if init is None else self._flat(op, init)
+        with code.loops(memref_shape(target)) as (place, o):
+            value = zero if each is None else code.sum(zero, code.load(each, o))
+            code.store(value, target, place, o)
+
+    def _accumulate(
+        self, weight: SSAValue, out: SSAValue, place: tuple[SSAValue, ...], factor: SSAValue | None
+    ) -> None:
+        """out[place] += weight (* factor): the product is rounded before it is added."""
+        code = self.code
+        term = weight if factor is None else code.product(weight, factor)
+        code.store(code.sum(code.load(out, *place), term), out, *place)
+
+    def _event_value(
+        self, op: kernel.GatherOp | kernel.ScatterOp, event: SSAValue, element: Attribute
+    ) -> SSAValue | None:
+        """What an active input counts; None for 1."""
+        if op.values is None:
+            return None
+        return self.code.as_float(self.code.load(self._flat(op, op.values), event), element)
+
+    def _gather(self, op: kernel.GatherOp) -> None:
+        code = self.code
+        _, outputs = memref_shape(op.weight)
+        element = memref_type(op.out).element_type
+        self._start(op, op.out, op.init, outputs)
+        weight, listed = self._shaped(op, op.weight), self._flat(op, op.list)
+        out = self._flat(op, op.out)
+        with code.loop(self.values[op.count]) as entry:
+            event = code.index_of(code.load(listed, entry))
+            factor = self._event_value(op, event, element)
+            with code.loop(outputs) as o:
+                self._accumulate(code.load(weight, event, o), out, (o,), factor)
+
+    def _dense(self, op: kernel.DenseOp) -> None:
+        code = self.code
+        inputs, outputs = memref_shape(op.weight)
+        element = memref_type(op.out).element_type
+        self._start(op, op.out, op.init, outputs)
+        weight, source = self._shaped(op, op.weight), self._flat(op, op.input)
+        out = self._flat(op, op.out)
+        with code.loop(inputs) as i:
+            factor = code.as_float(code.load(source, i), element)
+            with code.loop(outputs) as o:
+                self._accumulate(code.load(weight, i, o), out, (o,), factor)
+
+    def _scatter(self, op: kernel.ScatterOp) -> None:
+        code = self.code
+        _, kernel_rows, kernel_columns, per_group = memref_shape(op.weight)
+        _, width, channels = op.input_sizes
+        rows, columns, outputs = op.output_sizes
+        element = memref_type(op.out).element_type
+        self._start(op, op.out, op.init, outputs)
+        weight, listed = self._shaped(op, op.weight), self._flat(op, op.list)
+        out = self.memory.shaped(op, op.out, (rows, columns, outputs))
+        with code.loop(self.values[op.count]) as entry:
+            event = code.index_of(code.load(listed, entry))
+            factor = self._event_value(op, event, element)
+            y = code.divide(event, width * channels)
+            x = code.divide(code.remainder(event, width * channels), channels)
+            channel = code.remainder(event, channels)
+            group = code.divide(channel, channels // op.group_count)
+            first = code.multiply(group, per_group)
+            with code.loop(kernel_rows) as i:
+                below = self._tap(y, i, op.paddings[0], op.dilations[0])
+                with code.when(self._meets(below, op.strides[0], rows)):
+                    row = code.divide(below, op.strides[0])
+                    with code.loop(kernel_columns) as j:
+                        beside = self._tap(x, j, op.paddings[1], op.dilations[1])
+                        with code.when(self._meets(beside, op.strides[1], columns)):
+                            column = code.divide(beside, op.strides[1])
+                            with code.loop(per_group) as o:
+                                self._accumulate(
+                                    code.load(weight, channel, i, j, o),
+                                    out,
+                                    (row, column, code.add(first, o)),
+                                    factor,
+                                )
+
+    def _tap(self, place: SSAValue, tap: SSAValue, before: int, dilation: int) -> SSAValue:
+        """Where the window that has `place` at its element `tap` starts, times the stride."""
+        code = self.code
+        return code.subtract(code.add(place, before), code.multiply(tap, dilation))
+
+    def _meets(self, start: SSAValue, stride: int, size: int) -> SSAValue:
+        """`i1`: whether an output's window starts there."""
+        code = self.code
+        inside = code.both(code.compare("sge", start, 0), code.compare("slt", start, stride * size))
+        if stride == 1:
+            return inside
+        # where `start` is negative the remainder means nothing, and `inside` is false
+        return code.both(inside, code.compare("eq", code.remainder(start, stride), 0))
+
+    # pools, concatenation, delays
+
+    def _pool(self, op: kernel.PoolOp) -> None:
+        """The loops over a window end at the edges of the input: padding adds nothing."""
+        code = self.code
+        element = memref_type(op.out).element_type
+        largest = op.pool.data is Pool.MAX
+        low = float("-inf") if largest and isinstance(element, AnyFloat) else 0
+        source, out = self._shaped(op, op.input), self._shaped(op, op.out)
+        height, width, _ = memref_shape(op.input)
+        with code.loops(memref_shape(op.out)) as (y, x, c):
+            code.store(code.number(low, element), out, y, x, c)
+            top, first_row, last_row = self._window(op, y, 0, height)
+            left, first_column, last_column = self._window(op, x, 1, width)
+            with (
+                code.loop(last_row, first_row) as i,
+                code.loop(last_column, first_column) as j,
+            ):
+                value = code.load(source, code.add(top, i), code.add(left, j), c)
+                total = code.load(out, y, x, c)
+                if not largest:
+                    total = code.sum(total, code.as_float(value, element))
+                elif isinstance(element, AnyFloat):
+                    total = code.insert(arith.MaximumfOp(total, value))
+                else:
+                    total = code.insert(arith.MaxUIOp(total, value))
+                code.store(total, out, y, x, c)
+            if op.pool.data is Pool.AVG:
+                if op.exclude_padding is None:
+                    count = code.number(op.kernels[0] * op.kernels[1], element)
+                else:
+                    inside = code.multiply(
+                        code.subtract(last_row, first_row),
+                        code.subtract(last_column, first_column),
+                    )
+                    whole = code.stored_index(inside, i32)
+                    count = code.insert(arith.UIToFPOp(whole, element))
+                mean = code.insert(arith.DivfOp(code.load(out, y, x, c), count))
+                code.store(mean, out, y, x, c)
+
+    def _window(
+        self, op: kernel.PoolOp, place: SSAValue, axis: int, size: int
+    ) -> tuple[SSAValue, SSAValue, SSAValue]:
+        """(where a window starts in the input, its first and behind its last element inside)."""
+        code = self.code
+        scaled = code.multiply(place, op.strides[axis])
+        start = code.subtract(scaled, op.paddings[axis])
+        first = code.most(code.subtract(0, start), 0)
+        return start, first, code.least(code.subtract(size, start), op.kernels[axis])
+
+    def _insert(self, op: kernel.InsertOp) -> None:
+        code = self.code
+        source, out = self._shaped(op, op.source), self._shaped(op, op.out)
+        with code.loops(memref_shape(op.source)) as place:
+            moved = [code.add(i, offset) for i, offset in zip(place, op.places, strict=True)]
+            code.store(code.load(source, *place), out, *moved)
+
+    def _row(self, op: Operation, position: SSAValue) -> SSAValue:
+        return self.code.index_of(self.code.load(self._flat(op, position), 0))
+
+    def _delay_read(self, op: kernel.DelayReadOp) -> None:
+        code, depth, size = self.code, memref_shape(op.line)[0], element_count(op.out)
+        line, out = self.memory.shaped(op, op.line, (depth, size)), self._flat(op, op.out)
+        oldest = code.add(self._row(op, op.position), depth)
+        if len(op.per_element) == 1 and op.now is None:
+            row = code.remainder(code.subtract(oldest, op.per_element[0]), depth)
+            with code.loop(size) as i:
+                code.store(code.load(line, row, i), out, i)
+            return
+        symbol = op.line.owner
+        assert isinstance(symbol, kernel.RefOp)
+        steps = np.broadcast_to(np.array(op.per_element, np.int32), (size,))
+        table = self.memory.table(f"{symbol.symbol}.steps", steps.astype(np.uint32))
+        now = None if op.now is None else self._flat(op, op.now)
+        with code.loop(size) as i:
+            back = code.index_of(code.load(table, i))
+            value = code.load(line, code.remainder(code.subtract(oldest, back), depth), i)
+            if now is not None:
+                passes = code.compare("eq", back, 0)
+                value = code.insert(arith.SelectOp(passes, code.load(now, i), value))
+            code.store(value, out, i)
+
+    def _delay_write(self, op: kernel.DelayWriteOp) -> None:
+        code, depth, size = self.code, memref_shape(op.line)[0], element_count(op.source)
+        line, source = self.memory.shaped(op, op.line, (depth, size)), self._flat(op, op.source)
+        row = self._row(op, op.position)
+        with code.loop(size) as i:
+            code.store(code.load(source, i), line, row, i)
+        following = code.remainder(code.add(row, 1), depth)
+        code.store(code.stored_index(following, i32), self._flat(op, op.position), 0)

@@ -1,0 +1,57 @@
+"""`snncc compile`: a folder of C, and what is in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from snncc.cli.console import out, print_warnings, size_text, table
+from snncc.options import LoadOptions
+
+
+def run_compile(
+    model: Path,
+    options: LoadOptions,
+    output: Path,
+    *,
+    target: str,
+    prefix: str | None,
+    time_block: int,
+    fold: Any,
+    weights: Any,
+    print_after: tuple[str, ...],
+) -> None:
+    from snncc.compiled import compile
+    from snncc.errors import error
+    from snncc.network import load_with
+    from snncc.pipelines import PHASES, PipelineOptions, run_pipeline
+    from snncc.storage import context
+
+    for phase in print_after:
+        if phase not in PHASES:
+            raise error(
+                "SNC-C003", f"--print-after: expected one of {', '.join(PHASES)}, got {phase!r}"
+            )
+    network = load_with(model, options)
+    print_warnings(network.warnings)
+    program = compile(
+        network, target, prefix=prefix, time_block=time_block, fold=fold, weights=weights
+    )
+    if print_after:
+
+        def show(phase: str, module: Any) -> None:
+            if phase in print_after:
+                out.print(f"// after {phase}", markup=False)
+                out.print(str(module), markup=False, soft_wrap=True)
+
+        run_pipeline(network.module, context(), PipelineOptions(time_block, fold), after=show)
+    folder = program.save(output)
+    rows = [(name, size_text(len(data))) for name, data in program.package.files.items()]
+    out.print(table(str(folder), ["file", "size"], rows))
+    report = program.report
+    out.print(
+        f"{network.name}: state {size_text(report.state_bytes)} a sample "
+        f"({size_text(report.work_bytes)} of it work space), "
+        f"constants {size_text(report.const_bytes)}",
+        markup=False,
+    )

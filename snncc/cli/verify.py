@@ -1,0 +1,50 @@
+"""`snncc verify`: every phase and every C build against the interpreter, bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from snncc.cli.console import err, out, print_warnings, progress, table
+from snncc.options import LoadOptions
+
+
+def run_verify(
+    model: Path,
+    options: LoadOptions,
+    *,
+    input_file: Path,
+    steps: int | None,
+    samples: int,
+) -> int:
+    from snncc.inputs import read_npz, to_streams
+    from snncc.network import load_with
+    from snncc.verification import verify_network
+
+    network = load_with(model, options)
+    print_warnings(network.warnings)
+    x = read_npz(input_file, network.op, steps=steps)
+    streams = to_streams(network.op, x, steps=steps)
+    taken = {name: array[:, :samples] for name, array in streams.arrays.items()}
+    with progress("verify") as update:
+        checks = verify_network(network, taken, progress=update)
+    rows = [
+        (
+            check.name,
+            "equal" if check.differing == 0 else f"{check.differing} differ",
+            check.first or "",
+        )
+        for check in checks
+    ]
+    columns = ["against the interpreter", "values", "first difference"]
+    out.print(table(network.name, columns, rows, left=3))
+    compared = sum(check.compared for check in checks)
+    failed = [check for check in checks if check.differing]
+    out.print(
+        f"{len(checks)} variants, {min(samples, streams.batch)} samples, {streams.steps} steps, "
+        f"{compared} values compared: "
+        + ("all bits equal" if not failed else f"{len(failed)} variants differ"),
+        markup=False,
+    )
+    if failed:
+        err.print(f"error: SNC-P002 {failed[0].name} differs: {failed[0].first}", markup=False)
+    return int(bool(failed))

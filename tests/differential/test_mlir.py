@@ -1,0 +1,259 @@
+"""
+The scheduled program through the real MLIR and LLVM: its spikes are the interpreter's.
+
+`kernel-to-standard` is checked by `mlir-opt`, lowered to a shared library, and called
+with memref descriptors; outputs must agree bit for bit, call after call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import subprocess
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+
+import snncc
+from snncc.dialects import kernel, snn
+from snncc.dialects.arrays import Array, dtype_of
+from snncc.dialects.kernel.program import Role
+from snncc.interpreters.network import NetworkInterpreter
+from snncc.passes.kernel_to_standard import KernelToStandard
+from snncc.passes.snn_fuse_elementwise import SnnFuseElementwise
+from snncc.passes.snn_schedule import SnnSchedule
+from snncc.storage import context
+from tests.tools import require_tool, shared_file
+
+TO_LLVM = [
+    "--convert-linalg-to-loops",
+    "--lower-affine",
+    "--convert-scf-to-cf",
+    "--finalize-memref-to-llvm",
+    "--convert-math-to-llvm",
+    "--convert-func-to-llvm",
+    "--convert-arith-to-llvm",
+    "--convert-cf-to-llvm",
+    "--reconcile-unrealized-casts",
+]
+
+CONVOLUTIONS = """
+snn.parameter @w1 : tensor<4x2x3x3xf32> = dense<WEIGHT1>
+snn.parameter @b1 : tensor<4xf32> = dense<[0.1, -0.2, 0.3, 0.05]>
+snn.parameter @w2 : tensor<6x2x3xf32> = dense<WEIGHT2>
+snn.parameter @w3 : tensor<5x24xf32> = dense<WEIGHT3>
+snn.parameter @beta : tensor<4x1x1xf32> = dense<[[[0.9]], [[0.8]], [[0.7]], [[0.95]]]>
+snn.network @conv ("x" %x : tensor<2x7x8xf32>, "gate" %gate : tensor<5xi1>)
+    -> ("y" : tensor<5xi1>, "maps" : tensor<4x4x4xi1>, "line" : tensor<6x4xf32>) {
+  %zero = snn.constant dense<0.0> : tensor<f32>
+  %off = snn.constant dense<false> : tensor<i1>
+  %w1 = snn.use @w1 : tensor<4x2x3x3xf32>
+  %b1 = snn.use @b1 : tensor<4xf32>
+  %w2 = snn.use @w2 : tensor<6x2x3xf32>
+  %w3 = snn.use @w3 : tensor<5x24xf32>
+  %beta = snn.use @beta : tensor<4x1x1xf32>
+  %late = snn.delay %s2 by dense<[0, 1, 2, 3, 0]> : tensor<5xi64> init %off as "late"
+          : tensor<5xi1>, tensor<i1> -> tensor<5xi1>
+  %back = snn.delay %s2 by 3 init %off as "back" : tensor<5xi1>, tensor<i1> -> tensor<5xi1>
+  %c1 = snn.conv2d %x, %w1 bias %b1 first stride [2, 2] padding [1, 1, 1, 0] dilation [1, 1]
+        groups 1 as "conv1" : (tensor<2x7x8xf32>, tensor<4x2x3x3xf32>, tensor<4xf32>)
+        -> tensor<4x4x4xf32>
+  %s1 = snn.neuron as "s1" (%x = %c1 : tensor<4x4x4xf32>) state (%v = %zero : tensor<f32>)
+        params (%beta = %beta : tensor<4x1x1xf32>) -> (tensor<4x4x4xi1>) {
+    %th = arith.constant 1.0 : f32
+    %0 = arith.mulf %beta, %v : f32
+    %1 = arith.addf %0, %x : f32
+    %2 = arith.subf %1, %th : f32
+    %z = snn.spike gt %2 : f32
+    %f = arith.uitofp %z : i1 to f32
+    %3 = arith.mulf %f, %th : f32
+    %4 = arith.subf %1, %3 : f32
+    snn.next (%z : i1) state (%4 : f32)
+  }
+  %p1 = snn.pool2d avg %s1 kernel [3, 3] stride [2, 2] padding [1, 1, 1, 1] exclude_padding
+        : (tensor<4x4x4xi1>) -> tensor<4x2x2xf32>
+  %p2 = snn.pool2d max %p1 kernel [2, 2] stride [1, 1] padding [1, 1, 1, 1]
+        : (tensor<4x2x2xf32>) -> tensor<4x3x3xf32>
+  %p3 = snn.pool2d sum %p2 kernel [2, 3] stride [1, 1] padding [0, 0, 0, 0]
+        : (tensor<4x3x3xf32>) -> tensor<4x2x1xf32>
+  %cat = snn.concat %p1, %p3 axis 2 : (tensor<4x2x2xf32>, tensor<4x2x1xf32>) -> tensor<4x2x3xf32>
+  %r = snn.reshape %cat : tensor<4x2x3xf32> -> tensor<4x6xf32>
+  %c2 = snn.conv1d %r, %w2 stride [2] padding [2, 1] dilation [2] groups 2 as "conv2"
+        : (tensor<4x6xf32>, tensor<6x2x3xf32>) -> tensor<6x3xf32>
+  %flat = snn.reshape %cat : tensor<4x2x3xf32> -> tensor<24xf32>
+  %i2 = snn.linear %flat, %w3 as "fc" : (tensor<24xf32>, tensor<5x24xf32>) -> tensor<5xf32>
+  %g2 = snn.add %i2, %back, %gate : (tensor<5xf32>, tensor<5xi1>, tensor<5xi1>) -> tensor<5xf32>
+  %s2 = snn.neuron as "s2" (%x = %g2 : tensor<5xf32>) state (%v = %zero : tensor<f32>)
+        -> (tensor<5xi1>) {
+    %th = arith.constant 1.5 : f32
+    %0 = arith.addf %v, %x : f32
+    %2 = arith.subf %0, %th : f32
+    %z = snn.spike ge %2 : f32
+    %none = arith.constant 0.0 : f32
+    %4 = arith.select %z, %none, %0 : f32
+    snn.next (%z : i1) state (%4 : f32)
+  }
+  snn.yield %late, %s1, %c2 : tensor<5xi1>, tensor<4x4x4xi1>, tensor<6x3xf32>
+}
+"""
+
+
+def convolutions() -> ModuleOp:
+    rng = np.random.default_rng(7)
+    text = CONVOLUTIONS.replace("tensor<6x4xf32>) {", "tensor<6x3xf32>) {")
+    for name, shape in (("WEIGHT1", (4, 2, 3, 3)), ("WEIGHT2", (6, 2, 3)), ("WEIGHT3", (5, 24))):
+        values = rng.normal(0.2, 0.4, shape).astype(np.float32)
+        text = text.replace(name, str(values.tolist()))
+    return Parser(context(), text).parse_module()
+
+
+@dataclass
+class Compiled:
+    """A library made by MLIR, and the program that it came from."""
+
+    library: ctypes.CDLL
+    name: str
+    inputs: list[kernel.BufferOp]
+    outputs: list[kernel.BufferOp]
+
+    def run(self, x: dict[str, Array]) -> dict[str, Array]:
+        """One sample: input name -> [T, *shape]."""
+        steps = len(next(iter(x.values())))
+        given = [
+            np.ascontiguousarray(x[b.known_as], dtype_of(b.type.element_type)) for b in self.inputs
+        ]
+        taken = [
+            np.zeros((steps, *b.shape[1:]), dtype_of(b.type.element_type)) for b in self.outputs
+        ]
+        function = getattr(self.library, f"_mlir_ciface_{self.name}_run")
+        function.restype = None
+        descriptors = [descriptor(array) for array in (*given, *taken)]
+        function(*map(ctypes.byref, descriptors), ctypes.c_int64(steps))
+        return {b.known_as: array for b, array in zip(self.outputs, taken, strict=True)}
+
+    def reset(self) -> None:
+        function = getattr(self.library, f"_mlir_ciface_{self.name}_reset")
+        function.restype = None
+        function()
+
+
+def descriptor(array: Array) -> ctypes.Structure:
+    """A ranked memref's descriptor: pointers, offset, sizes, strides in elements."""
+
+    class Descriptor(ctypes.Structure):
+        _fields_ = [
+            ("allocated", ctypes.c_void_p),
+            ("aligned", ctypes.c_void_p),
+            ("offset", ctypes.c_int64),
+            ("sizes", ctypes.c_int64 * array.ndim),
+            ("strides", ctypes.c_int64 * array.ndim),
+        ]
+
+    strides = [stride // array.itemsize for stride in array.strides]
+    sizes = (ctypes.c_int64 * array.ndim)(*array.shape)
+    pointer = array.ctypes.data
+    return Descriptor(pointer, pointer, 0, sizes, (ctypes.c_int64 * array.ndim)(*strides))
+
+
+def call(command: Sequence[Any]) -> None:
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def compile_with_mlir(module: ModuleOp, folder: Path, time_block: int) -> Compiled:
+    mlir_opt, mlir_translate, clang = map(
+        require_tool, ("mlir-opt-19", "mlir-translate-19", "clang-19")
+    )
+    ctx = context()
+    module = module.clone()
+    SnnFuseElementwise().apply(ctx, module)
+    SnnSchedule(time_block=time_block).apply(ctx, module)
+    program = next(op for op in module.ops if isinstance(op, kernel.ProgramOp))
+    name = program.sym_name.data
+    inputs, outputs = program.buffers(Role.INPUT), program.buffers(Role.OUTPUT)
+    KernelToStandard().apply(ctx, module)
+    module.verify()
+    text = io.StringIO()
+    Printer(text, print_generic_format=True).print_op(module)
+    standard, lowered = folder / "standard.mlir", folder / "llvm.mlir"
+    standard.write_text(text.getvalue(), encoding="utf-8")
+    call([mlir_opt, standard, *TO_LLVM, "-o", lowered])
+    call([mlir_translate, "--mlir-to-llvmir", lowered, "-o", folder / "code.ll"])
+    library = folder / "code.so"
+    # -x ir with -ffp-contract=off: products are rounded before they are added
+    flags = ["-O1", "-ffp-contract=off", "-Wno-override-module", "-shared", "-fPIC"]
+    call([clang, *flags, folder / "code.ll", "-o", library])
+    return Compiled(ctypes.CDLL(str(library)), name, inputs, outputs)
+
+
+def expect_interpreter(module: ModuleOp, compiled: Compiled, x: dict[str, Array]) -> None:
+    """x: [T, B, *shape]. Each sample from reset, the steps in two calls."""
+    network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
+    expected = NetworkInterpreter(module, network).run(x).outputs
+    steps, batch = next(iter(x.values())).shape[:2]
+    cut = steps // 3
+    for sample in range(batch):
+        compiled.reset()
+        parts = [
+            compiled.run({name: array[part, sample] for name, array in x.items()})
+            for part in (slice(0, cut), slice(cut, steps))
+        ]
+        for name, array in expected.items():
+            assert np.count_nonzero(array), "the inputs must excite the network"
+            got = np.concatenate([part[name] for part in parts])
+            assert got.dtype == array.dtype
+            assert got.tobytes() == np.ascontiguousarray(array[:, sample]).tobytes(), name
+
+
+def load(path: Path, **options: Any) -> ModuleOp:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", snncc.SnnccWarning)
+        return snncc.load(path, **options).module
+
+
+def test_digits(tmp_path: Path) -> None:
+    folder = shared_file("nets/mlp_lif_digits")
+    module = load(
+        folder / "mlp_lif_digits.nir",
+        like="snntorch",
+        dt=1e-4,
+        reset="subtract",
+        reset_timing="next",
+    )
+    network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
+    images = np.load(folder / "test.npz")["x"][:8].astype(np.float32)
+    (name,) = network.inputs
+    x = {name: np.broadcast_to(images, (20, *images.shape))}
+    expect_interpreter(module, compile_with_mlir(module, tmp_path, 8), x)
+
+
+def test_recurrent_braille(tmp_path: Path) -> None:
+    path = shared_file("nets/nir_braille_rnn/braille_noDelay_bias_zero.nir")
+    module = load(path, like="snntorch", dt=1e-4)
+    network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
+    (name,) = network.inputs
+    rng = np.random.default_rng(3)
+    x = {name: (rng.random((100, 3, 12)) < 0.3).astype(np.float32)}
+    expect_interpreter(module, compile_with_mlir(module, tmp_path, 16), x)
+
+
+@pytest.mark.parametrize("time_block", [1, 5])
+def test_convolutions(tmp_path: Path, time_block: int) -> None:
+    module = convolutions()
+    rng = np.random.default_rng(5)
+    shape = (17, 2, 2, 7, 8)
+    x = {
+        "x": (rng.normal(0.3, 1.0, shape) * (rng.random(shape) < 0.4)).astype(np.float32),
+        "gate": (rng.random((17, 2, 5)) < 0.3).astype(np.uint8),
+    }
+    expect_interpreter(module, compile_with_mlir(module, tmp_path, time_block), x)
