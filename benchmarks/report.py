@@ -66,7 +66,7 @@ def plot(results: Sequence[Result], path: Path) -> None:
         bars = axis.barh(names, values, color=colors)
         axis.bar_label(bars, fmt="%.1f", padding=3)
         axis.invert_yaxis()
-        axis.margins(x=0.15)
+        axis.margins(x=0.25)
         axis.set_title(result.network)
         axis.set_xlabel("µs a step, one core")
     figure.savefig(path, dpi=150)

@@ -40,6 +40,14 @@ def phases(options: PipelineOptions) -> dict[str, list[ModulePass]]:
         factory = ours.get(name) or xdsl[name]
         return factory()(**arguments)
 
+    if options.trace:  # nothing is left out, even what reaches no output
+        return {
+            "fuse": [make("snn-fuse-elementwise")],
+            "schedule": [
+                make("snn-schedule", time_block=options.time_block, trace=True),
+                make("kernel-verify-order"),
+            ],
+        }
     fold = (
         []
         if options.fold == "none"
@@ -53,7 +61,7 @@ def phases(options: PipelineOptions) -> dict[str, list[ModulePass]]:
         "fold": fold,
         "fuse": [make("snn-fuse-elementwise"), make("canonicalize"), make("cse"), make("dce")],
         "schedule": [
-            make("snn-schedule", time_block=options.time_block, trace=options.trace),
+            make("snn-schedule", time_block=options.time_block),
             make("canonicalize"),
             make("kernel-verify-order"),
         ],

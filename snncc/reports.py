@@ -85,7 +85,8 @@ def _is_reported(op: Operation) -> bool:
 def _node(op: Operation, chosen: dict[str, str]) -> NodeReport:
     name = node_name(op) or op.name.removeprefix("snn.")
     streams = [v for v in op.operands if not _is_fixed_value(v)]
-    parameters = [v for v in op.operands if _is_fixed_value(v)]
+    fixed = op.parameters if isinstance(op, snn.NeuronOp) else op.operands
+    parameters = [v for v in fixed if _is_fixed_value(v)]
     count = sum(prod(shape_of(v)) for v in parameters)
     size = sum(
         prod(shape_of(v)) * dtype_of(stream_type(v).element_type).itemsize for v in parameters
@@ -135,17 +136,15 @@ def _operations(op: Operation, fan_in: int) -> int:
 
 
 def kind_text(kind: Kind) -> str:
-    """`lif, subtract in the next step`."""
-    text = kind.name
+    """`lif subtract/next counts`: the kind, its reset and in which step, and what is special."""
+    parts = [kind.name]
     if kind.reset is not None:
-        text += f", {kind.reset}" if kind.reset != "none" else ", no reset"
-        if kind.reset != "none":
-            text += f" in the {kind.timing} step"
+        parts.append(f"{kind.reset}/{kind.timing}" if kind.reset != "none" else "no reset")
     if kind.counts:
-        text += ", several spikes a step"
+        parts.append("counts")
     if kind.floor:
-        text += ", held from below"
-    return text
+        parts.append("floor")
+    return " ".join(parts)
 
 
 def _kind_text(op: Operation) -> str:

@@ -179,7 +179,7 @@ class Scheduler:
         """A buffer for a value that this stage computes."""
         shape = layout.physical(shape_of(value))
         if value not in self.places:
-            channel_last = not layout.is_trivial(shape_of(value))
+            channel_last = len(shape) > 1
             if self._crosses(value):
                 buffer = self._declare(
                     Role.STREAM, name, (self.block, *shape), value, channel_last=channel_last
@@ -472,9 +472,8 @@ class Scheduler:
             shape = shape_of(op.stream)
             full = layout.stored(np.broadcast_to(init, shape))
             content = np.broadcast_to(full, (op.depth, *full.shape)).copy()
-            trivial = layout.is_trivial(shape)
             line = self._declare(
-                Role.STATE, name, content.shape, op.stream, content, channel_last=not trivial
+                Role.STATE, name, content.shape, op.stream, content, channel_last=len(shape) > 1
             )
             position = ""
             if op.depth > 1:
@@ -548,7 +547,7 @@ class Scheduler:
                 shape,
                 port.operand,
                 content,
-                channel_last=not layout.is_trivial(population),
+                channel_last=len(shape) > 1,
             )
             states.append(self._ref(name, shape))
         for port in (*op.input_ports, *op.state_ports, *op.parameter_ports):

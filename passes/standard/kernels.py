@@ -196,8 +196,7 @@ class KernelWriter:
                         code.subtract(last_row, first_row),
                         code.subtract(last_column, first_column),
                     )
-                    whole = code.stored_index(inside, i32)
-                    count = code.insert(arith.UIToFPOp(whole, element))
+                    count = code.as_float(code.stored_index(inside, i32), element)
                 mean = code.insert(arith.DivfOp(code.load(out, y, x, c), count))
                 code.store(mean, out, y, x, c)
 

@@ -160,7 +160,9 @@ class NativeNetwork:
         return frozenset(self.package.manifest.get("delay_lines", ()))
 
     def _set_state(self, name: str, value: Array, sample: int) -> None:
-        field = self._fields["state", name]
+        field = self._fields.get(("state", name))
+        if field is None:
+            return  # a state that reaches no output was left out
         view = field.view(self._memory)
         line = self._is_delay(name)
         rank = len(field.shape)

@@ -115,9 +115,10 @@ snn.network @net () -> ("y" : tensor<2xf64>) {
 
 snn.network @net ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xf32>) {
   %y = snn.add %x : (tensor<2xf32>) -> tensor<2xf32>
+  "test.termop"(%y) : (tensor<2xf32>) -> ()
 }
 
-// CHECK: VALID
+// CHECK: | Operation does not verify: expected snn.yield at the end of the network
 
 // -----
 

@@ -131,9 +131,10 @@ snn.neuron (%x = %x : tensor<2xf32>) -> () {
 %x = "test.op"() : () -> tensor<2xf32>
 %y = snn.neuron (%x = %x : tensor<2xf32>) -> (tensor<2xf32>) {
   %0 = arith.negf %x : f32
+  "test.termop"(%0) : (f32) -> ()
 }
 
-// CHECK: VALID
+// CHECK: | Operation does not verify: body: expected snn.next at its end
 
 // -----
 

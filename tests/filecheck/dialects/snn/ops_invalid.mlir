@@ -46,9 +46,10 @@
 // -----
 
 %x = "test.op"() : () -> f32
-%y = snn.reshape %x : f32 -> tensor<1xf32>
+%y = "snn.add"(%x) : (f32) -> tensor<2xf32>
 
-// CHECK: VALID
+// CHECK:      | Operation does not verify: operand 'inputs' at position 0 does not verify:
+// CHECK-NEXT: | f32 should be of base attribute tensor
 
 // -----
 
