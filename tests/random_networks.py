@@ -469,7 +469,7 @@ def make_alive(
     }
     rates: dict[str, float] = {}
     for name, parameter in thresholds.items():
-        for share in (0.90, 0.75, 0.97, 0.5):
+        for share in (0.75, 0.9, 0.97, 0.5):
             _set(parameter, np.float32(3e38))
             quiet = net.run(x, trace=True)
             reached = np.sort(quiet[f"{name}.v"].ravel())

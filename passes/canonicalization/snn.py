@@ -151,6 +151,12 @@ def _trim_body(
             op.body.block.erase_arg(argument)
 
 
+def _hint(op: snn.NeuronOp) -> StringAttr | None:
+    """The kind of a body, where it has a name."""
+    kind = kind_of(op).name
+    return None if kind == CUSTOM else StringAttr(kind)
+
+
 class TrimNeuron(RewritePattern):
     """
     Without the inputs, states, parameters and results that nobody needs: the backward
@@ -177,19 +183,34 @@ class TrimNeuron(RewritePattern):
         body = op.detach_region(op.body)
         trimmed = snn.NeuronOp(inputs, states, parameters, types, body, node=node_name(op))
         trimmed.attributes = dict(op.attributes)
-        kind = kind_of(trimmed).name  # the old hint named what was there before
-        trimmed.kind = None if kind == CUSTOM else StringAttr(kind)
+        trimmed.kind = _hint(trimmed)
         results: list[SSAValue | None] = [None] * len(op.outputs)
         for index, result in zip(kept, trimmed.outputs, strict=True):
             results[index] = result
         rewriter.replace(op, trimmed, results)
 
 
+class HintOfBody(RewritePattern):
+    """
+    The kind of a body whose operations were folded: folds know nothing of the neuron
+    around them, and 1.0 + 1.0e-9 is 1 in f32.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: snn.NeuronOp, rewriter: PatternRewriter) -> None:
+        if op.kind is None:
+            return
+        kind = _hint(op)
+        if kind != op.kind:
+            op.kind = kind
+            rewriter.notify_op_modified(op)
+
+
 PATTERNS: dict[type[Operation], tuple[RewritePattern, ...]] = {
     snn.AddOp: (AddOfOne(),),
     snn.ConcatOp: (ConcatOfOne(),),
     snn.DelayOp: (DelayOfConstant(),),
-    snn.NeuronOp: (TrimNeuron(),),
+    snn.NeuronOp: (TrimNeuron(), HintOfBody()),
     snn.Pool2dOp: (MaxPoolOfOne(),),
     snn.ReshapeOp: (ReshapeOfReshape(),),
     snn.ScaleOp: (ScaleByOne(),),

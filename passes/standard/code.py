@@ -30,7 +30,8 @@ class Code:
     def __init__(self, block: Block):
         self._entry = block
         self._builder = Builder(InsertPoint.at_end(block))
-        self._constants: dict[Attribute, SSAValue] = {}
+        self._constants: dict[Attribute, arith.ConstantOp] = {}
+        self._last_constant: arith.ConstantOp | None = None
 
     def insert(self, op: Operation) -> SSAValue:
         """Inserts an operation with one result."""
@@ -45,14 +46,15 @@ class Code:
 
     def constant(self, value: IntegerAttr | FloatAttr) -> SSAValue:
         if value not in self._constants:
-            op = arith.ConstantOp(value)
-            first = self._entry.first_op
-            if first is None:
-                self._entry.add_op(op)
-            else:
+            op, first = arith.ConstantOp(value), self._entry.first_op
+            if self._last_constant is not None:
+                self._entry.insert_op_after(op, self._last_constant)
+            elif first is not None:
                 self._entry.insert_op_before(op, first)
-            self._constants[value] = op.result
-        return self._constants[value]
+            else:
+                self._entry.add_op(op)
+            self._constants[value] = self._last_constant = op
+        return self._constants[value].result
 
     def index(self, value: Index) -> SSAValue:
         if isinstance(value, SSAValue):
@@ -171,9 +173,12 @@ class Code:
 
     @contextmanager
     def loops(self, sizes: Sequence[Index]) -> Iterator[tuple[SSAValue, ...]]:
-        """A nest of loops, the last size innermost."""
+        """A nest of loops, the last size innermost; a size of 1 needs none."""
         with ExitStack() as nest:
-            yield tuple(nest.enter_context(self.loop(size)) for size in sizes)
+            yield tuple(
+                self.index(0) if size == 1 else nest.enter_context(self.loop(size))
+                for size in sizes
+            )
 
     @contextmanager
     def counting_loop(self, stop: Index) -> Iterator[tuple[SSAValue, SSAValue, scf.ForOp]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
-
 from xdsl.dialects import arith, func, linalg, memref, scf
 from xdsl.dialects.builtin import IndexType, IntegerAttr, UnitAttr
 from xdsl.ir import Block, Operation, SSAValue
@@ -55,17 +53,17 @@ def write_reset(program: kernel.ProgramOp, globals: Globals) -> func.FuncOp:
     function = _function(f"{program.sym_name.data}_reset", [])
     code = Code(function.body.block)
     for buffer in program.buffers(Role.STATE):
-        content, size = content_of(buffer), prod(buffer.shape)
+        content = content_of(buffer)
         state = code.insert(memref.GetGlobalOp(globals.name(buffer), buffer.type))
-        first: SSAValue | None = None
-        if not is_uniform(content):
+        if is_uniform(content):
+            value = code.number(content.ravel()[0].item(), buffer.type.element_type)
+            with code.loops(buffer.shape) as place:
+                code.store(value, state, *place)
+        else:
             symbol, type = globals.table(f"{buffer.sym_name.data}.init", content)
             first = code.insert(memref.GetGlobalOp(symbol, type))
-        value = code.number(content.ravel()[0].item(), buffer.type.element_type) if size else None
-        with code.loops(buffer.shape) as place:
-            given = value if first is None else code.load(first, *place)
-            assert given is not None
-            code.store(given, state, *place)
+            with code.loops(buffer.shape) as place:
+                code.store(code.load(first, *place), state, *place)
     code.write(func.ReturnOp())
     return function
 

@@ -67,11 +67,13 @@ class KernelWriter:
         code = self.code
         element = memref_type(out).element_type
         zero = code.number(0, element)
-        target = self.memory.shaped(op, out, (element_count(out) // outputs, outputs))
+        places = element_count(out) // outputs
+        shape = (outputs,) if places == 1 else (places, outputs)
+        target = self.memory.shaped(op, out, shape)
         each = None if init is None else self._flat(op, init)
-        with code.loops(memref_shape(target)) as (place, o):
-            value = zero if each is None else code.sum(zero, code.load(each, o))
-            code.store(value, target, place, o)
+        with code.loops(shape) as place:
+            value = zero if each is None else code.sum(zero, code.load(each, place[-1]))
+            code.store(value, target, *place)
 
     def _accumulate(
         self, weight: SSAValue, out: SSAValue, place: tuple[SSAValue, ...], factor: SSAValue | None

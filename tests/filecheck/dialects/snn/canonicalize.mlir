@@ -412,6 +412,35 @@ snn.network @bodies ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xf32>) {
 
 // -----
 
+// the hint follows the body: this decay is 1 after rounding, so nothing leaks
+
+snn.network @hint ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xf32>) {
+  %zero = snn.constant dense<0.0> : tensor<f32>
+  %y = snn.neuron kind "li" (%x = %x : tensor<2xf32>) state (%v = %zero : tensor<f32>) -> (tensor<2xf32>) {
+    %one = arith.constant 1.0 : f32
+    %small = arith.constant 1.0e-9 : f32
+    %decay = arith.addf %one, %small : f32
+    %0 = arith.mulf %decay, %v : f32
+    %1 = arith.addf %0, %x : f32
+    snn.next (%1 : f32) state (%1 : f32)
+  }
+  snn.yield %y : tensor<2xf32>
+}
+
+// CHECK:      snn.network @hint ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xf32>) {
+// CHECK-NEXT:   %zero = snn.constant dense<0.000000e+00> : tensor<f32>
+// CHECK-NEXT:   %y = snn.neuron kind "i" (%x = %x : tensor<2xf32>) state (%v = %zero : tensor<f32>) -> (tensor<2xf32>) {
+// CHECK-NEXT:     %decay = arith.constant 1.000000e+00 : f32
+// CHECK-NEXT:     %0 = arith.mulf %decay, %v : f32
+// CHECK-NEXT:     %1 = arith.addf %0, %x : f32
+// CHECK-NEXT:     snn.next (%1 : f32) state (%1 : f32)
+// CHECK-NEXT:   }
+// CHECK-NEXT:   snn.yield %y : tensor<2xf32>
+// CHECK-NEXT: }
+// CHECK-NEXT: }
+
+// -----
+
 // live cycles stay, dead streams and dead cycles go, parameters stay
 
 snn.parameter @w : tensor<2x2xf32> = dense<0.5>

@@ -385,7 +385,7 @@ snn.network @scopes ("x" %x : tensor<2xf32>, "v" %v : tensor<2xf32>) -> ("y" : t
 
 // -----
 
-// each kind as a hint; `custom` is every other body
+// each kind as a hint
 
 snn.network @kinds ("x" %x : tensor<2xf32>) -> ("z" : tensor<2xi1>) {
   %zero = snn.constant dense<0.0> : tensor<f32>
@@ -444,11 +444,6 @@ snn.network @kinds ("x" %x : tensor<2xf32>) -> ("z" : tensor<2xi1>) {
     %7 = arith.mulf %6, %theta : f32
     %8 = arith.subf %3, %7 : f32
     snn.next (%5 : i1) state (%1 : f32, %8 : f32)
-  }
-  %custom = snn.neuron kind "custom" (%x = %x : tensor<2xf32>) state (%v = %zero : tensor<f32>) -> (tensor<2xf32>) {
-    %0 = arith.mulf %v, %v : f32
-    %1 = arith.addf %0, %x : f32
-    snn.next (%1 : f32) state (%1 : f32)
   }
   snn.yield %threshold : tensor<2xi1>
 }
@@ -510,11 +505,6 @@ snn.network @kinds ("x" %x : tensor<2xf32>) -> ("z" : tensor<2xi1>) {
 // CHECK-NEXT:     %7 = arith.mulf %6, %theta : f32
 // CHECK-NEXT:     %8 = arith.subf %3, %7 : f32
 // CHECK-NEXT:     snn.next (%5 : i1) state (%1 : f32, %8 : f32)
-// CHECK-NEXT:   }
-// CHECK-NEXT:   %custom = snn.neuron kind "custom" (%x = %x : tensor<2xf32>) state (%v = %zero : tensor<f32>) -> (tensor<2xf32>) {
-// CHECK-NEXT:     %0 = arith.mulf %v, %v : f32
-// CHECK-NEXT:     %1 = arith.addf %0, %x : f32
-// CHECK-NEXT:     snn.next (%1 : f32) state (%1 : f32)
 // CHECK-NEXT:   }
 // CHECK-NEXT:   snn.yield %threshold : tensor<2xi1>
 // CHECK-NEXT: }

@@ -1,0 +1,113 @@
+// RUN: snncc-opt --split-input-file %s | filecheck --match-full-lines %s
+// RUN: snncc-opt --split-input-file %s | snncc-opt --split-input-file --print-op-generic | snncc-opt --split-input-file | filecheck --match-full-lines %s
+
+// buffers of every role, with every option; programs with and without attributes
+
+kernel.program @"net.1" block 16 attributes {origin = "test"} {
+  kernel.buffer const @fc1.weight : memref<64x128xf32> = #snn.blob<"9f86d081884c7d659a2feaa0c55ad015"> channel_last
+  kernel.buffer const @"0.bias" : memref<2xf32> = dense<[0.5, -1.0]> : tensor<2xf32>
+  kernel.buffer state @lif1.v : memref<128xf32> = dense<0.0> : tensor<f32> of "lif1.v of old"
+  kernel.buffer stream @lif1 : memref<16x8x8x2xi8> channel_last {origin = "test"}
+  kernel.buffer work @fc1 : memref<128xf32> stage "lif1"
+  kernel.buffer work @"fc1 \"out\"" : memref<4x128xf32> channel_last stage "lif1"
+  kernel.buffer input @x : memref<?x64xi8>
+  kernel.buffer output @y : memref<?xf64> of "the output"
+}
+kernel.program @small block 1 {
+  kernel.buffer input @x : memref<?xi8>
+}
+
+// CHECK:      kernel.program @net.1 block 16 attributes {origin = "test"} {
+// CHECK-NEXT:   kernel.buffer const @fc1.weight : memref<64x128xf32> = #snn.blob<"9f86d081884c7d659a2feaa0c55ad015"> channel_last
+// CHECK-NEXT:   kernel.buffer const @"0.bias" : memref<2xf32> = dense<[5.000000e-01, -1.000000e+00]> : tensor<2xf32>
+// CHECK-NEXT:   kernel.buffer state @lif1.v : memref<128xf32> = dense<0.000000e+00> : tensor<f32> of "lif1.v of old"
+// CHECK-NEXT:   kernel.buffer stream @lif1 : memref<16x8x8x2xi8> channel_last {origin = "test"}
+// CHECK-NEXT:   kernel.buffer work @fc1 : memref<128xf32> stage "lif1"
+// CHECK-NEXT:   kernel.buffer work @"fc1 \22out\22" : memref<4x128xf32> channel_last stage "lif1"
+// CHECK-NEXT:   kernel.buffer input @x : memref<?x64xi8>
+// CHECK-NEXT:   kernel.buffer output @y : memref<?xf64> of "the output"
+// CHECK-NEXT: }
+// CHECK-NEXT: kernel.program @small block 1 {
+// CHECK-NEXT:   kernel.buffer input @x : memref<?xi8>
+// CHECK-NEXT: }
+// CHECK-NEXT: }
+
+// -----
+
+// stages: names of the model's nodes, recurrent parts, loops in them and nothing in them
+
+kernel.program @stages block 4 {
+  kernel.buffer const @w : memref<2x3xf32> = dense<0.5> : tensor<2x3xf32>
+  kernel.buffer stream @s : memref<4x2x3xf32>
+  kernel.buffer state @v : memref<f32> = dense<0.0> : tensor<f32>
+  kernel.stage "lif.1" of ["fc1", "lif \"1\""] recurrent (%steps) attributes {origin = "test"} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %w = kernel.ref @w : memref<2x3xf32>
+    %flat = kernel.ref @w {origin = "test"} : memref<6xf32>
+    %v = kernel.ref @v : memref<1x1xf32>
+    scf.for %k = %c0 to %steps step %c1 {
+      %row = kernel.ref @s[%k] : memref<2x3xf32>
+      %column = kernel.ref @s[%k] {origin = "test"} : memref<6x1xf32>
+    }
+  }
+  kernel.stage "empty" of [] (%n) {
+  }
+}
+
+// CHECK:      kernel.program @stages block 4 {
+// CHECK-NEXT:   kernel.buffer const @w : memref<2x3xf32> = dense<5.000000e-01> : tensor<2x3xf32>
+// CHECK-NEXT:   kernel.buffer stream @s : memref<4x2x3xf32>
+// CHECK-NEXT:   kernel.buffer state @v : memref<f32> = dense<0.000000e+00> : tensor<f32>
+// CHECK-NEXT:   kernel.stage "lif.1" of ["fc1", "lif \221\22"] recurrent (%steps) attributes {origin = "test"} {
+// CHECK-NEXT:     %c0 = arith.constant 0 : index
+// CHECK-NEXT:     %c1 = arith.constant 1 : index
+// CHECK-NEXT:     %w = kernel.ref @w : memref<2x3xf32>
+// CHECK-NEXT:     %flat = kernel.ref @w {origin = "test"} : memref<6xf32>
+// CHECK-NEXT:     %v = kernel.ref @v : memref<1x1xf32>
+// CHECK-NEXT:     scf.for %k = %c0 to %steps step %c1 {
+// CHECK-NEXT:       %row = kernel.ref @s[%k] : memref<2x3xf32>
+// CHECK-NEXT:       %column = kernel.ref @s[%k] {origin = "test"} : memref<6x1xf32>
+// CHECK-NEXT:     }
+// CHECK-NEXT:   }
+// CHECK-NEXT:   kernel.stage "empty" of [] (%n) {
+// CHECK-NEXT:   }
+// CHECK-NEXT: }
+// CHECK-NEXT: }
+
+// -----
+
+// the kernels, with every option
+
+%p = "test.op"() : () -> memref<6xi16>
+%w, %o, %b = "test.op"() : () -> (memref<6x4xf32>, memref<4xf32>, memref<4xf32>)
+%x, %s = "test.op"() : () -> (memref<6xf32>, memref<6xi8>)
+
+%n = kernel.compress %s into %p : memref<6xi8>, memref<6xi16>
+%m = kernel.compress %x into %p {origin = "test"} : memref<6xf32>, memref<6xi16>
+
+kernel.gather %w rows %p count %n into %o : memref<6x4xf32>, memref<6xi16> -> memref<4xf32>
+kernel.gather %w rows %p count %n values %x into %o : memref<6x4xf32>, memref<6xi16>, values memref<6xf32> -> memref<4xf32>
+kernel.gather %w rows %p count %n values %s init %b into %o {origin = "test"} : memref<6x4xf32>, memref<6xi16>, values memref<6xi8>, init memref<4xf32> -> memref<4xf32>
+
+kernel.dense %w, %x into %o : memref<6x4xf32>, memref<6xf32> -> memref<4xf32>
+kernel.dense %w, %s init %b into %o {origin = "test"} : memref<6x4xf32>, memref<6xi8>, init memref<4xf32> -> memref<4xf32>
+
+%line, %at, %row = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
+kernel.delay_write %row into %line at %at : memref<3xi8>, memref<5x3xi8>, memref<1xi32>
+kernel.delay_write %row into %line at %at {origin = "test"} : memref<3xi8>, memref<5x3xi8>, memref<1xi32>
+
+// CHECK:      %p = "test.op"() : () -> memref<6xi16>
+// CHECK-NEXT: %w, %o, %b = "test.op"() : () -> (memref<6x4xf32>, memref<4xf32>, memref<4xf32>)
+// CHECK-NEXT: %x, %s = "test.op"() : () -> (memref<6xf32>, memref<6xi8>)
+// CHECK-NEXT: %n = kernel.compress %s into %p : memref<6xi8>, memref<6xi16>
+// CHECK-NEXT: %m = kernel.compress %x into %p {origin = "test"} : memref<6xf32>, memref<6xi16>
+// CHECK-NEXT: kernel.gather %w rows %p count %n into %o : memref<6x4xf32>, memref<6xi16> -> memref<4xf32>
+// CHECK-NEXT: kernel.gather %w rows %p count %n values %x into %o : memref<6x4xf32>, memref<6xi16>, values memref<6xf32> -> memref<4xf32>
+// CHECK-NEXT: kernel.gather %w rows %p count %n values %s init %b into %o {origin = "test"} : memref<6x4xf32>, memref<6xi16>, values memref<6xi8>, init memref<4xf32> -> memref<4xf32>
+// CHECK-NEXT: kernel.dense %w, %x into %o : memref<6x4xf32>, memref<6xf32> -> memref<4xf32>
+// CHECK-NEXT: kernel.dense %w, %s init %b into %o {origin = "test"} : memref<6x4xf32>, memref<6xi8>, init memref<4xf32> -> memref<4xf32>
+// CHECK-NEXT: %line, %at, %row = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
+// CHECK-NEXT: kernel.delay_write %row into %line at %at : memref<3xi8>, memref<5x3xi8>, memref<1xi32>
+// CHECK-NEXT: kernel.delay_write %row into %line at %at {origin = "test"} : memref<3xi8>, memref<5x3xi8>, memref<1xi32>
+// CHECK-NEXT: }

@@ -1,0 +1,358 @@
+// RUN: snncc-opt --split-input-file --verify-diagnostics %s | filecheck --match-full-lines %s
+
+// programs
+
+kernel.program @net block 0 {
+  kernel.buffer input @x : memref<?x2xi8>
+}
+
+// -----
+
+kernel.program @net block 1 {
+  %c0 = arith.constant 0 : index
+}
+
+// -----
+
+// buffers: who has content, who counts steps, who belongs to a stage, where they stand
+
+kernel.program @net block 1 {
+  kernel.buffer const @w : memref<2xf32>
+}
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer state @v : memref<2xf32>
+}
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer stream @s : memref<1x2xf32> = dense<0.0> : tensor<f32>
+}
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer work @s : memref<2xf32> = dense<0.0> : tensor<f32> stage "a"
+}
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer input @x : memref<4x2xi8>
+}
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer output @y : memref<?x?xi8>
+}
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer stream @s : memref<?x2xi8>
+}
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer work @s : memref<2xf32>
+}
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer stream @s : memref<1x2xf32> stage "a"
+}
+
+// -----
+
+kernel.buffer stream @s : memref<1x2xf32>
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer stream @s : memref<1x2xf32>
+  kernel.buffer stream @s : memref<1x2xf32>
+}
+
+// -----
+
+// stages
+
+kernel.stage "a" of [] (%n) {
+}
+
+// -----
+
+kernel.program @net block 1 {
+  "kernel.stage"() <{stage_name = "a", nodes = []}> ({
+  ^bb0(%n: index, %m: index):
+  }) : () -> ()
+}
+
+// -----
+
+// references: to a buffer of the program, with as many elements of the same type
+
+kernel.program @net block 1 {
+  kernel.stage "a" of [] (%n) {
+    %s = kernel.ref @s : memref<2xf32>
+  }
+}
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer state @v : memref<2x3xf32> = dense<0.0> : tensor<f32>
+  kernel.stage "a" of [] (%n) {
+    %v = kernel.ref @v : memref<2xf32>
+  }
+}
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer state @v : memref<2x3xf32> = dense<0.0> : tensor<f32>
+  kernel.stage "a" of [] (%n) {
+    %v = kernel.ref @v : memref<2x3xi32>
+  }
+}
+
+// -----
+
+// with a step it is one row
+
+kernel.program @net block 4 {
+  kernel.buffer stream @s : memref<4x2x3xf32>
+  kernel.stage "a" of [] (%n) {
+    %c0 = arith.constant 0 : index
+    %s = kernel.ref @s[%c0] : memref<4x2x3xf32>
+  }
+}
+
+// -----
+
+kernel.program @net block 4 {
+  kernel.buffer stream @s : memref<4x2x3xf32>
+  kernel.stage "a" of [] (%n) {
+    %s = kernel.ref @s : memref<2x3xf32>
+  }
+}
+
+// -----
+
+// kernel.compress: the list holds every index
+
+%x, %l = "test.op"() : () -> (memref<6xi8>, memref<5xi16>)
+%n = kernel.compress %x into %l : memref<6xi8>, memref<5xi16>
+
+// -----
+
+%x, %l = "test.op"() : () -> (memref<257xi8>, memref<257xi8>)
+%n = kernel.compress %x into %l : memref<257xi8>, memref<257xi8>
+
+// -----
+
+%x, %l = "test.op"() : () -> (memref<6xi8>, memref<6xf32>)
+%n = kernel.compress %x into %l : memref<6xi8>, memref<6xf32>
+
+// -----
+
+// kernel.gather and kernel.dense: sums of floats
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<6x4xi8>, memref<6xi16>, index, memref<4xi8>)
+kernel.gather %w rows %l count %n into %o : memref<6x4xi8>, memref<6xi16> -> memref<4xi8>
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<6x4xf32>, memref<6xi16>, index, memref<6xf32>)
+kernel.gather %w rows %l count %n into %o : memref<6x4xf32>, memref<6xi16> -> memref<6xf32>
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<6x4xf32>, memref<6xi16>, index, memref<4xf64>)
+kernel.gather %w rows %l count %n into %o : memref<6x4xf32>, memref<6xi16> -> memref<4xf64>
+
+// -----
+
+%w, %l, %n, %o, %v = "test.op"() : () -> (memref<6x4xf32>, memref<6xi16>, index, memref<4xf32>, memref<4xi8>)
+kernel.gather %w rows %l count %n values %v into %o : memref<6x4xf32>, memref<6xi16>, values memref<4xi8> -> memref<4xf32>
+
+// -----
+
+%w, %x, %o, %b = "test.op"() : () -> (memref<6x4xf32>, memref<6xf32>, memref<4xf32>, memref<6xf32>)
+kernel.dense %w, %x init %b into %o : memref<6x4xf32>, memref<6xf32>, init memref<6xf32> -> memref<4xf32>
+
+// -----
+
+%w, %x, %o, %b = "test.op"() : () -> (memref<6x4xf32>, memref<6xf32>, memref<4xf32>, memref<4xf64>)
+kernel.dense %w, %x init %b into %o : memref<6x4xf32>, memref<6xf32>, init memref<4xf64> -> memref<4xf32>
+
+// -----
+
+%w, %x, %o = "test.op"() : () -> (memref<6x4xf32>, memref<4xf32>, memref<4xf32>)
+kernel.dense %w, %x into %o : memref<6x4xf32>, memref<4xf32> -> memref<4xf32>
+
+// -----
+
+// kernel.scatter; generic forms from here on, to leave lists of integers too short or long
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
+"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
+"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
+"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1, 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
+"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<18x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
+"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<18x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<24xf32>)
+"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<24xf32>) -> ()
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<1x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
+"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<1x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
+"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 2 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<3x3x3x2xf32>, memref<60xi16>, index, memref<2x3x4xf32>)
+"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 3>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 2 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<3x3x3x2xf32>, memref<60xi16>, index, memref<2x3x4xf32>) -> ()
+
+// -----
+
+%w, %l, %n, %o, %v = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>, memref<20xi8>)
+"kernel.scatter"(%w, %l, %n, %v, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<20xi8>, memref<2x3x4xf32>) -> ()
+
+// -----
+
+%w, %l, %n, %o, %b = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>, memref<3xf32>)
+"kernel.scatter"(%w, %l, %n, %b, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 1, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<3xf32>, memref<2x3x4xf32>) -> ()
+
+// -----
+
+// kernel.pool
+
+%x, %y = "test.op"() : () -> (memref<4x6x2xi8>, memref<2x3x2xf32>)
+"kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<4x6x2xi8>, memref<2x3x2xf32>) -> ()
+
+// -----
+
+%x, %y = "test.op"() : () -> (memref<4x6x2xi8>, memref<2x3x2xf32>)
+"kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2, 2>, padding = array<i64: 0, 0>}> : (memref<4x6x2xi8>, memref<2x3x2xf32>) -> ()
+
+// -----
+
+%x, %y = "test.op"() : () -> (memref<4x6x2xi8>, memref<2x3x2xf32>)
+"kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0, 0, 0>}> : (memref<4x6x2xi8>, memref<2x3x2xf32>) -> ()
+
+// -----
+
+%x, %y = "test.op"() : () -> (memref<24x2xi8>, memref<2x3x2xf32>)
+"kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<24x2xi8>, memref<2x3x2xf32>) -> ()
+
+// -----
+
+%x, %y = "test.op"() : () -> (memref<4x6x2xi8>, memref<6x2xf32>)
+"kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<4x6x2xi8>, memref<6x2xf32>) -> ()
+
+// -----
+
+%x, %y = "test.op"() : () -> (memref<2x4x6xi8>, memref<2x2x3xf32>)
+"kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<2x4x6xi8>, memref<2x2x3xf32>) -> ()
+
+// -----
+
+// kernel.insert
+
+%x, %y = "test.op"() : () -> (memref<4x2xi8>, memref<8xi8>)
+"kernel.insert"(%x, %y) <{offsets = array<i64: 0, 0>}> : (memref<4x2xi8>, memref<8xi8>) -> ()
+
+// -----
+
+%x, %y = "test.op"() : () -> (memref<4x2xi8>, memref<4x5xi8>)
+"kernel.insert"(%x, %y) <{offsets = array<i64: 0>}> : (memref<4x2xi8>, memref<4x5xi8>) -> ()
+
+// -----
+
+%x, %y = "test.op"() : () -> (memref<4x2xi8>, memref<4x5xi8>)
+"kernel.insert"(%x, %y) <{offsets = array<i64: 0, 4>}> : (memref<4x2xi8>, memref<4x5xi8>) -> ()
+
+// -----
+
+%x, %y = "test.op"() : () -> (memref<4x2xi8>, memref<4x5xi8>)
+"kernel.insert"(%x, %y) <{offsets = array<i64: -1, 0>}> : (memref<4x2xi8>, memref<4x5xi8>) -> ()
+
+// -----
+
+// delay lines: a ring of rows, its position, and steps within its depth
+
+%l, %p, %x = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<4xi8>)
+kernel.delay_write %x into %l at %p : memref<4xi8>, memref<5x3xi8>, memref<1xi32>
+
+// -----
+
+%l, %p, %x = "test.op"() : () -> (memref<5x3xi8>, memref<1xi64>, memref<3xi8>)
+kernel.delay_write %x into %l at %p : memref<3xi8>, memref<5x3xi8>, memref<1xi64>
+
+// -----
+
+%l, %p, %x = "test.op"() : () -> (memref<5x3xi8>, memref<i32>, memref<3xi8>)
+kernel.delay_write %x into %l at %p : memref<3xi8>, memref<5x3xi8>, memref<i32>
+
+// -----
+
+%l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3x1xi8>)
+"kernel.delay_read"(%l, %p, %y) <{steps = array<i64: 1>}> : (memref<5x3xi8>, memref<1xi32>, memref<3x1xi8>) -> ()
+
+// -----
+
+%l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
+"kernel.delay_read"(%l, %p, %y) <{steps = array<i64: 1, 2>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>) -> ()
+
+// -----
+
+%l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
+"kernel.delay_read"(%l, %p, %y) <{steps = array<i64>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>) -> ()
+
+// -----
+
+%l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
+"kernel.delay_read"(%l, %p, %y) <{steps = array<i64: 1, 2, 6>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>) -> ()
+
+// -----
+
+// 0 steps need the value of now
+
+%l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
+"kernel.delay_read"(%l, %p, %y) <{steps = array<i64: 1, 0, 2>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>) -> ()
+
+// -----
+
+%l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
+"kernel.delay_read"(%l, %p, %y, %y) <{steps = array<i64: 1, -1, 2>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>, memref<3xi8>) -> ()

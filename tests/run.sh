@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Sets up .venv with what the tests need and runs them all: style, types, layers, lit, pytest.
+# With CI set, a missing tool (gcc, clang-19, mlir-opt-19, mlir-translate-19) is a failure.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ -x .venv/bin/python ] || python3 -m venv .venv
+.venv/bin/pip install --quiet -e '.[test]'
+export PATH="$PWD/.venv/bin:$PATH"
+ruff format --check .
+ruff check .
+mypy
+lint-imports
+lit -q tests/filecheck
+python -m pytest -n 2 "$@"
