@@ -62,7 +62,7 @@ def _parameter(op: Operation, name: str, array: Array, rewriter: PatternRewriter
     parameter = snn.ParameterOp(name, type_of(array), blob_of(array))
     network.parent_block().insert_op_before(parameter, network)  # pyright: ignore[reportOptionalMemberAccess]
     use = snn.UseOp(name, parameter.type)
-    rewriter.insert_op(use)
+    rewriter.insert(use)
     return use.result
 
 
@@ -100,7 +100,7 @@ def _fold(
         name = "bias" if source.bias is None else _name(source.bias)
         operands.append(_parameter(op, f"{name}.folded", scaled_bias, rewriter))
     folded = source.with_operands(operands)
-    rewriter.insert_op(folded)
+    rewriter.insert(folded)
     rewriter.replace(op, [], [folded.result])
     rewriter.erase(source)
 

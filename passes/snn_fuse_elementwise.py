@@ -98,7 +98,7 @@ class BatchNormToBody(RewritePattern):
         a, b = batch_norm_factors(gamma, beta, mean, variance, op.epsilon.value.data)
         spatial = (1,) * (len(shape_of(op.result)) - 1)
         constants = [snn.ConstantOp(dense_of(f.reshape(-1, *spatial))) for f in (a, b)]
-        rewriter.insert_op(constants)
+        rewriter.insert(constants)
 
         def equations(body: Body, x: Scalar, a: Scalar, b: Scalar):
             return [_float(body, x) * a + b], []
@@ -125,11 +125,11 @@ class LastBiasToBody(RewritePattern):
         if bias is None or op.adds_bias_first:
             return
         plain = op.with_operands([op.input, op.weight])
-        rewriter.insert_op(plain)
+        rewriter.insert(plain)
         spatial = len(shape_of(op.result)) - 1
         if spatial:
             per_channel = snn.ReshapeOp(bias, (*shape_of(bias), *(1,) * spatial))
-            rewriter.insert_op(per_channel)
+            rewriter.insert(per_channel)
             bias = per_channel.result
 
         def equations(b: Body, x: Scalar, bias: Scalar):

@@ -8,19 +8,35 @@ take their terms in the order of the list, as each kernel's docstring states it.
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 
 import numpy as np
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import AnyFloat
+from xdsl.dialects.builtin import AnyFloat, MemRefType
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array, dtype_of
-from snncc.dialects.kernel.kernels import element_count, memref_shape, memref_type
 from snncc.dialects.snn.attributes import Pool
 from snncc.interpreters import sums
 from snncc.interpreters.scalars import maximum, wrap
+
+# Plain `isinstance`: `isa` with a type's parameters takes longer than a kernel.
+
+
+def memref_shape(value: SSAValue) -> tuple[int, ...]:
+    assert isinstance(value.type, MemRefType)
+    return value.type.get_shape()
+
+
+def element_count(value: SSAValue) -> int:
+    return prod(memref_shape(value))
+
+
+def element_type(value: SSAValue) -> Attribute:
+    assert isinstance(value.type, MemRefType)
+    return value.type.element_type
 
 
 def _flat(value: SSAValue, array: Array) -> Array:
@@ -135,7 +151,7 @@ class KernelFunctions(InterpreterFunctions):
     def pool(self, interpreter: Interpreter, op: kernel.PoolOp, args: PythonValues) -> PythonValues:
         source, out = args
         x = _batched(op.input, source)
-        element = memref_type(op.out).element_type
+        element = element_type(op.out)
         dtype = dtype_of(element)
         x = x.astype(dtype)
         height, width, _ = memref_shape(op.input)

@@ -20,9 +20,8 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array, array_of, dtype_of
-from snncc.dialects.kernel.kernels import memref_shape, memref_type
 from snncc.dialects.kernel.program import Role
-from snncc.interpreters.kernels import KernelFunctions
+from snncc.interpreters.kernels import KernelFunctions, element_type, memref_shape
 from snncc.interpreters.network import Run
 from snncc.interpreters.scalars import ScalarFunctions, from_stream, run_body, to_stream
 
@@ -259,7 +258,7 @@ class _Execution:
             for value, map in zip(operands, maps, strict=True)
         ]
         arguments = tuple(
-            from_stream(view, memref_type(value).element_type)
+            from_stream(view, element_type(value))
             for view, value in zip(views, operands, strict=True)
         )
         block = op.body.block

@@ -167,9 +167,7 @@ def _differs(case: Case, fault) -> bool:
         return False
     faulty = NetworkInterpreter(module, _network(module)).run(case.x)
     wanted = reference(case)
-    return any(
-        (faulty.outputs[name] != values).any() for name, values in wanted.outputs.items()
-    )
+    return any((faulty.outputs[name] != values).any() for name, values in wanted.outputs.items())
 
 
 @pytest.mark.slow

@@ -6,11 +6,15 @@ kernel.program @net block 0 {
   kernel.buffer input @x : memref<?x2xi8>
 }
 
+// CHECK: | Operation does not verify: block: expected at least 1 step, got 0
+
 // -----
 
 kernel.program @net block 1 {
   %c0 = arith.constant 0 : index
 }
+
+// CHECK: | Operation does not verify: expected buffers and stages, got arith.constant
 
 // -----
 
@@ -20,11 +24,15 @@ kernel.program @net block 1 {
   kernel.buffer const @w : memref<2xf32>
 }
 
+// CHECK: | Operation does not verify: const buffer: expected content
+
 // -----
 
 kernel.program @net block 1 {
   kernel.buffer state @v : memref<2xf32>
 }
+
+// CHECK: | Operation does not verify: state buffer: expected content
 
 // -----
 
@@ -32,11 +40,15 @@ kernel.program @net block 1 {
   kernel.buffer stream @s : memref<1x2xf32> = dense<0.0> : tensor<f32>
 }
 
+// CHECK: | Operation does not verify: stream buffer: expected no content
+
 // -----
 
 kernel.program @net block 1 {
   kernel.buffer work @s : memref<2xf32> = dense<0.0> : tensor<f32> stage "a"
 }
+
+// CHECK: | Operation does not verify: work buffer: expected no content
 
 // -----
 
@@ -44,11 +56,15 @@ kernel.program @net block 1 {
   kernel.buffer input @x : memref<4x2xi8>
 }
 
+// CHECK: | Operation does not verify: input buffer: expected steps (?) as the first axis, got memref<4x2xi8>
+
 // -----
 
 kernel.program @net block 1 {
   kernel.buffer output @y : memref<?x?xi8>
 }
+
+// CHECK: | Operation does not verify: output buffer: expected steps (?) as the first axis, got memref<?x?xi8>
 
 // -----
 
@@ -56,11 +72,15 @@ kernel.program @net block 1 {
   kernel.buffer stream @s : memref<?x2xi8>
 }
 
+// CHECK: | Operation does not verify: stream buffer: expected known sizes, got memref<?x2xi8>
+
 // -----
 
 kernel.program @net block 1 {
   kernel.buffer work @s : memref<2xf32>
 }
+
+// CHECK: | Operation does not verify: work buffer: a stage owns work buffers, and only them
 
 // -----
 
@@ -68,9 +88,13 @@ kernel.program @net block 1 {
   kernel.buffer stream @s : memref<1x2xf32> stage "a"
 }
 
+// CHECK: | Operation does not verify: stream buffer: a stage owns work buffers, and only them
+
 // -----
 
 kernel.buffer stream @s : memref<1x2xf32>
+
+// CHECK: | Operation does not verify: 'kernel.buffer' expects parent op 'kernel.program'
 
 // -----
 
@@ -78,6 +102,8 @@ kernel.program @net block 1 {
   kernel.buffer stream @s : memref<1x2xf32>
   kernel.buffer stream @s : memref<1x2xf32>
 }
+
+// CHECK: | Operation does not verify: Redefinition of symbol "s"
 
 // -----
 
@@ -86,6 +112,8 @@ kernel.program @net block 1 {
 kernel.stage "a" of [] (%n) {
 }
 
+// CHECK: | Operation does not verify: 'kernel.stage' expects parent op 'kernel.program'
+
 // -----
 
 kernel.program @net block 1 {
@@ -93,6 +121,8 @@ kernel.program @net block 1 {
   ^bb0(%n: index, %m: index):
   }) : () -> ()
 }
+
+// CHECK: | Operation does not verify: expected one argument: the steps of the block (index)
 
 // -----
 
@@ -104,6 +134,8 @@ kernel.program @net block 1 {
   }
 }
 
+// CHECK: | Operation does not verify: no kernel.buffer is named "s"
+
 // -----
 
 kernel.program @net block 1 {
@@ -113,6 +145,8 @@ kernel.program @net block 1 {
   }
 }
 
+// CHECK: | Operation does not verify: buffer "v" is memref<2x3xf32>: expected 6 elements of f32, got memref<2xf32>
+
 // -----
 
 kernel.program @net block 1 {
@@ -121,6 +155,8 @@ kernel.program @net block 1 {
     %v = kernel.ref @v : memref<2x3xi32>
   }
 }
+
+// CHECK: | Operation does not verify: buffer "v" is memref<2x3xf32>: expected 6 elements of f32, got memref<2x3xi32>
 
 // -----
 
@@ -134,6 +170,8 @@ kernel.program @net block 4 {
   }
 }
 
+// CHECK: | Operation does not verify: buffer "s" is memref<4x2x3xf32>: expected 6 elements of f32, got memref<4x2x3xf32>
+
 // -----
 
 kernel.program @net block 4 {
@@ -143,6 +181,8 @@ kernel.program @net block 4 {
   }
 }
 
+// CHECK: | Operation does not verify: buffer "s" is memref<4x2x3xf32>: expected 24 elements of f32, got memref<2x3xf32>
+
 // -----
 
 // kernel.compress: the list holds every index
@@ -150,15 +190,21 @@ kernel.program @net block 4 {
 %x, %l = "test.op"() : () -> (memref<6xi8>, memref<5xi16>)
 %n = kernel.compress %x into %l : memref<6xi8>, memref<5xi16>
 
+// CHECK: | Operation does not verify: list: expected 6 elements, got memref<5xi16>
+
 // -----
 
 %x, %l = "test.op"() : () -> (memref<257xi8>, memref<257xi8>)
 %n = kernel.compress %x into %l : memref<257xi8>, memref<257xi8>
 
+// CHECK: | Operation does not verify: list: i8 cannot hold indices up to 256
+
 // -----
 
 %x, %l = "test.op"() : () -> (memref<6xi8>, memref<6xf32>)
 %n = kernel.compress %x into %l : memref<6xi8>, memref<6xf32>
+
+// CHECK: | Operation does not verify: list: f32 cannot hold indices up to 5
 
 // -----
 
@@ -167,35 +213,49 @@ kernel.program @net block 4 {
 %w, %l, %n, %o = "test.op"() : () -> (memref<6x4xi8>, memref<6xi16>, index, memref<4xi8>)
 kernel.gather %w rows %l count %n into %o : memref<6x4xi8>, memref<6xi16> -> memref<4xi8>
 
+// CHECK: | Operation does not verify: weight: expected elements of f32 or f64, got i8
+
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<6x4xf32>, memref<6xi16>, index, memref<6xf32>)
 kernel.gather %w rows %l count %n into %o : memref<6x4xf32>, memref<6xi16> -> memref<6xf32>
+
+// CHECK: | Operation does not verify: out: expected 4 elements of f32, got memref<6xf32>
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<6x4xf32>, memref<6xi16>, index, memref<4xf64>)
 kernel.gather %w rows %l count %n into %o : memref<6x4xf32>, memref<6xi16> -> memref<4xf64>
 
+// CHECK: | Operation does not verify: out: expected 4 elements of f32, got memref<4xf64>
+
 // -----
 
 %w, %l, %n, %o, %v = "test.op"() : () -> (memref<6x4xf32>, memref<6xi16>, index, memref<4xf32>, memref<4xi8>)
 kernel.gather %w rows %l count %n values %v into %o : memref<6x4xf32>, memref<6xi16>, values memref<4xi8> -> memref<4xf32>
+
+// CHECK: | Operation does not verify: values: expected 6 elements, got memref<4xi8>
 
 // -----
 
 %w, %x, %o, %b = "test.op"() : () -> (memref<6x4xf32>, memref<6xf32>, memref<4xf32>, memref<6xf32>)
 kernel.dense %w, %x init %b into %o : memref<6x4xf32>, memref<6xf32>, init memref<6xf32> -> memref<4xf32>
 
+// CHECK: | Operation does not verify: init: expected 4 elements of f32, got memref<6xf32>
+
 // -----
 
 %w, %x, %o, %b = "test.op"() : () -> (memref<6x4xf32>, memref<6xf32>, memref<4xf32>, memref<4xf64>)
 kernel.dense %w, %x init %b into %o : memref<6x4xf32>, memref<6xf32>, init memref<4xf64> -> memref<4xf32>
 
+// CHECK: | Operation does not verify: init: expected 4 elements of f32, got memref<4xf64>
+
 // -----
 
 %w, %x, %o = "test.op"() : () -> (memref<6x4xf32>, memref<4xf32>, memref<4xf32>)
 kernel.dense %w, %x into %o : memref<6x4xf32>, memref<4xf32> -> memref<4xf32>
+
+// CHECK: | Operation does not verify: values: expected 6 elements, got memref<4xf32>
 
 // -----
 
@@ -204,55 +264,77 @@ kernel.dense %w, %x into %o : memref<6x4xf32>, memref<4xf32> -> memref<4xf32>
 %w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
 "kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
 
+// CHECK: | Operation does not verify: input: expected 3 numbers, got (4, 5)
+
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
 "kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+
+// CHECK: | Operation does not verify: stride: expected 2 numbers, got (2,)
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
 "kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1, 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
 
+// CHECK: | Operation does not verify: padding: expected 2 numbers, got (1, 1, 1, 1)
+
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
 "kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+
+// CHECK: | Operation does not verify: dilation: expected 2 numbers, got ()
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<18x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
 "kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<18x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
 
+// CHECK: | Operation does not verify: expected a weight [channels, rows, columns, outputs] and an output [height, width, channels] or [length, channels], got memref<18x4xf32> and memref<2x3x4xf32>
+
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<24xf32>)
 "kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<24xf32>) -> ()
+
+// CHECK: | Operation does not verify: expected a weight [channels, rows, columns, outputs] and an output [height, width, channels] or [length, channels], got memref<2x3x3x4xf32> and memref<24xf32>
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<1x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
 "kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<1x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
 
+// CHECK: | Operation does not verify: weight: expected 2 input channels and 4 outputs, got memref<1x3x3x4xf32>
+
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
 "kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 2 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+
+// CHECK: | Operation does not verify: weight: expected 2 input channels and 2 outputs, got memref<2x3x3x4xf32>
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<3x3x3x2xf32>, memref<60xi16>, index, memref<2x3x4xf32>)
 "kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 3>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 2 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<3x3x3x2xf32>, memref<60xi16>, index, memref<2x3x4xf32>) -> ()
 
+// CHECK: | Operation does not verify: groups: 2 does not divide 3 channels
+
 // -----
 
 %w, %l, %n, %o, %v = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>, memref<20xi8>)
 "kernel.scatter"(%w, %l, %n, %v, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<20xi8>, memref<2x3x4xf32>) -> ()
 
+// CHECK: | Operation does not verify: values: expected 40 elements, got memref<20xi8>
+
 // -----
 
 %w, %l, %n, %o, %b = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>, memref<3xf32>)
 "kernel.scatter"(%w, %l, %n, %b, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 1, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<3xf32>, memref<2x3x4xf32>) -> ()
+
+// CHECK: | Operation does not verify: init: expected 4 elements, got memref<3xf32>
 
 // -----
 
@@ -261,30 +343,42 @@ kernel.dense %w, %x into %o : memref<6x4xf32>, memref<4xf32> -> memref<4xf32>
 %x, %y = "test.op"() : () -> (memref<4x6x2xi8>, memref<2x3x2xf32>)
 "kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<4x6x2xi8>, memref<2x3x2xf32>) -> ()
 
+// CHECK: | Operation does not verify: kernel: expected 2 numbers, got (2,)
+
 // -----
 
 %x, %y = "test.op"() : () -> (memref<4x6x2xi8>, memref<2x3x2xf32>)
 "kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2, 2>, padding = array<i64: 0, 0>}> : (memref<4x6x2xi8>, memref<2x3x2xf32>) -> ()
+
+// CHECK: | Operation does not verify: stride: expected 2 numbers, got (2, 2, 2)
 
 // -----
 
 %x, %y = "test.op"() : () -> (memref<4x6x2xi8>, memref<2x3x2xf32>)
 "kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0, 0, 0>}> : (memref<4x6x2xi8>, memref<2x3x2xf32>) -> ()
 
+// CHECK: | Operation does not verify: padding: expected 2 numbers, got (0, 0, 0, 0)
+
 // -----
 
 %x, %y = "test.op"() : () -> (memref<24x2xi8>, memref<2x3x2xf32>)
 "kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<24x2xi8>, memref<2x3x2xf32>) -> ()
+
+// CHECK: | Operation does not verify: expected [height, width, channels] with the same channels, got memref<24x2xi8> and memref<2x3x2xf32>
 
 // -----
 
 %x, %y = "test.op"() : () -> (memref<4x6x2xi8>, memref<6x2xf32>)
 "kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<4x6x2xi8>, memref<6x2xf32>) -> ()
 
+// CHECK: | Operation does not verify: expected [height, width, channels] with the same channels, got memref<4x6x2xi8> and memref<6x2xf32>
+
 // -----
 
 %x, %y = "test.op"() : () -> (memref<2x4x6xi8>, memref<2x2x3xf32>)
 "kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<2x4x6xi8>, memref<2x2x3xf32>) -> ()
+
+// CHECK: | Operation does not verify: expected [height, width, channels] with the same channels, got memref<2x4x6xi8> and memref<2x2x3xf32>
 
 // -----
 
@@ -293,20 +387,28 @@ kernel.dense %w, %x into %o : memref<6x4xf32>, memref<4xf32> -> memref<4xf32>
 %x, %y = "test.op"() : () -> (memref<4x2xi8>, memref<8xi8>)
 "kernel.insert"(%x, %y) <{offsets = array<i64: 0, 0>}> : (memref<4x2xi8>, memref<8xi8>) -> ()
 
+// CHECK: | Operation does not verify: expected as many axes and offsets, got memref<4x2xi8>, memref<8xi8>, [0, 0]
+
 // -----
 
 %x, %y = "test.op"() : () -> (memref<4x2xi8>, memref<4x5xi8>)
 "kernel.insert"(%x, %y) <{offsets = array<i64: 0>}> : (memref<4x2xi8>, memref<4x5xi8>) -> ()
+
+// CHECK: | Operation does not verify: expected as many axes and offsets, got memref<4x2xi8>, memref<4x5xi8>, [0]
 
 // -----
 
 %x, %y = "test.op"() : () -> (memref<4x2xi8>, memref<4x5xi8>)
 "kernel.insert"(%x, %y) <{offsets = array<i64: 0, 4>}> : (memref<4x2xi8>, memref<4x5xi8>) -> ()
 
+// CHECK: | Operation does not verify: memref<4x2xi8> at [0, 4] passes the end of memref<4x5xi8>
+
 // -----
 
 %x, %y = "test.op"() : () -> (memref<4x2xi8>, memref<4x5xi8>)
 "kernel.insert"(%x, %y) <{offsets = array<i64: -1, 0>}> : (memref<4x2xi8>, memref<4x5xi8>) -> ()
+
+// CHECK: | Operation does not verify: memref<4x2xi8> at [-1, 0] passes the end of memref<4x5xi8>
 
 // -----
 
@@ -315,35 +417,49 @@ kernel.dense %w, %x into %o : memref<6x4xf32>, memref<4xf32> -> memref<4xf32>
 %l, %p, %x = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<4xi8>)
 kernel.delay_write %x into %l at %p : memref<4xi8>, memref<5x3xi8>, memref<1xi32>
 
+// CHECK: | Operation does not verify: expected rows of memref<4xi8> in the line, got memref<5x3xi8>
+
 // -----
 
 %l, %p, %x = "test.op"() : () -> (memref<5x3xi8>, memref<1xi64>, memref<3xi8>)
 kernel.delay_write %x into %l at %p : memref<3xi8>, memref<5x3xi8>, memref<1xi64>
+
+// CHECK: | Operation does not verify: position: expected memref<1xi32>, got memref<1xi64>
 
 // -----
 
 %l, %p, %x = "test.op"() : () -> (memref<5x3xi8>, memref<i32>, memref<3xi8>)
 kernel.delay_write %x into %l at %p : memref<3xi8>, memref<5x3xi8>, memref<i32>
 
+// CHECK: | Operation does not verify: position: expected memref<1xi32>, got memref<i32>
+
 // -----
 
 %l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3x1xi8>)
 "kernel.delay_read"(%l, %p, %y) <{steps = array<i64: 1>}> : (memref<5x3xi8>, memref<1xi32>, memref<3x1xi8>) -> ()
+
+// CHECK: | Operation does not verify: expected rows of memref<3x1xi8> in the line, got memref<5x3xi8>
 
 // -----
 
 %l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
 "kernel.delay_read"(%l, %p, %y) <{steps = array<i64: 1, 2>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>) -> ()
 
+// CHECK: | Operation does not verify: steps: expected 1 or 3 numbers, got 2
+
 // -----
 
 %l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
 "kernel.delay_read"(%l, %p, %y) <{steps = array<i64>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>) -> ()
 
+// CHECK: | Operation does not verify: steps: expected 1 or 3 numbers, got 0
+
 // -----
 
 %l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
 "kernel.delay_read"(%l, %p, %y) <{steps = array<i64: 1, 2, 6>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>) -> ()
+
+// CHECK: | Operation does not verify: steps: expected 1 to 5
 
 // -----
 
@@ -352,7 +468,11 @@ kernel.delay_write %x into %l at %p : memref<3xi8>, memref<5x3xi8>, memref<i32>
 %l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
 "kernel.delay_read"(%l, %p, %y) <{steps = array<i64: 1, 0, 2>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>) -> ()
 
+// CHECK: | Operation does not verify: steps: expected 1 to 5
+
 // -----
 
 %l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
 "kernel.delay_read"(%l, %p, %y, %y) <{steps = array<i64: 1, -1, 2>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>, memref<3xi8>) -> ()
+
+// CHECK: | Operation does not verify: steps: expected 0 to 5
