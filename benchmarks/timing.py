@@ -34,13 +34,14 @@ class Contender(Protocol):
 
 def cpu_seconds(function: Callable[[], object], repeats: int) -> float:
     """
-    The mean CPU time of a call. CPU time, because other processes may share the core;
-    every contender has one thread, so that it is the time on an idle core.
+    The mean CPU time of a call in this thread. CPU time, because other processes may share
+    the core; this thread, because that is where every contender runs, and other threads
+    are not theirs.
     """
-    start = time.process_time()
+    start = time.thread_time()
     for _ in range(repeats):
         function()
-    return (time.process_time() - start) / repeats
+    return (time.thread_time() - start) / repeats
 
 
 def pin(cpu: int | None = None) -> int:

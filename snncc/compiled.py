@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -147,7 +148,7 @@ class Compiled:
         the folder holds anything else.
         """
         target = Path(folder)
-        _expect_own_folder(target, self.prefix)
+        _expect_own_folder(target)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
@@ -168,20 +169,31 @@ class Compiled:
         return f"Compiled({self.network.name} for c, prefix {self.prefix})"
 
 
-def _expect_own_folder(target: Path, prefix: str) -> None:
-    """A folder that is not there, is empty, or holds an emitted network."""
+def _expect_own_folder(target: Path) -> None:
+    """A folder that is not there, is empty, or holds an emitted network and nothing else."""
     if not target.exists():
         return
     if not target.is_dir():
         raise error("SNC-C004", f"{target}: is a file")
-    held = list(target.iterdir())
-    ours = any(path.suffix == ".json" and (target / "include").is_dir() for path in held)
-    if held and not ours:
+    held = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
+    foreign = sorted(held - _listed_files(target))
+    if foreign:
         raise error(
             "SNC-C004",
-            f"{target}: the folder holds files that snncc did not write",
+            f"{target}: holds files that snncc did not write: {', '.join(foreign[:3])}",
             remedy="name an empty folder, or one that is not there",
         )
+
+
+def _listed_files(target: Path) -> set[str]:
+    """The files that the manifests in a folder name, and those manifests."""
+    listed: set[str] = set()
+    for path in target.glob("*.json"):
+        try:
+            listed |= {path.name, *json.loads(path.read_text(encoding="utf-8"))["files"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return listed
 
 
 def compile(

@@ -167,6 +167,10 @@ def test_save_is_all_or_nothing(prog: snncc.Compiled, tmp_path: Path) -> None:
     with pytest.raises(snncc.SnnccError, match="SNC-C004"):
         prog.save(foreign)
     assert (foreign / "thesis.tex").read_text() == "precious"
+    (folder / "src" / "main.c").write_text("mine too")  # among files of an earlier save
+    with pytest.raises(snncc.SnnccError, match=r"SNC-C004(.|\n)*main.c"):
+        prog.save(folder)
+    assert (folder / "src" / "main.c").read_text() == "mine too"
 
 
 def test_import_and_load_stay_light(tmp_path: Path, net: snncc.Network) -> None:

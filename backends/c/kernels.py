@@ -2,7 +2,7 @@
 The micro-kernels: a plain C body that is the meaning, faster bodies behind #if, same bits.
 
 A program gets the kernels that it calls, in the element types that it calls them with.
-`@P@` stands for the prefix; the other placeholders are named by each kernel.
+`@P@` stands for the prefix, `@U@` for it in capitals; the other placeholders are named by each kernel.
 """
 
 from __future__ import annotations
@@ -12,121 +12,154 @@ from dataclasses import dataclass, field
 from snncc.backends.c.types import CType
 
 PREAMBLE = """\
-/* @P@_PORTABLE takes the plain bodies only; every body gives the same bits. */
-#if !defined(@P@_PORTABLE) && defined(__GNUC__) && \\
+/* @U@_PORTABLE takes the plain bodies only; every body gives the same bits. */
+#if !defined(@U@_PORTABLE) && defined(__GNUC__) && \\
     (defined(__SSE2__) || defined(__ARM_NEON) || defined(__ALTIVEC__) || defined(__riscv_vector))
-#define @P@_VECTOR 1
+#define @U@_VECTOR 1
 #if defined(__AVX512F__)
-#define @P@_VECTOR_BYTES 64
+#define @U@_VECTOR_BYTES 64
 #elif defined(__AVX__)
-#define @P@_VECTOR_BYTES 32
+#define @U@_VECTOR_BYTES 32
 #else
-#define @P@_VECTOR_BYTES 16
+#define @U@_VECTOR_BYTES 16
 #endif
 #endif
-#if !defined(@P@_PORTABLE) && defined(__AVX512F__) && defined(__AVX512BW__) && \\
+#if !defined(@U@_PORTABLE) && defined(__AVX512F__) && defined(__AVX512BW__) && \\
     defined(__AVX512VL__)
-#define @P@_AVX512 1
+#define @U@_AVX512 1
 #include <immintrin.h>
 #endif
 #if defined(__GNUC__)
-#define @P@_INLINE static inline __attribute__((always_inline))
+#define @U@_INLINE static inline __attribute__((always_inline))
 #else
-#define @P@_INLINE static inline
+#define @U@_INLINE static inline
 #endif
 """
 
 COMPRESS = """\
 /* Lists the indices of the elements that are not zero, ascending; gives their number. */
-@P@_INLINE size_t @NAME@(const @T@ *restrict x, size_t size, @L@ *restrict list)
+@U@_INLINE size_t @NAME@(
+    const @T@ *restrict x, size_t size, @L@ *restrict list)
 {
   size_t count = 0;
-  size_t i = 0;
-@FAST@  for (; i < size; ++i) { /* without a branch on the data */
+@FAST@#if !defined(@U@_AVX512)
+@SKIP@  for (size_t i = @START@; i < size; ++i) { /* without a branch on the data */
     list[count] = (@L@)i;
     count += (size_t)(x[i] != 0);
   }
+#endif
   return count;
 }
 """
 
 COMPRESS_AVX512 = """\
-#if defined(@P@_AVX512)
-  /* writes 16 entries at `count` <= i: never behind element i + 15 */
+#if defined(@U@_AVX512)
   __m512i index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  for (; i + 16 <= size; i += 16) {
+  for (size_t i = 0; i < size; i += 16) {
+    const size_t left = size - i;
+    const __mmask16 valid = (__mmask16)(left < 16 ? (1u << left) - 1u : 0xffffu);
     const __mmask16 active = @TEST@;
     const __m512i packed = _mm512_maskz_compress_epi32(active, index);
+    const unsigned found = (unsigned)__builtin_popcount((unsigned)active);
+    const __mmask16 stored = (__mmask16)((1u << found) - 1u);
     @STORE@;
-    count += (size_t)__builtin_popcount((unsigned)active);
+    count += found;
     index = _mm512_add_epi32(index, _mm512_set1_epi32(16));
   }
 #endif
 """
 
 COMPRESS_BYTES = """\
-#if !defined(@P@_AVX512)
-  for (; i + 8 <= size; i += 8) { /* eight silent neurons at a time */
+  const size_t eights = size / 8;
+  for (size_t g = 0; g < eights; ++g) { /* eight silent neurons at a time */
     uint64_t eight;
-    memcpy(&eight, x + i, 8);
+    memcpy(&eight, x + g * 8, 8);
     if (eight != 0) {
-      for (size_t j = i; j < i + 8; ++j) {
-        list[count] = (@L@)j;
-        count += (size_t)(x[j] != 0);
+      for (size_t i = g * 8; i < g * 8 + 8; ++i) {
+        list[count] = (@L@)i;
+        count += (size_t)(x[i] != 0);
       }
     }
   }
-#endif
 """
 
 _TESTS = {
-    "f32": "_mm512_cmp_ps_mask(_mm512_loadu_ps(x + i), _mm512_setzero_ps(), _CMP_NEQ_UQ)",
-    "u8": "_mm_test_epi8_mask(_mm_loadu_si128((const __m128i *)(const void *)(x + i)), "
-    "_mm_set1_epi8(-1))",
-    "u16": "_mm256_test_epi16_mask(_mm256_loadu_si256((const __m256i *)(const void *)(x + i)), "
-    "_mm256_set1_epi16(-1))",
+    "f32": "_mm512_mask_cmp_ps_mask(\n"
+    "        valid, _mm512_maskz_loadu_ps(valid, x + i), _mm512_setzero_ps(), _CMP_NEQ_UQ)",
+    "u8": "_mm_test_epi8_mask(_mm_maskz_loadu_epi8(valid, x + i), _mm_set1_epi8(-1))",
+    "u16": "_mm256_test_epi16_mask(\n"
+    "        _mm256_maskz_loadu_epi16(valid, x + i), _mm256_set1_epi16(-1))",
 }
 _STORES = {
-    "u16": "_mm256_storeu_si256((__m256i *)(void *)(list + count), _mm512_cvtepi32_epi16(packed))",
-    "u32": "_mm512_storeu_si512((void *)(list + count), packed)",
+    "u16": "_mm256_mask_storeu_epi16(list + count, stored, _mm512_cvtepi32_epi16(packed))",
+    "u32": "_mm512_mask_storeu_epi32(list + count, stored, packed)",
 }
 
 VECTOR_TYPE = """\
-#if defined(@P@_VECTOR)
+#if defined(@U@_VECTOR)
 typedef @F@ @P@_vec_@S@
-    __attribute__((vector_size(@P@_VECTOR_BYTES), aligned(@SIZE@), may_alias));
-#define @P@_LANES_@S@ (@P@_VECTOR_BYTES / @SIZE@u)
+    __attribute__((vector_size(@U@_VECTOR_BYTES), aligned(@SIZE@), may_alias));
+typedef @F@ @P@_half_@S@ __attribute__((vector_size(32), aligned(@SIZE@), may_alias));
+typedef @F@ @P@_quarter_@S@ __attribute__((vector_size(16), aligned(@SIZE@), may_alias));
+#define @U@_LANES_@S@ (@U@_VECTOR_BYTES / @SIZE@u)
 #endif
+"""
+
+ADD_ROW = """\
+/* target[o] += row[o]@TIMES_TEXT@ */
+@U@_INLINE void @NAME@(@F@ *restrict target, const @F@ *restrict row, size_t outputs@VALUE@)
+{
+  size_t o = 0;
+#if defined(@U@_VECTOR)
+  for (; o + @U@_LANES_@S@ <= outputs; o += @U@_LANES_@S@) {
+    *(@P@_vec_@S@ *)(void *)(target + o) += *(const @P@_vec_@S@ *)(const void *)(row + o)@TIMES@;
+  }
+#if @U@_VECTOR_BYTES > 32
+  for (; o + 32 / @SIZE@ <= outputs; o += 32 / @SIZE@) {
+    *(@P@_half_@S@ *)(void *)(target + o) += *(const @P@_half_@S@ *)(const void *)(row + o)@TIMES@;
+  }
+#endif
+#if @U@_VECTOR_BYTES > 16
+  for (; o + 16 / @SIZE@ <= outputs; o += 16 / @SIZE@) {
+    *(@P@_quarter_@S@ *)(void *)(target + o) +=
+        *(const @P@_quarter_@S@ *)(const void *)(row + o)@TIMES@;
+  }
+#endif
+#endif
+  for (; o < outputs; ++o) {
+    target[o] += row[o]@TIMES@;
+  }
+}
 """
 
 GATHER = """\
 /* out[o] = (0 + init[o]) + sum over e, in order, of weight[list[e]][o]@TIMES_TEXT@. */
-@P@_INLINE void @NAME@(const @F@ *restrict weight, size_t outputs,
+@U@_INLINE void @NAME@(const @F@ *restrict weight, size_t outputs,
     const @L@ *restrict list, size_t count@VALUES_PARAMETER@,
     const @F@ *restrict init, @F@ *restrict out)
 {
   size_t o = 0;
-#if defined(@P@_VECTOR)
+#if defined(@U@_VECTOR)
   /* a block of columns stays in registers while the rows pass by */
-  for (; o + 8 * @P@_LANES_@S@ <= outputs; o += 8 * @P@_LANES_@S@) {
+  for (; o + 8 * @U@_LANES_@S@ <= outputs; o += 8 * @U@_LANES_@S@) {
     @P@_vec_@S@ sum[8];
     for (size_t v = 0; v < 8; ++v) {
       sum[v] = (@P@_vec_@S@){0};
       if (init != NULL) {
-        sum[v] += *(const @P@_vec_@S@ *)(const void *)(init + o + v * @P@_LANES_@S@);
+        sum[v] += *(const @P@_vec_@S@ *)(const void *)(init + o + v * @U@_LANES_@S@);
       }
     }
     for (size_t e = 0; e < count; ++e) {
       const @F@ *const row = weight + (size_t)list[e] * outputs + o;
 @LOAD_VALUE@      for (size_t v = 0; v < 8; ++v) {
-        sum[v] += *(const @P@_vec_@S@ *)(const void *)(row + v * @P@_LANES_@S@)@TIMES@;
+        sum[v] += *(const @P@_vec_@S@ *)(const void *)(row + v * @U@_LANES_@S@)@TIMES@;
       }
     }
     for (size_t v = 0; v < 8; ++v) {
-      *(@P@_vec_@S@ *)(void *)(out + o + v * @P@_LANES_@S@) = sum[v];
+      *(@P@_vec_@S@ *)(void *)(out + o + v * @U@_LANES_@S@) = sum[v];
     }
   }
-  for (; o + @P@_LANES_@S@ <= outputs; o += @P@_LANES_@S@) {
+  for (; o + @U@_LANES_@S@ <= outputs; o += @U@_LANES_@S@) {
     @P@_vec_@S@ sum = (@P@_vec_@S@){0};
     if (init != NULL) {
       sum += *(const @P@_vec_@S@ *)(const void *)(init + o);
@@ -143,10 +176,7 @@ GATHER = """\
   }
   if (o < outputs) {
     for (size_t e = 0; e < count; ++e) {
-      const @F@ *const row = weight + (size_t)list[e] * outputs;
-@LOAD_VALUE@      for (size_t p = o; p < outputs; ++p) {
-        out[p] += row[p]@TIMES@;
-      }
+@LOAD_VALUE@      @ADD_ROW@(out + o, weight + (size_t)list[e] * outputs + o, outputs - o@PASS_VALUE@);
     }
   }
 }
@@ -154,7 +184,7 @@ GATHER = """\
 
 DENSE = """\
 /* out[o] = (0 + init[o]) + sum over i ascending of weight[i][o] * x[i]. */
-@P@_INLINE void @NAME@(const @F@ *restrict weight, size_t inputs, size_t outputs,
+@U@_INLINE void @NAME@(const @F@ *restrict weight, size_t inputs, size_t outputs,
     const @T@ *restrict x, const @F@ *restrict init, @F@ *restrict out)
 {
   for (size_t o = 0; o < outputs; ++o) {
@@ -173,8 +203,8 @@ DENSE = """\
 SCATTER = """\
 /* A convolution from events: every active input adds its taps to the outputs it reaches.
    Inputs and outputs lie channel-last; weight is [channel][row][column][output]. */
-@P@_INLINE void @NAME@(const @F@ *restrict weight, const @L@ *restrict list, size_t count@VALUES_PARAMETER@,
-    const @F@ *restrict init, @F@ *restrict out,
+@U@_INLINE void @NAME@(const @F@ *restrict weight, const @L@ *restrict list,
+    size_t count@VALUES_PARAMETER@, const @F@ *restrict init, @F@ *restrict out,
     int32_t in_height, int32_t in_width, int32_t channels, int32_t out_height,
     int32_t out_width, int32_t outputs, int32_t kernel_height, int32_t kernel_width,
     int32_t stride_y, int32_t stride_x, int32_t top, int32_t left, int32_t dilation_y,
@@ -209,9 +239,7 @@ SCATTER = """\
             weight + (((ptrdiff_t)channel * kernel_height + ky) * kernel_width + kx) * group_outputs;
         @F@ *const target =
             out + ((ptrdiff_t)(below / stride_y) * out_width + right / stride_x) * outputs + first;
-        for (int32_t o = 0; o < group_outputs; ++o) {
-          target[o] += tap[o]@TIMES@;
-        }
+        @ADD_ROW@(target, tap, (size_t)group_outputs@PASS_VALUE@);
       }
     }
   }
@@ -220,7 +248,7 @@ SCATTER = """\
 
 POOL = """\
 /* Pools windows of a channel-last input: @WHAT@. */
-@P@_INLINE void @NAME@(const @T@ *restrict x, @F@ *restrict out, int32_t in_height,
+@U@_INLINE void @NAME@(const @T@ *restrict x, @F@ *restrict out, int32_t in_height,
     int32_t in_width, int32_t channels, int32_t out_height, int32_t out_width,
     int32_t kernel_height, int32_t kernel_width, int32_t stride_y, int32_t stride_x,
     int32_t top, int32_t left)
@@ -254,7 +282,7 @@ POOL = """\
 
 DELAY_READ = """\
 /* What was written `steps` steps ago; `position` is the row that is written next. */
-@P@_INLINE void @NAME@(const @T@ *restrict line, uint32_t position, uint32_t depth, size_t size,
+@U@_INLINE void @NAME@(const @T@ *restrict line, uint32_t position, uint32_t depth, size_t size,
     uint32_t steps, @T@ *restrict out)
 {
   const uint32_t row = position + depth - steps;
@@ -264,7 +292,7 @@ DELAY_READ = """\
 
 DELAY_READ_EACH = """\
 /* The same with a number of steps for each element; 0 takes the value of this step. */
-@P@_INLINE void @NAME@(const @T@ *restrict line, uint32_t position, uint32_t depth, size_t size,
+@U@_INLINE void @NAME@(const @T@ *restrict line, uint32_t position, uint32_t depth, size_t size,
     const uint32_t *restrict steps, const @T@ *restrict now, @T@ *restrict out)
 {
   for (size_t i = 0; i < size; ++i) {
@@ -280,7 +308,7 @@ DELAY_READ_EACH = """\
 
 DELAY_WRITE = """\
 /* Writes this step's row over the oldest, and moves on. */
-@P@_INLINE void @NAME@(const @T@ *restrict x, @T@ *restrict line, uint32_t *restrict position,
+@U@_INLINE void @NAME@(const @T@ *restrict x, @T@ *restrict line, uint32_t *restrict position,
     uint32_t depth, size_t size)
 {
   memcpy(line + (size_t)*position * size, x, size * sizeof(@T@));
@@ -290,7 +318,7 @@ DELAY_WRITE = """\
 
 EXTREME = """\
 /* IEEE 754-2019 @WHAT@: a NaN stays one, -0 is below +0. */
-@P@_INLINE @F@ @NAME@(@F@ a, @F@ b)
+@U@_INLINE @F@ @NAME@(@F@ a, @F@ b)
 {
   if (a == b) {
     @U@ x;
@@ -311,6 +339,7 @@ class Kernels:
     """The kernels that a program calls; asking for one adds it."""
 
     prefix: str
+    upper: str
     _texts: dict[str, str] = field(default_factory=dict[str, str])
 
     def _add(self, name: str, template: str, **parts: str) -> str:
@@ -324,19 +353,27 @@ class Kernels:
 
     def text(self) -> str:
         """The header's body: what every kernel needs, then each in order of first use."""
-        return "\n".join([PREAMBLE, *self._texts.values()]).replace("@P@", self.prefix)
+        return (
+            "\n".join([PREAMBLE, *self._texts.values()])
+            .replace("@P@", self.prefix)
+            .replace("@U@", self.upper)
+        )
 
     def compress(self, source: CType, listed: CType) -> str:
         fast = ""
+        template = COMPRESS
         if source.short in _TESTS:
             fast = COMPRESS_AVX512.replace("@TEST@", _TESTS[source.short]).replace(
                 "@STORE@", _STORES[listed.short]
             )
-        if source.short == "u8":
-            fast += COMPRESS_BYTES
+        else:  # no vector body: the plain one stands everywhere
+            template = template.replace("#if !defined(@U@_AVX512)\n", "").replace("#endif\n", "")
+        bytes_ = source.short == "u8"
         return self._add(
             f"compress_{source.short}_{listed.short}",
-            COMPRESS.replace("@FAST@", fast),
+            template.replace("@FAST@", fast)
+            .replace("@SKIP@", COMPRESS_BYTES if bytes_ else "")
+            .replace("@START@", "eights * 8" if bytes_ else "0"),
             T=source.name,
             L=listed.name,
         )
@@ -363,10 +400,24 @@ class Kernels:
             "VALUES_PARAMETER": "" if values is None else f", const {values.name} *restrict values",
             "LOAD_VALUE": "" if values is None else f"      {load}",
             "LOAD_VALUE_SCATTER": "" if values is None else f"    {load}",
+            "ADD_ROW": self._add_row(float_type, weighted=values is not None),
+            "PASS_VALUE": "" if values is None else ", value",
         }
 
-    def gather(self, float_type: CType, listed: CType, values: CType | None) -> str:
+    def _add_row(self, float_type: CType, *, weighted: bool) -> str:
         self._vector(float_type)
+        return self._add(
+            f"add_{'weighted_' if weighted else ''}row_{float_type.short}",
+            ADD_ROW,
+            F=float_type.name,
+            S=float_type.short,
+            SIZE=str(float_type.size),
+            TIMES=" * value" if weighted else "",
+            TIMES_TEXT=" * value" if weighted else "",
+            VALUE=f", {float_type.name} value" if weighted else "",
+        )
+
+    def gather(self, float_type: CType, listed: CType, values: CType | None) -> str:
         suffix = f"_{values.short}" if values is not None else ""
         return self._add(
             f"gather_{float_type.short}_{listed.short}{suffix}",

@@ -44,7 +44,7 @@ class CProgram:
         self.prefix = prefix
         self.upper = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", prefix).upper()
         self.alignment = alignment
-        self.kernels = Kernels(prefix)
+        self.kernels = Kernels(prefix, self.upper)
         self.buffers = {buffer.sym_name.data: buffer for buffer in op.buffers()}
         arguments = Scope(("s", "steps", "k"))
         self.inputs = [self._terminal(b, arguments) for b in op.buffers(Role.INPUT)]

@@ -75,6 +75,8 @@ class NodeClass:
     """The fields that have one value for each neuron (or one for all)."""
     positive: tuple[str, ...] = ()
     """Fields whose values must be above zero: time constants."""
+    texts: tuple[str, ...] = ()
+    """Fields that may be text instead of numbers."""
 
 
 NODE_CLASSES: dict[str, NodeClass] = {
@@ -84,10 +86,14 @@ NODE_CLASSES: dict[str, NodeClass] = {
     "Linear": NodeClass(("weight",)),
     "Scale": NodeClass(("scale",)),
     "Conv1d": NodeClass(
-        ("weight",), ("bias", "input_shape", "stride", "padding", "dilation", "groups")
+        ("weight",),
+        ("bias", "input_shape", "stride", "padding", "dilation", "groups"),
+        texts=("padding",),
     ),
     "Conv2d": NodeClass(
-        ("weight",), ("bias", "input_shape", "stride", "padding", "dilation", "groups")
+        ("weight",),
+        ("bias", "input_shape", "stride", "padding", "dilation", "groups"),
+        texts=("padding",),
     ),
     "SumPool2d": NodeClass(("kernel_size",), ("stride", "padding")),
     "AvgPool2d": NodeClass(("kernel_size",), ("stride", "padding")),
@@ -117,6 +123,21 @@ NODE_CLASSES: dict[str, NodeClass] = {
     ),
 }
 """The 18 node classes that are not graphs; NIRGraph is the nineteenth."""
+
+WHOLE_NUMBERS = (
+    "shape",
+    "input_type",
+    "output_type",
+    "input_shape",
+    "kernel_size",
+    "stride",
+    "padding",
+    "dilation",
+    "groups",
+    "start_dim",
+    "end_dim",
+)
+"""The fields that hold one or a few whole numbers."""
 
 IDENTITY = "Identity"
 """The class of a sub-graph's terminal in a flat graph: it passes its input on."""

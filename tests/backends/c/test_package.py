@@ -62,7 +62,7 @@ def _compile(folder: Path, source: str, out: Path, compiler: str, *flags: str) -
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang-19"])
-@pytest.mark.parametrize("flags", [("-O2",), ("-O2", "-march=native"), ("-O2", "-DPORTABLE")])
+@pytest.mark.parametrize("flags", [("-O2",), ("-O3", "-march=native"), ("-O2", "-DPORTABLE")])
 def test_no_warnings(
     emitted: list[tuple[snncc.Compiled, Path]],
     tmp_path: Path,

@@ -1,0 +1,110 @@
+"""
+Run as a script: copies a NIR file's graph into the form that this package reads.
+
+Arguments: the file, the file to write, the limit on the bytes of arrays. Prints one
+problem as JSON and exits with 1 where the file cannot be copied. Its own limits on memory
+are set before the file is opened; whoever runs it limits its time.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from math import prod
+
+import h5py
+import numpy as np
+
+MAX_OBJECTS = 100_000
+MAX_DEPTH = 80
+
+
+class Problem(Exception):
+    def __init__(self, code: str, message: str, place: str):
+        super().__init__(message)
+        self.code = code
+        self.place = place
+
+
+def limit_memory(size: int) -> None:
+    try:
+        import resource
+
+        with open("/proc/self/statm") as file:
+            used = int(file.read().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):  # not on this system: the time limit remains
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = used + size
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+
+
+class Copy:
+    def __init__(self, max_bytes: int):
+        self.left = max_bytes
+        self.objects = 0
+
+    def group(self, source: h5py.Group, target: h5py.Group, place: str, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise Problem("SNC-I017", "groups nest too deep", place)
+        for name in source:
+            self.objects += 1
+            if self.objects > MAX_OBJECTS:
+                raise Problem("SNC-I017", "the file has too many objects", place)
+            here = f"{place}/{name}"
+            link = source.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                raise Problem("SNC-I020", f"{name!r} is a link to {link.filename!r}", place)
+            if isinstance(link, h5py.SoftLink):
+                target[name] = h5py.SoftLink(link.path)
+                continue
+            member = source[name]
+            if isinstance(member, h5py.Group):
+                self.group(member, target.create_group(name), here, depth + 1)
+            elif isinstance(member, h5py.Dataset):
+                self.dataset(member, target, name, here)
+
+    def dataset(self, source: h5py.Dataset, target: h5py.Group, name: str, place: str) -> None:
+        if source.external or source.is_virtual:
+            raise Problem("SNC-I020", f"{name!r}: the array is stored in another file", place)
+        if source.shape is None:
+            target.create_dataset(name, data=h5py.Empty("f4"))
+            return
+        self.left -= max(source.size, prod(source.chunks or ())) * source.dtype.itemsize
+        if self.left < 0:
+            raise Problem("SNC-I017", f"{name!r}: the arrays of the model pass the limit", place)
+        text = h5py.check_string_dtype(source.dtype)
+        if text is None and source.dtype.kind not in "fiub":
+            raise Problem("SNC-I011", f"{name}: expected numbers, got {source.dtype}", place)
+        values = source[()]
+        if source.dtype.kind == "f" and source.dtype.itemsize > 8:
+            values = np.asarray(values).astype(np.float64)
+        target.create_dataset(name, data=values, dtype=text and h5py.string_dtype())
+
+
+def main(path: str, target: str, max_bytes: int) -> None:
+    limit_memory(max_bytes + max_bytes // 2 + (64 << 20))
+    copy = Copy(max_bytes)
+    try:
+        with h5py.File(path, "r") as source, h5py.File(target, "w") as result:
+            node = source.get("node", getlink=True)
+            if isinstance(node, h5py.HardLink) and isinstance(source["node"], h5py.Group):
+                copy.group(source["node"], result.create_group("node"), "", 0)
+        return
+    except Problem as found:
+        problem = {"code": found.code, "message": str(found), "node": found.place}
+    except MemoryError:
+        problem = {"code": "SNC-I017", "message": "takes more memory than the limit", "node": ""}
+    except Exception as fault:
+        reason = " ".join(str(fault).split())[:200]
+        text = f"not a readable HDF5 file ({reason})"
+        problem = {"code": "SNC-I010", "message": text, "node": ""}
+    # names may hold what is not UTF-8: JSON writes them as escapes
+    names = [part for part in problem["node"].split("/") if part not in ("", "nodes")]
+    problem["node"] = ".".join(names).encode("utf-8", "backslashreplace").decode() or None
+    print(json.dumps(problem))
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
