@@ -44,7 +44,7 @@ def dense(array: Array, type: MemRef) -> DenseIntOrFPElementsAttr:
     tensor = TensorType(type.element_type, type.get_shape())
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     data = BytesAttr(little.tobytes())
-    return DenseIntOrFPElementsAttr(tensor, data)  # pyright: ignore[reportArgumentType]
+    return DenseIntOrFPElementsAttr(tensor, data)  # type: ignore[arg-type]
 
 
 def make_global(name: str, type: MemRef, content: Array, *, constant: bool) -> memref.GlobalOp:

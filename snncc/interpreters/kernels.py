@@ -36,7 +36,8 @@ def element_count(value: SSAValue) -> int:
 
 def element_type(value: SSAValue) -> Attribute:
     assert isinstance(value.type, MemRefType)
-    return value.type.element_type
+    element: Attribute = value.type.element_type
+    return element
 
 
 def _flat(value: SSAValue, array: Array) -> Array:
@@ -136,14 +137,15 @@ class KernelFunctions(InterpreterFunctions):
             sums.pad(np.moveaxis(x.reshape(batch, height, width, channels), -1, 1), paddings), 1, -1
         )
         padded = padded.reshape(*padded.shape[:3], groups, channels // groups)
-        factor = taps.reshape(groups, channels // groups, *kernels, per_group)
+        # [channel of the group, row, column, group, output of the group]
+        factor = np.moveaxis(taps.reshape(groups, channels // groups, *kernels, per_group), 0, 3)
         start = _start(op.out, op.init, init, out).reshape(batch, rows, columns, outputs)
         total = start.reshape(batch, rows, columns, groups, per_group)
-        for place, window in windows:
+        for (row, column), window in windows:
             for channel in range(channels // groups):
                 tap = padded[:, *window, :, channel, None]
                 if tap.any():
-                    total += factor[:, channel, *place] * tap
+                    total += factor[channel, row, column] * tap
         out[...] = total.reshape(out.shape)
         return ()
 
@@ -248,7 +250,8 @@ def _start(out: SSAValue, init: SSAValue | None, content: Array | None, into: Ar
     if init is None or content is None:
         return start
     each = _flat(init, content)
-    return start + np.tile(each, (1, start.shape[1] // each.shape[1]))
+    start += np.tile(each, (1, start.shape[1] // each.shape[1]))
+    return start
 
 
 def _event_values(
@@ -260,7 +263,7 @@ def _event_values(
         return ends.astype(dtype)
     each = np.broadcast_to(_flat(values, content), (listed.shape[0], element_count(values)))
     taken = np.take_along_axis(each, listed.astype(np.intp), axis=1).astype(dtype)
-    return np.where(ends, taken, dtype.type(0))
+    return np.asarray(np.where(ends, taken, dtype.type(0)))
 
 
 def _windows(

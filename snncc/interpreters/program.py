@@ -129,13 +129,9 @@ class ProgramInterpreter:
         The axis of [B, *logical shape] that the buffer stores last; None where it stores
         the model's order of axes.
         """
-        first = 1 if buffer.sym_name.data in self._lines else 0
-        shape = buffer.shape[first:]
-        if len(shape) < 2:
+        if buffer.channel_last is None:
             return None
-        # where one order of elements is the other, the scheduler leaves the mark out
-        same = shape[-1] == 1 or all(size == 1 for size in shape[:-1])
-        return first + 1 if buffer.channel_last is not None or same else None
+        return 2 if buffer.sym_name.data in self._lines else 1
 
     def _set_states(self, memory: dict[str, Array], given: Mapping[str, Array], batch: int) -> None:
         states = self._named_states()

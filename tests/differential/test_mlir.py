@@ -50,18 +50,19 @@ snn.parameter @w1 : tensor<4x2x3x3xf32> = dense<WEIGHT1>
 snn.parameter @b1 : tensor<4xf32> = dense<[0.1, -0.2, 0.3, 0.05]>
 snn.parameter @w2 : tensor<6x2x3xf32> = dense<WEIGHT2>
 snn.parameter @w3 : tensor<5x24xf32> = dense<WEIGHT3>
+snn.parameter @w4 : tensor<3x5xf32> = dense<WEIGHT4>
 snn.parameter @beta : tensor<4x1x1xf32> = dense<[[[0.9]], [[0.8]], [[0.7]], [[0.95]]]>
 snn.network @conv ("x" %x : tensor<2x7x8xf32>, "gate" %gate : tensor<5xi1>)
-    -> ("y" : tensor<5xi1>, "maps" : tensor<4x4x4xi1>, "line" : tensor<6x3xf32>) {
+    -> ("y" : tensor<5xi1>, "maps" : tensor<4x4x4xi1>, "line" : tensor<6x3xf32>,
+        "volts" : tensor<3xf32>) {
   %zero = snn.constant dense<0.0> : tensor<f32>
   %off = snn.constant dense<false> : tensor<i1>
   %w1 = snn.use @w1 : tensor<4x2x3x3xf32>
   %b1 = snn.use @b1 : tensor<4xf32>
   %w2 = snn.use @w2 : tensor<6x2x3xf32>
   %w3 = snn.use @w3 : tensor<5x24xf32>
+  %w4 = snn.use @w4 : tensor<3x5xf32>
   %beta = snn.use @beta : tensor<4x1x1xf32>
-  %late = snn.delay %s2 by dense<[0, 1, 2, 3, 0]> : tensor<5xi64> init %off as "late"
-          : tensor<5xi1>, tensor<i1> -> tensor<5xi1>
   %back = snn.delay %s2 by 3 init %off as "back" : tensor<5xi1>, tensor<i1> -> tensor<5xi1>
   %c1 = snn.conv2d %x, %w1 bias %b1 first stride [2, 2] padding [1, 1, 1, 0] dilation [1, 1]
         groups 1 as "conv1" : (tensor<2x7x8xf32>, tensor<4x2x3x3xf32>, tensor<4xf32>)
@@ -101,7 +102,18 @@ snn.network @conv ("x" %x : tensor<2x7x8xf32>, "gate" %gate : tensor<5xi1>)
     %4 = arith.select %z, %none, %0 : f32
     snn.next (%z : i1) state (%4 : f32)
   }
-  snn.yield %late, %s1, %c2 : tensor<5xi1>, tensor<4x4x4xi1>, tensor<6x3xf32>
+  %late = snn.delay %s2 by dense<[0, 1, 2, 3, 0]> : tensor<5xi64> init %off as "late"
+          : tensor<5xi1>, tensor<i1> -> tensor<5xi1>
+  %m = snn.neuron as "m" (%x = %i2 : tensor<5xf32>) state (%v = %zero : tensor<f32>)
+       -> (tensor<5xf32>) {
+    %leak = arith.constant 0.7 : f32
+    %0 = arith.mulf %leak, %v : f32
+    %1 = arith.addf %0, %x : f32
+    snn.next (%1 : f32) state (%1 : f32)
+  }
+  %volts = snn.linear %m, %w4 as "readout" : (tensor<5xf32>, tensor<3x5xf32>) -> tensor<3xf32>
+  snn.yield %late, %s1, %c2, %volts
+      : tensor<5xi1>, tensor<4x4x4xi1>, tensor<6x3xf32>, tensor<3xf32>
 }
 """
 
@@ -109,10 +121,13 @@ snn.network @conv ("x" %x : tensor<2x7x8xf32>, "gate" %gate : tensor<5xi1>)
 def convolutions() -> ModuleOp:
     rng = np.random.default_rng(7)
     text = CONVOLUTIONS
-    for name, shape in (("WEIGHT1", (4, 2, 3, 3)), ("WEIGHT2", (6, 2, 3)), ("WEIGHT3", (5, 24))):
+    shapes = ((4, 2, 3, 3), (6, 2, 3), (5, 24), (3, 5))
+    for number, shape in enumerate(shapes, start=1):
         values = rng.normal(0.2, 0.4, shape).astype(np.float32)
-        text = text.replace(name, str(values.tolist()))
-    return Parser(context(), text).parse_module()
+        text = text.replace(f"WEIGHT{number}", str(values.tolist()))
+    module = Parser(context(), text).parse_module()
+    module.verify()
+    return module
 
 
 @dataclass

@@ -190,15 +190,21 @@ class NetworkBuilder:
 
     def _element(self, name: str) -> Attribute:
         """The element type of a node's output: spikes, counts or floats."""
-        if name not in self._elements:
-            self._elements[name] = f32  # what a loop of delays alone carries
+        passed: list[str] = []  # nodes that give what they are given
+        while name not in self._elements:
             node = self.graph.nodes[name]
+            self._elements[name] = f32  # what a loop of delays alone carries
             if name in self.specs:
                 self._elements[name] = _output_element(self.specs[name])
             elif node.type == "Threshold":
                 self._elements[name] = i1
             elif node.type in ("Delay", "Flatten", "Output", IDENTITY):
-                self._elements[name] = self._input_element(name)
+                sources = self.predecessors[name]
+                if len(sources) == 1:
+                    passed.append(name)
+                    name = sources[0]
+        for earlier in passed:
+            self._elements[earlier] = self._elements[name]
         return self._elements[name]
 
 

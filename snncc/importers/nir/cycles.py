@@ -1,11 +1,11 @@
-"""Where a recurrent edge takes its step: NIR's edges have no latency, a clocked program's need one."""
+"""Where a recurrent edge takes its step: NIR's edges have no latency, a program's need one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from snncc.errors import Problem, SnnccError
-from snncc.importers.nir.model import NEURON_CLASSES, FlatGraph
+from snncc.importers.nir.model import NEURON_CLASSES, FlatGraph, shortened
 
 Edge = tuple[str, str]
 
@@ -23,66 +23,60 @@ def recurrent_edges(
 
     Raises SNC-I016 for a loop that passes no neuron and no delay.
     """
+    successors = {name: sorted(set(targets)) for name, targets in graph.successors().items()}
     late: set[Edge] = {edge for edge in graph.edges if is_late(*edge)}
     found: list[Edge] = []
-    while True:
-        loop = _closing_loop(graph, late)
-        if loop is None:
-            return found
-        edge = (loop[-1], loop[0])
-        last = next((i for i in reversed(range(len(loop))) if _is_neuron(graph, loop[i])), None)
-        if last is None:
-            names = " -> ".join((*loop, loop[0]))
-            raise SnnccError(
-                Problem(
-                    "SNC-I016",
-                    f"loop without a delay: {names}",
-                    loop[0],
-                    "a loop needs a neuron or a Delay of at least one step",
-                )
-            )
-        if at_source:
-            between = loop[last + 1 :]
-            targets = [t for s, t in graph.edges if s in between]
-            if all(targets.count(t) == 1 for t in (*between, loop[0]) if t in targets) and len(
-                targets
-            ) == len(between):
-                edge = (loop[last], loop[(last + 1) % len(loop)])
-        found.append(edge)
-        late.add(edge)
-
-
-def _is_neuron(graph: FlatGraph, name: str) -> bool:
-    return graph.nodes[name].type in NEURON_CLASSES
-
-
-def _closing_loop(graph: FlatGraph, late: set[Edge]) -> list[str] | None:
-    """A loop of edges that are not late, starting at the node that the walk met first."""
-    successors = {
-        name: sorted({t for t in targets if (name, t) not in late})
-        for name, targets in graph.successors().items()
-    }
-    roots = sorted(graph.nodes, key=lambda name: (graph.nodes[name].type != "Input", name))
     done: set[str] = set()
-    for root in roots:
+    for root in sorted(graph.nodes, key=lambda name: (graph.nodes[name].type != "Input", name)):
         if root in done:
             continue
         path = [root]
-        on_path = {root}
+        place = {root: 0}
         iterators = [iter(successors[root])]
         while path:
             target = next(iterators[-1], None)
             if target is None:
                 done.add(path[-1])
-                on_path.discard(path.pop())
+                del place[path.pop()]
                 iterators.pop()
-            elif target in on_path:
-                return path[path.index(target) :]
-            elif target not in done:
+            elif (path[-1], target) in late or target in done:
+                continue
+            elif target in place:
+                edge = _edge_to_delay(graph, successors, path[place[target] :], at_source)
+                found.append(edge)
+                late.add(edge)
+                # the way behind the edge has no other branch: it is met again if it is fed
+                while path[-1] != edge[0]:
+                    del place[path.pop()]
+                    iterators.pop()
+            else:
+                place[target] = len(path)
                 path.append(target)
-                on_path.add(target)
                 iterators.append(iter(successors[target]))
-    return None
+    return found
+
+
+def _edge_to_delay(
+    graph: FlatGraph, successors: Mapping[str, Sequence[str]], loop: list[str], at_source: bool
+) -> Edge:
+    """Of a loop that starts where the walk met it: the edge that closes it, or the source's."""
+    last = next((i for i in reversed(range(len(loop))) if _is_neuron(graph, loop[i])), None)
+    if last is None:
+        raise SnnccError(
+            Problem(
+                "SNC-I016",
+                f"loop without a delay: {shortened((*loop, loop[0]), ' -> ')}",
+                loop[0],
+                "a loop needs a neuron or a Delay of at least one step",
+            )
+        )
+    if at_source and all(len(successors[name]) == 1 for name in loop[last + 1 :]):
+        return loop[last], loop[(last + 1) % len(loop)]
+    return loop[-1], loop[0]
+
+
+def _is_neuron(graph: FlatGraph, name: str) -> bool:
+    return graph.nodes[name].type in NEURON_CLASSES
 
 
 def loops_of(graph: FlatGraph) -> dict[str, int]:

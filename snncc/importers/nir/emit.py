@@ -40,7 +40,7 @@ class Emitter:
 
     def parameter(self, name: str, values: Array) -> SSAValue:
         """A float32 parameter, and its use."""
-        array = np.array(values, np.float32, order="C")
+        array = np.asarray(values, np.float32, order="C")
         if not np.isfinite(array).all():
             raise error(
                 "SNC-I015",
@@ -173,7 +173,7 @@ def _convolution(e: Emitter, node: Node, x: SSAValue, shape: Shape) -> SSAValue:
     if "bias" in node.fields:
         b = e.parameter(f"{node.name}.bias", np.broadcast_to(node.array("bias"), weight.shape[:1]))
     kind = snn.Conv1dOp if node.type == "Conv1d" else snn.Conv2dOp
-    groups = node.integers("groups")[0] if "groups" in node.fields else 1
+    groups = node.integers("groups")[0] if "groups" in node.fields else 1  # checked to be one
     op = kind(
         x,
         w,

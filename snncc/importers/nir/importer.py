@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,10 @@ from snncc.importers.nir.profiles.base import (
 )
 from snncc.importers.nir.profiles.nir_ode import NirOde
 from snncc.importers.nir.reader import MAX_BYTES, read_nir
-from snncc.importers.nir.shapes import MAX_ELEMENTS, Shape, infer_shapes
+from snncc.importers.nir.shapes import MAX_ELEMENTS, Shape, drop_leading_ones, infer_shapes
+
+MAX_DELAYS = 1 << 20
+"""Elements with a delay of their own: these numbers stand in the IR's text."""
 
 
 @dataclass
@@ -49,7 +53,15 @@ def import_nir(
     Without `like`, the equations of NIR with every choice made by the caller. Raises
     SnnccError with all problems of the stage that found them.
     """
-    choices = choices or Choices()
+    try:
+        # what overflows float32 is refused with the node's name, not by NumPy's warning
+        with np.errstate(all="ignore"):
+            return _import(path, like, choices or Choices(), max_bytes)
+    except MemoryError:
+        raise error("SNC-I017", f"{path.name}: takes more memory than there is") from None
+
+
+def _import(path: Path, like: str | None, choices: Choices, max_bytes: int) -> Imported:
     profile = _profile(like)
     warnings: list[Problem] = []
     flat = flatten(read_nir(path, max_bytes=max_bytes), warnings)
@@ -230,7 +242,12 @@ def _delay_steps(
         if np.any(seconds < 0):
             problems.append(Problem("SNC-I015", "delay: expected values of at least 0", name))
             continue
-        size = int(np.prod(shapes[name]))
+        size = prod(shapes[name])
+        if seconds.size > MAX_DELAYS:
+            problems.append(
+                Problem("SNC-I017", f"delay: {seconds.size} values, at most {MAX_DELAYS}", name)
+            )
+            continue
         if steps.max() * size > MAX_ELEMENTS:
             problems.append(
                 Problem(
@@ -251,8 +268,14 @@ def _delay_steps(
                     severity="warning",
                 )
             )
-        flat = [int(v) for v in np.broadcast_to(steps, shapes[name]).ravel()]
-        found[name] = flat[:1] if len(set(flat)) == 1 else flat
+        if np.unique(steps).size == 1:
+            found[name] = [int(steps.ravel()[0])]
+            continue
+        steps = steps.reshape(drop_leading_ones(steps.shape, len(shapes[name])))
+        if size > MAX_DELAYS:
+            problems.append(Problem("SNC-I017", f"delay: at most {MAX_DELAYS} elements", name))
+            continue
+        found[name] = [int(v) for v in np.broadcast_to(steps, shapes[name]).ravel()]
     if problems:
         raise SnnccError(problems)
     return found

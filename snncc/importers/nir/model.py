@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -10,6 +11,18 @@ import numpy as np
 from snncc.dialects.arrays import Array
 
 Value: TypeAlias = "Array | str"
+
+NAMED = 12
+"""How many names a message lists."""
+
+
+def shortened(names: Iterable[str], between: str = ", ") -> str:
+    """Names in a message, the middle of many left out."""
+    listed = list(names)
+    if len(listed) > NAMED:
+        half = NAMED // 2
+        listed = [*listed[:half], f"... {len(listed) - NAMED} more ...", *listed[-half:]]
+    return between.join(listed)
 
 
 @dataclass

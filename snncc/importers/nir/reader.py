@@ -23,7 +23,7 @@ from snncc.importers.nir.model import NODE_CLASSES, WHOLE_NUMBERS, Graph, Node, 
 
 MAX_BYTES = 256 << 20
 """The default limit on a model's arrays, as stored in memory."""
-MAX_NODES = 10_000
+MAX_NODES = 4096
 MAX_EDGES = 100_000
 MAX_DEPTH = 32
 MAX_AXES = 32

@@ -60,7 +60,8 @@ def window(node: Node) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...
         kernel = np.shape(node.array("weight"))[2:]
         if len(kernel) != rank:
             raise ShapeMismatch(
-                f"weight: expected {rank + 2} axes, got shape {shape_text(np.shape(node.array('weight')))}"
+                f"weight: expected {rank + 2} axes, "
+                f"got shape {shape_text(np.shape(node.array('weight')))}"
             )
         stride = _pair(node, "stride", 1, rank)
     else:
@@ -100,7 +101,7 @@ def required_input(node: Node) -> tuple[int | None, ...] | None:
         return (*weight[:-2], weight[-1])
     if node.type in ("Conv1d", "Conv2d"):
         kernel, *_ = window(node)
-        groups = node.integers("groups")[0] if "groups" in node.fields else 1
+        (groups,) = _pair(node, "groups", 1, 1)
         channels = np.shape(node.array("weight"))[1] * groups
         spatial: Sequence[int | None] = (None,) * len(kernel)
         if "input_shape" in node.fields and isinstance(node.fields["input_shape"], np.ndarray):
@@ -166,8 +167,8 @@ def output_shape(node: Node, given: Shape | None) -> Shape | None:
         return None if given is None else flatten_shape(node, given)
     if node.type in _POPULATIONS or node.type == "Scale":
         own = population_shape(node) if node.type in _POPULATIONS else np.shape(node.array("scale"))
-        if given is None:
-            return own if prod(own) > 1 or own else None
+        if given is None:  # an axis of size 1 may stand for any
+            return own if own and 1 not in own else None
         own = drop_leading_ones(own, len(given))
         if not broadcasts_to(own, given) or (prod(own) > 1 and len(own) != len(given)):
             raise ShapeMismatch(
@@ -192,7 +193,7 @@ def _convolution_shape(
 ) -> Shape | None:
     kernel, stride, padding, dilation = window(node)
     weight = np.shape(node.array("weight"))
-    groups = node.integers("groups")[0] if "groups" in node.fields else 1
+    (groups,) = _pair(node, "groups", 1, 1)
     if groups < 1 or weight[0] % groups:
         raise ShapeMismatch(f"groups: expected a divisor of {weight[0]} outputs, got {groups}")
     if "bias" in node.fields and np.shape(node.array("bias")) not in ((weight[0],), ()):
@@ -219,8 +220,8 @@ def flatten_shape(node: Node, given: Shape) -> Shape:
     Flatten's dims count without the batch. A default of 1 means the first axis after the
     batch, as in PyTorch: files that leave it out flatten everything.
     """
-    start = node.integers("start_dim")[0] if "start_dim" in node.fields else 0
-    end = node.integers("end_dim")[0] if "end_dim" in node.fields else -1
+    (start,) = _pair(node, "start_dim", 0, 1)
+    (end,) = _pair(node, "end_dim", -1, 1)
     rank = len(given)
     first, last = (d + rank if d < 0 else d for d in (start, end))
     if rank == 0 or not 0 <= first <= last < rank:

@@ -20,8 +20,8 @@ class Unfamiliar(Exception):
     """HDF5 of a form that is not read here; the library may know it."""
 
 
-MAX_STEPS = 1 << 20
-"""Structures of a file: objects, names, messages, entries of trees. A node takes about 60."""
+MAX_STEPS = 1 << 19
+"""Structures of a file: objects, names, messages, entries of trees. A node takes about 80."""
 
 
 class Source:

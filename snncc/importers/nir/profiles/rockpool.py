@@ -8,6 +8,7 @@ in that importer for want of a field; it is read as the LIFNeuronTorch that it m
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,10 @@ class Rockpool(Profile):
     def _step(self, node: Node, field: str, choices: Choices) -> float:
         if choices.dt is not None:
             return choices.dt
-        return float(np.min(node.array(field) / (1 + node.array("r"))))
+        dt = float(np.min(node.array(field) / (1 + node.array("r"))))
+        if not (math.isfinite(dt) and dt > 0):
+            raise self.refuse(node, f"dt = {field} / (1 + r) = {dt:g} is not above 0")
+        return dt
 
     def _departs(self, node: Node) -> list[str]:
         departures = [

@@ -1,0 +1,118 @@
+"""Writes docs/dialect.md and docs/support.md from the code: `python docs/generate.py [--check]`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+from xdsl.ir import Dialect
+
+from snncc.backends.c.scalars import RULES as SCALAR_RULES
+from snncc.backends.c.stages import RULES as STAGE_RULES
+from snncc.dialects import get_all_dialects
+from snncc.dialects.snn.kind import KINDS
+from snncc.errors import CODES
+from snncc.importers.nir.model import NEURON_CLASSES, NODE_CLASSES
+from snncc.importers.nir.profiles import get_all_profiles
+from snncc.passes import get_all_passes
+
+DOCS = Path(__file__).parent
+
+
+def _doc(thing: object) -> str:
+    return inspect.cleandoc(inspect.getdoc(thing) or "")
+
+
+def _dialect(dialect: Dialect) -> list[str]:
+    lines = [f"## `{dialect.name}`", ""]
+    for op in sorted(dialect.operations, key=lambda o: o.name):
+        lines += [f"### `{op.name}`", "", _doc(op), ""]
+    attributes = sorted(dialect.attributes, key=lambda a: a.name)
+    for attribute in attributes:
+        lines += [f"### `#{attribute.name}`", "", _doc(attribute), ""]
+    return lines
+
+
+def dialect_reference() -> str:
+    lines = ["# Dialect reference", "", "Written by `docs/generate.py` from the operations.", ""]
+    for factory in get_all_dialects().values():
+        lines += _dialect(factory())
+    lines += ["## Kinds of neurons", "", "| kind | equations |", "| --- | --- |"]
+    lines += [f"| `{name}` | {text} |" for name, text in KINDS.items()]
+    lines += ["| `custom` | any other body: runs everywhere that runs bodies |", ""]
+    lines += ["## Passes", "", "| pass | what it does |", "| --- | --- |"]
+    for name, factory in sorted(get_all_passes().items()):
+        summary = " ".join(_doc(factory()).split("\n\n")[0].split())
+        lines.append(f"| `{name}` | {summary} |")
+    return "\n".join([*lines, ""])
+
+
+def support() -> str:
+    profiles = {name: factory() for name, factory in get_all_profiles().items()}
+    lines = [
+        "# Supported inputs",
+        "",
+        "Written by `docs/generate.py` from the registries.",
+        "",
+        "## NIR node classes",
+        "",
+        "Classes without state mean the same in every profile. A profile that has no neuron for a",
+        "class refuses it (SNC-I018).",
+        "",
+        f"| class | {' | '.join(profiles)} |",
+        f"| --- |{' --- |' * len(profiles)}",
+    ]
+    for name in [*NODE_CLASSES, "NIRGraph"]:
+        cells = []
+        for profile in profiles.values():
+            if name not in NEURON_CLASSES:
+                cells.append("yes")
+                continue
+            method = getattr(profile, f"make_{name.lower()}", None)
+            cells.append(_doc(method).split("\n")[0] if method is not None else "refused")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += ["", "## Profiles", "", "| `like=` | follows | dt | resets | integrators |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    for name, profile in profiles.items():
+        dt = "required" if profile.default_dt is None else f"{profile.default_dt:g}"
+        if name == "sinabs":
+            dt = "none: time constants count steps"
+        if name == "rockpool":
+            dt = "min tau / (1 + r)"
+        resets = ", ".join(f"{reset}/{timing}" for reset, timing in profile.resets)
+        own = f"{profile.reset}/{profile.reset_timing}"
+        lines.append(
+            f"| `{name}` | {profile.source} | {dt} | {resets} (own: {own}) "
+            f"| {', '.join(profile.integrators)} |"
+        )
+    lines += ["", "## C", "", "Operations of bodies: "]
+    lines.append(", ".join(f"`{op.name}`" for op in sorted(SCALAR_RULES, key=lambda o: o.name)))
+    lines += ["", "Operations of the scheduled level: "]
+    lines.append(", ".join(f"`{op.name}`" for op in sorted(STAGE_RULES, key=lambda o: o.name)))
+    lines += ["", "## Codes", "", "| code | meaning |", "| --- | --- |"]
+    lines += [f"| {code} | {meaning} |" for code, meaning in CODES.items()]
+    return "\n".join([*lines, ""])
+
+
+PAGES = {"dialect.md": dialect_reference, "support.md": support}
+
+
+def main() -> int:
+    """Writes the pages; with --check only says which are out of date."""
+    check = "--check" in sys.argv[1:]
+    stale = [
+        name
+        for name, page in PAGES.items()
+        if not (DOCS / name).exists() or (DOCS / name).read_text(encoding="utf-8") != page()
+    ]
+    for name in stale:
+        if check:
+            print(f"docs/{name} is out of date: python docs/generate.py")
+        else:
+            (DOCS / name).write_text(PAGES[name](), encoding="utf-8")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
