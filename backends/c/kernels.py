@@ -13,7 +13,7 @@ from snncc.backends.c.types import CType
 
 PREAMBLE = """\
 /* @U@_PORTABLE takes the plain bodies only; every body gives the same bits. */
-#if !defined(@U@_PORTABLE) && defined(__GNUC__) && \\
+#if !defined(@U@_PORTABLE) && defined(__GNUC__) && (__GNUC__ >= 9 || defined(__clang__)) && \\
     (defined(__SSE2__) || defined(__ARM_NEON) || defined(__ALTIVEC__) || defined(__riscv_vector))
 #define @U@_VECTOR 1
 #if defined(__AVX512F__)
@@ -132,6 +132,29 @@ ADD_ROW = """\
 }
 """
 
+ADD_CONVERTED = """\
+/* target[o] += row[o] for a row of whole numbers */
+#if defined(@U@_VECTOR)
+typedef @T@ @P@_vec_@TS@_@S@
+    __attribute__((vector_size(@U@_VECTOR_BYTES / @SIZE@ * @TSIZE@), aligned(@TSIZE@), may_alias));
+typedef int32_t @P@_vec_@TS@_i32_@S@ __attribute__((vector_size(@U@_VECTOR_BYTES / @SIZE@ * 4)));
+#endif
+@U@_INLINE void @NAME@(@F@ *restrict target, const @T@ *restrict row, size_t outputs)
+{
+  size_t o = 0;
+#if defined(@U@_VECTOR)
+  for (; o + @U@_LANES_@S@ <= outputs; o += @U@_LANES_@S@) {
+    const @P@_vec_@TS@_@S@ some = *(const @P@_vec_@TS@_@S@ *)(const void *)(row + o);
+    *(@P@_vec_@S@ *)(void *)(target + o) += __builtin_convertvector(
+        __builtin_convertvector(some, @P@_vec_@TS@_i32_@S@), @P@_vec_@S@);
+  }
+#endif
+  for (; o < outputs; ++o) {
+    target[o] += (@F@)row[o];
+  }
+}
+"""
+
 GATHER = """\
 /* out[o] = (0 + init[o]) + sum over e, in order, of weight[list[e]][o]@TIMES_TEXT@. */
 @U@_INLINE void @NAME@(const @F@ *restrict weight, size_t outputs,
@@ -225,14 +248,23 @@ SCATTER = """\
     const int32_t column = (index / channels) % in_width;
     const int32_t row = (index / channels) / in_width;
     const int32_t first = channel / group_channels * group_outputs;
-@LOAD_VALUE_SCATTER@    for (int32_t ky = 0; ky < kernel_height; ++ky) {
+@LOAD_VALUE_SCATTER@    /* without dilation every stride-th tap meets an output: start at the first */
+    const int32_t first_y = dilation_y == 1 ? (row + top) % stride_y : 0;
+    const int32_t first_x = dilation_x == 1 ? (column + left) % stride_x : 0;
+    for (int32_t ky = first_y; ky < kernel_height; ky += dilation_y == 1 ? stride_y : 1) {
       const int32_t below = row + top - ky * dilation_y;
-      if (below < 0 || below % stride_y != 0 || below / stride_y >= out_height) {
+      if (below < 0) {
+        break;
+      }
+      if (below % stride_y != 0 || below / stride_y >= out_height) {
         continue;
       }
-      for (int32_t kx = 0; kx < kernel_width; ++kx) {
+      for (int32_t kx = first_x; kx < kernel_width; kx += dilation_x == 1 ? stride_x : 1) {
         const int32_t right = column + left - kx * dilation_x;
-        if (right < 0 || right % stride_x != 0 || right / stride_x >= out_width) {
+        if (right < 0) {
+          break;
+        }
+        if (right % stride_x != 0 || right / stride_x >= out_width) {
           continue;
         }
         const @F@ *const tap =
@@ -270,10 +302,7 @@ POOL = """\
             continue;
           }
           const @T@ *const source = x + ((ptrdiff_t)row * in_width + column) * channels;
-@COUNT_STEP@          for (int32_t c = 0; c < channels; ++c) {
-            @UPDATE@
-          }
-        }
+@COUNT_STEP@@UPDATE@        }
       }
 @END@    }
   }
@@ -321,8 +350,8 @@ EXTREME = """\
 @U@_INLINE @F@ @NAME@(@F@ a, @F@ b)
 {
   if (a == b) {
-    @U@ x;
-    @U@ y;
+    @UINT@ x;
+    @UINT@ y;
     memcpy(&x, &a, sizeof x);
     memcpy(&y, &b, sizeof y);
     x = x @BITS@ y; /* equal numbers differ in the sign of zero only */
@@ -400,21 +429,30 @@ class Kernels:
             "VALUES_PARAMETER": "" if values is None else f", const {values.name} *restrict values",
             "LOAD_VALUE": "" if values is None else f"      {load}",
             "LOAD_VALUE_SCATTER": "" if values is None else f"    {load}",
-            "ADD_ROW": self._add_row(float_type, weighted=values is not None),
+            "ADD_ROW": self._add_row(float_type, float_type, weighted=values is not None),
             "PASS_VALUE": "" if values is None else ", value",
         }
 
-    def _add_row(self, float_type: CType, *, weighted: bool) -> str:
+    def _add_row(self, float_type: CType, source: CType, *, weighted: bool = False) -> str:
+        """The kernel that adds a row (times a value, where `weighted`) to a float row."""
         self._vector(float_type)
+        common = {"F": float_type.name, "S": float_type.short, "SIZE": str(float_type.size)}
+        if source != float_type:
+            return self._add(
+                f"add_{source.short}_row_{float_type.short}",
+                ADD_CONVERTED,
+                T=source.name,
+                TS=source.short,
+                TSIZE=str(source.size),
+                **common,
+            )
         return self._add(
             f"add_{'weighted_' if weighted else ''}row_{float_type.short}",
             ADD_ROW,
-            F=float_type.name,
-            S=float_type.short,
-            SIZE=str(float_type.size),
             TIMES=" * value" if weighted else "",
             TIMES_TEXT=" * value" if weighted else "",
             VALUE=f", {float_type.name} value" if weighted else "",
+            **common,
         )
 
     def gather(self, float_type: CType, listed: CType, values: CType | None) -> str:
@@ -444,10 +482,9 @@ class Kernels:
 
     def pool(self, kind: str, source: CType, target: CType, *, exclude_padding: bool) -> str:
         zero = {"float": "0.0f", "double": "0.0"}.get(target.name, "0")
-        cast = "" if source == target else f"({target.name})"
         scale = f"({target.name})(kernel_height * kernel_width)"
         lines = {"COUNT_START": "", "COUNT_STEP": "", "END": "", "START": zero}
-        update = f"target[c] += {cast}source[c];"
+        update = self._add_row(target, source) + "(target, source, (size_t)channels);"
         what = "the sum, rows first"
         if kind == "avg":
             what = "the sum, rows first, divided by the size of the window"
@@ -462,6 +499,7 @@ class Kernels:
             )
         elif kind == "max":
             what = "the largest element"
+            update = "target[c] = source[c] > target[c] ? source[c] : target[c];"
             if target.name in ("float", "double"):
                 single = target.size == 4
                 lines["START"] = "lowest"
@@ -473,8 +511,9 @@ class Kernels:
                 )
                 extreme = self.extreme("maximum", target)
                 update = f"target[c] = {extreme}(target[c], source[c]);"
-            else:
-                update = "target[c] = source[c] > target[c] ? source[c] : target[c];"
+            update = (
+                f"for (int32_t c = 0; c < channels; ++c) {{\n            {update}\n          }}"
+            )
         suffix = "_inside" if exclude_padding and kind == "avg" else ""
         return self._add(
             f"pool_{kind}{suffix}_{source.short}_{target.short}",
@@ -482,7 +521,7 @@ class Kernels:
             T=source.name,
             F=target.name,
             WHAT=what,
-            UPDATE=update,
+            UPDATE=f"          {update}\n",
             **lines,
         )
 
@@ -501,7 +540,7 @@ class Kernels:
             EXTREME,
             WHAT=which,
             F=float_type.name,
-            U="uint32_t" if float_type.size == 4 else "uint64_t",
+            UINT="uint32_t" if float_type.size == 4 else "uint64_t",
             BITS="&" if largest else "|",
             SIGN=">" if largest else "<",
         )

@@ -243,11 +243,6 @@ def _delay_steps(
             problems.append(Problem("SNC-I015", "delay: expected values of at least 0", name))
             continue
         size = prod(shapes[name])
-        if seconds.size > MAX_DELAYS:
-            problems.append(
-                Problem("SNC-I017", f"delay: {seconds.size} values, at most {MAX_DELAYS}", name)
-            )
-            continue
         if steps.max() * size > MAX_ELEMENTS:
             problems.append(
                 Problem(
@@ -268,7 +263,7 @@ def _delay_steps(
                     severity="warning",
                 )
             )
-        if np.unique(steps).size == 1:
+        if (steps == steps.ravel()[0]).all():
             found[name] = [int(steps.ravel()[0])]
             continue
         steps = steps.reshape(drop_leading_ones(steps.shape, len(shapes[name])))
