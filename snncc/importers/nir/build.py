@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from xdsl.builder import Builder
 from xdsl.dialects.builtin import (
@@ -21,7 +21,11 @@ from xdsl.rewriter import InsertPoint
 from snncc.dialects import snn
 from snncc.dialects.snn.body import Body, Scalar
 from snncc.errors import Problem
-from snncc.importers.nir.cycles import instantaneous_order, loops_of, recurrent_edges
+from snncc.importers.nir.cycles import (
+    instantaneous_order,
+    is_recurrent_layer,
+    recurrent_edges,
+)
 from snncc.importers.nir.emit import Emitter
 from snncc.importers.nir.model import IDENTITY, FlatGraph, Node
 from snncc.importers.nir.profiles.base import NeuronSpec, Profile
@@ -46,15 +50,12 @@ class NetworkBuilder:
         self.delays = delays
         self.profile = profile
         self.predecessors = graph.predecessors()
-        self.loops = loops_of(graph)
         self.emitter = Emitter(profile)
         self.values: dict[str, SSAValue] = {}
         self._elements: dict[str, Attribute] = {}
         self._late: dict[tuple[str, str], snn.DelayOp] = {}
 
-        self.recurrent = set(
-            recurrent_edges(graph, self._is_late, at_source=profile.recurrent_bias != "after_first")
-        )
+        self.recurrent = set(recurrent_edges(graph, self._is_late, self._delays_at_source))
         for source, target in sorted(self.recurrent):
             warnings.append(
                 Problem(
@@ -96,6 +97,11 @@ class NetworkBuilder:
         module = ModuleOp([*self.emitter.parameters, network])
         module.verify()
         return module
+
+    def _delays_at_source(self, loop: Sequence[str]) -> bool:
+        if self.profile.recurrent_bias == "in_layers":
+            return is_recurrent_layer(self.graph, loop)
+        return self.profile.recurrent_bias != "after_first"
 
     def _is_late(self, source: str, target: str) -> bool:
         """Whether an edge takes a step by what stands at its ends."""
@@ -168,9 +174,7 @@ class NetworkBuilder:
             inside = [
                 p
                 for p in self.predecessors[name]
-                if self.profile.separates_recurrence
-                and name in self.loops
-                and self.loops.get(p) == self.loops[name]
+                if self.profile.has_recurrent_layers and is_recurrent_layer(self.graph, (p, name))
             ]
             outside = [p for p in self.predecessors[name] if p not in inside]
             if not outside:

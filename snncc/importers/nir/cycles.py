@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from snncc.errors import Problem, SnnccError
 from snncc.importers.nir.model import NEURON_CLASSES, FlatGraph, shortened
@@ -11,15 +11,17 @@ Edge = tuple[str, str]
 
 
 def recurrent_edges(
-    graph: FlatGraph, is_late: Callable[[str, str], bool], *, at_source: bool
+    graph: FlatGraph,
+    is_late: Callable[[str, str], bool],
+    at_source: Callable[[Sequence[str]], bool],
 ) -> list[Edge]:
     """
     The edges that take one step so that no loop is left within a step.
 
     `is_late` tells the edges that take a step already. A depth-first walk from the inputs,
-    in the order of names, finds the edge that closes each loop. With `at_source` the step
-    moves to the edge that leaves the loop's last neuron, where nothing else hangs on the
-    way between; then a bias on that way acts at the first step too.
+    in the order of names, finds the edge that closes each loop. Where `at_source` says so
+    of a loop, the step moves to the edge that leaves the loop's last neuron, if nothing
+    else hangs on the way between; then a bias on that way acts at the first step too.
 
     Raises SNC-I016 for a loop that passes no neuron and no delay.
     """
@@ -42,7 +44,8 @@ def recurrent_edges(
             elif (path[-1], target) in late or target in done:
                 continue
             elif target in place:
-                edge = _edge_to_delay(graph, successors, path[place[target] :], at_source)
+                loop = path[place[target] :]
+                edge = _edge_to_delay(graph, successors, loop, at_source(loop))
                 found.append(edge)
                 late.add(edge)
                 # the way behind the edge has no other branch: it is met again if it is fed
@@ -73,6 +76,17 @@ def _edge_to_delay(
     if at_source and all(len(successors[name]) == 1 for name in loop[last + 1 :]):
         return loop[last], loop[(last + 1) % len(loop)]
     return loop[-1], loop[0]
+
+
+def is_recurrent_layer(graph: FlatGraph, loop: Iterable[str]) -> bool:
+    """Whether a loop is a neuron and the weights that take its spikes back to it alone."""
+    names = set(loop)
+    weights = [n for n in names if graph.nodes[n].type in ("Affine", "Linear")]
+    neurons = [n for n in names if _is_neuron(graph, n)]
+    if len(names) != 2 or len(weights) != 1 or len(neurons) != 1:
+        return False
+    edges = [edge for edge in graph.edges if weights[0] in edge]
+    return sorted(edges) == sorted([(neurons[0], weights[0]), (weights[0], neurons[0])])
 
 
 def _is_neuron(graph: FlatGraph, name: str) -> bool:

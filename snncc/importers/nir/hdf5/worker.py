@@ -1,9 +1,9 @@
 """
 Run as a script: copies a NIR file's graph into the form that this package reads.
 
-Arguments: the file, the file to write, the limit on the bytes of arrays. Prints one
-problem as JSON and exits with 1 where the file cannot be copied. Its own limits on memory
-are set before the file is opened; whoever runs it limits its time.
+Arguments: the file, the file to write, the limit on the bytes of arrays, the limit on the
+seconds of CPU time. Prints one problem as JSON and exits with 1 where the file cannot be
+copied. The limits are set before the file is opened.
 """
 
 from __future__ import annotations
@@ -26,17 +26,24 @@ class Problem(Exception):
         self.place = place
 
 
-def limit_memory(size: int) -> None:
+def limit(size: int, seconds: int) -> None:
+    """Bounds the memory beyond what is in use, and the CPU time, where the system can."""
     try:
         import resource
 
+        _set(resource.RLIMIT_CPU, seconds)
         with open("/proc/self/statm") as file:
             used = int(file.read().split()[0]) * resource.getpagesize()
-    except (ImportError, OSError):  # not on this system: the time limit remains
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = used + size
-    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+        _set(resource.RLIMIT_AS, used + size)
+    except (ImportError, OSError):
+        pass
+
+
+def _set(kind: int, value: int) -> None:
+    import resource
+
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (value if hard < 0 else min(value, hard), hard))
 
 
 class Copy:
@@ -82,8 +89,8 @@ class Copy:
         target.create_dataset(name, data=values, dtype=text and h5py.string_dtype())
 
 
-def main(path: str, target: str, max_bytes: int) -> None:
-    limit_memory(max_bytes + max_bytes // 2 + (64 << 20))
+def main(path: str, target: str, max_bytes: int, seconds: int) -> None:
+    limit(max_bytes + max_bytes // 2 + (64 << 20), seconds)
     copy = Copy(max_bytes)
     try:
         with h5py.File(path, "r") as source, h5py.File(target, "w") as result:
@@ -107,4 +114,4 @@ def main(path: str, target: str, max_bytes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

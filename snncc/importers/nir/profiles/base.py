@@ -76,14 +76,18 @@ class Profile:
     resets: Sequence[tuple[Reset, Timing]] = (("value", "same"),)
     """What the framework's neurons can be told to do."""
     integrators: Sequence[Integrator] = ("euler",)
-    recurrent_bias: Literal["always", "after_first", "never"] = "always"
+    recurrent_bias: Literal["always", "in_layers", "after_first", "never"] = "always"
     """
     When the bias on a recurrent path acts: `always` where the step of delay stands on the
     edge that leaves the neuron, `after_first` where it stands on the edge that closes the
-    cycle, `never` where the framework drops that bias.
+    cycle, `in_layers` where only recurrent layers have the first form, `never` where the
+    framework drops that bias.
     """
-    separates_recurrence: bool = False
-    """Whether neurons take the recurrent input as a port of its own, `recurrent`."""
+    has_recurrent_layers: bool = False
+    """
+    Whether a neuron with weights on its own spikes is one layer, whose neuron takes the
+    recurrent input as a port of its own, `recurrent`.
+    """
     pools_by_power: bool = False
     """Sum pools are LPPool2d(1): (sum / k) * k, without padding (PyTorch-based importers)."""
 

@@ -39,7 +39,7 @@ class Rockpool(Profile):
     integrator = "exact"
     integrators = ("exact",)
     recurrent_bias = "never"
-    separates_recurrence = True
+    has_recurrent_layers = True
 
     def make_lif(self, node: Node, choices: Choices) -> NeuronSpec:
         """LIFNeuronTorch: v = alpha v; v = v + x; v = v + bias"""

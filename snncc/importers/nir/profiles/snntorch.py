@@ -36,7 +36,8 @@ class SnnTorch(Profile):
     default_dt = 1e-4
     resets = (("value", "same"), ("value", "next"), ("subtract", "same"), ("subtract", "next"))
     pools_by_power = True
-    separates_recurrence = True
+    recurrent_bias = "in_layers"
+    has_recurrent_layers = True
 
     def make_lif(self, node: Node, choices: Choices) -> NeuronSpec:
         """Leaky: m = beta m + x"""

@@ -30,7 +30,7 @@ class Spyx(Profile):
     reset_timing = "next"
     resets = (("subtract", "next"),)
     recurrent_bias = "never"
-    separates_recurrence = True
+    has_recurrent_layers = True
 
     def make_if(self, node: Node, choices: Choices) -> NeuronSpec:
         """IF: v = (v + x) - s theta"""
