@@ -65,6 +65,8 @@ def array_of(value: BlobAttr | DenseIntOrFPElementsAttr, type: Stream) -> Array:
         values = np.array(list(value.get_values()))
         if dtype.kind == "u":
             values = values.astype(np.int64).astype(dtype)
+            if isinstance(type.element_type, IntegerType) and type.element_type.width.data < 8:
+                values &= (1 << type.element_type.width.data) - 1  # xDSL reads i1 true as -1
         return np.broadcast_to(
             values.astype(dtype).reshape(shape if values.size > 1 else ()), shape
         )

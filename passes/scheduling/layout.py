@@ -63,5 +63,5 @@ def operand_map(shape: Sequence[int], population: Sequence[int]) -> AffineMap:
 
 def transpose_map(rank: int) -> AffineMap:
     """Reads a logical [C, ...] operand while looping over its stored order [..., C]."""
-    order = [rank - 1, *range(rank - 1)]
+    order = [rank - 1, *range(rank - 1)] if rank else []
     return AffineMap(rank, 0, tuple(AffineDimExpr(dim) for dim in order))

@@ -485,7 +485,8 @@ class Scheduler:
     def _read_delay(self, op: snn.DelayOp) -> None:
         line, position = self._delay_line(op)
         shape = layout.physical(shape_of(op.stream))
-        if op.depth == 1 and not op.is_instantaneous and not self._crosses(op.result):
+        in_place = not self._crosses(op.result) and not _feeds_a_delay(op.result)
+        if op.depth == 1 and not op.is_instantaneous and in_place:
             self.places[op.result] = Place(line, rows=False)
             return
         out = self._place(op.result, f"{line}.out")
@@ -625,3 +626,14 @@ def is_sparse(value: SSAValue) -> bool:
             return False
         pending.extend(v for v in owner.operands if constant_of(v) is None)
     return True
+
+
+def _feeds_a_delay(value: SSAValue) -> bool:
+    """Whether a delay reads the value, as it is or reshaped: its line may be written first."""
+    for use in value.uses:
+        user = use.operation
+        if isinstance(user, snn.DelayOp):
+            return True
+        if isinstance(user, snn.ReshapeOp) and _feeds_a_delay(user.result):
+            return True
+    return False

@@ -36,6 +36,11 @@ BLOCK_ELEMENTS = 1 << 23
 """How many elements of one stream are held at once: it bounds the steps of a block."""
 
 
+def as_rows(x: Array, stream: SSAValue) -> Array:
+    """A stream as [M, *shape]: a constant stands in for every row as one."""
+    return x[None] if x.ndim == len(shape_of(stream)) else x
+
+
 def as_float(x: Array, like: Array) -> Array:
     """Spikes and counts as the floats that sums are made of."""
     return x if x.dtype == like.dtype else x.astype(like.dtype)
@@ -58,6 +63,7 @@ class StreamFunctions(InterpreterFunctions):
     @impl(snn.LinearOp)
     def linear(self, interpreter: Interpreter, op: snn.LinearOp, args: PythonValues):
         x, weight, *bias = args
+        x = as_rows(x, op.input)
         return (
             sums.linear(
                 as_float(x, weight),
@@ -71,18 +77,21 @@ class StreamFunctions(InterpreterFunctions):
     @impl(snn.Conv1dOp)
     def conv1d(self, interpreter: Interpreter, op: snn.Conv1dOp, args: PythonValues):
         x, weight, *bias = args
+        x = as_rows(x, op.input)
         bias_or_none = bias[0] if bias else None
         return (sums.convolution(op, as_float(x, weight), weight, bias_or_none, blas=self.blas),)
 
     @impl(snn.Conv2dOp)
     def conv2d(self, interpreter: Interpreter, op: snn.Conv2dOp, args: PythonValues):
         x, weight, *bias = args
+        x = as_rows(x, op.input)
         bias_or_none = bias[0] if bias else None
         return (sums.convolution(op, as_float(x, weight), weight, bias_or_none, blas=self.blas),)
 
     @impl(snn.Pool2dOp)
     def pool2d(self, interpreter: Interpreter, op: snn.Pool2dOp, args: PythonValues):
         (x,) = args
+        x = as_rows(x, op.input)
         element = stream_type(op.result).element_type
         dtype = dtype_of(element)
         largest = op.pool.data is Pool.MAX
@@ -120,7 +129,10 @@ class StreamFunctions(InterpreterFunctions):
 
     @impl(snn.ConcatOp)
     def concat(self, interpreter: Interpreter, op: snn.ConcatOp, args: PythonValues):
-        return (np.concatenate(args, axis=op.axis.value.data + 1),)
+        parts = [as_rows(x, value) for x, value in zip(args, op.inputs, strict=True)]
+        rows = max(part.shape[0] for part in parts)
+        parts = [np.broadcast_to(part, (rows, *part.shape[1:])) for part in parts]
+        return (np.concatenate(parts, axis=op.axis.value.data + 1),)
 
     @impl(snn.AddOp)
     def add(self, interpreter: Interpreter, op: snn.AddOp, args: PythonValues):
@@ -138,6 +150,7 @@ class StreamFunctions(InterpreterFunctions):
     @impl(snn.BatchNormOp)
     def batch_norm(self, interpreter: Interpreter, op: snn.BatchNormOp, args: PythonValues):
         x, *statistics = args
+        x = as_rows(x, op.input)
         a, b = batch_norm_factors(*statistics, op.epsilon.value.data)
         spatial = (1,) * (x.ndim - 2)
         x = as_float(x, a)
