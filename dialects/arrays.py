@@ -19,7 +19,7 @@ from xdsl.ir import Attribute, SSAValue
 from snncc.dialects.snn.attributes import BlobAttr
 from snncc.dialects.snn.network import ConstantOp, ParameterOp, UseOp
 from snncc.dialects.snn.shape import ReshapeOp
-from snncc.dialects.snn.types import Stream
+from snncc.dialects.snn.types import Element, Stream
 
 Array = npt.NDArray[Any]
 
@@ -40,7 +40,7 @@ def dtype_of(element: Attribute) -> np.dtype[Any]:
     raise TypeError(f"no array type for {element}")
 
 
-def element_of(dtype: np.dtype[Any]) -> Attribute:
+def element_of(dtype: np.dtype[Any]) -> Element:
     """The element type of an array: the inverse of `dtype_of` for floats; bool is `i1`."""
     if dtype == np.float32:
         return f32
@@ -87,13 +87,15 @@ def type_of(array: Array) -> Stream:
 
 def dense_of(array: Array) -> DenseIntOrFPElementsAttr:
     """An attribute that holds an array's content in the text: for small arrays."""
-    type = type_of(array)
+    element, shape = element_of(array.dtype), array.shape
     values = array.ravel().tolist()
     if array.size > 1 and all(value == values[0] for value in values) and values[0] == values[0]:
         first = array.ravel()[:1]
         if array.tobytes() == first.tobytes() * array.size:
             values = values[:1]
-    return DenseIntOrFPElementsAttr.from_list(type, values)
+    if isinstance(element, IntegerType):
+        return DenseIntOrFPElementsAttr.from_list(TensorType(element, shape), values)
+    return DenseIntOrFPElementsAttr.from_list(TensorType(element, shape), values)
 
 
 def parameter_array(op: ParameterOp) -> Array:
@@ -106,7 +108,7 @@ def constant_of(value: SSAValue) -> Array | None:
     if isinstance(owner, UseOp):
         return parameter_array(owner.declaration)
     if isinstance(owner, ConstantOp):
-        return array_of(owner.value, owner.value.type)
+        return array_of(owner.value, owner.result.type)
     if isinstance(owner, ReshapeOp):
         content = constant_of(owner.input)
         return None if content is None else content.reshape(owner.result.type.get_shape())

@@ -52,15 +52,13 @@ def _parameter(op: Operation, name: str, array: Array, rewriter: PatternRewriter
     """A new parameter beside the network, and its use in front of `op`."""
     network = op.parent_op()
     assert isinstance(network, snn.NetworkOp)
-    taken = {
-        p.sym_name.data
-        for p in network.parent_block().ops  # pyright: ignore[reportOptionalMemberAccess]
-        if isinstance(p, snn.ParameterOp)
-    }
+    block = network.parent_block()
+    assert block is not None
+    taken = {p.sym_name.data for p in block.ops if isinstance(p, snn.ParameterOp)}
     while name in taken:
         name += "'"
     parameter = snn.ParameterOp(name, type_of(array), blob_of(array))
-    network.parent_block().insert_op_before(parameter, network)  # pyright: ignore[reportOptionalMemberAccess]
+    block.insert_op_before(parameter, network)
     use = snn.UseOp(name, parameter.type)
     rewriter.insert(use)
     return use.result
@@ -141,8 +139,8 @@ class SnnFoldAffine(ModulePass):
     Scales and batch norms behind a linear layer or a convolution go into its weights.
 
     With `exact` only where no bit can change: factors that are powers of two behind sums of
-    spikes or counts, and no shift. Without, weights are multiplied and rounded once: results may differ in the last
-    place.
+    spikes or counts, and no shift. Without, weights are multiplied and rounded once: results
+    may differ in the last place.
     """
 
     name = "snn-fold-affine"

@@ -1,8 +1,9 @@
-"""Every elementwise operation becomes a body, and bodies without state join the neuron they feed."""
+"""Elementwise operations become bodies, and bodies without state join the neuron they feed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import AnyFloat, ModuleOp
@@ -18,8 +19,9 @@ from xdsl.pattern_rewriter import (
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import batch_norm_factors, constant_of, dense_of
-from snncc.dialects.snn.body import Body, Equations, Scalar, build_neuron
+from snncc.dialects.snn.body import Body, Equations, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.linear import WeightedSum
+from snncc.dialects.snn.neuron import Port
 from snncc.dialects.snn.types import node_name, shape_of, stream_type
 
 
@@ -29,14 +31,14 @@ def _is_map(op: Operation) -> bool:
 
 
 def _float(b: Body, x: Scalar) -> Scalar:
-    return x if isinstance(x.type, AnyFloat) else b.to_float(x)
+    return x if isinstance(x.element, AnyFloat) else b.to_float(x)
 
 
 def _replace_by_map(
     rewriter: PatternRewriter,
     op: Operation,
-    inputs: dict[str, SSAValue],
-    parameters: dict[str, SSAValue],
+    inputs: Mapping[str, SSAValue],
+    parameters: Mapping[str, SSAValue],
     equations: Equations,
 ) -> None:
     result = op.results[0]
@@ -54,7 +56,7 @@ def _replace_by_map(
     rewriter.replace(op, neuron)
 
 
-def _float_type_of(inputs: dict[str, SSAValue]) -> AnyFloat:
+def _float_type_of(inputs: Mapping[str, SSAValue]) -> AnyFloat:
     for value in inputs.values():
         element = stream_type(value).element_type
         if isinstance(element, AnyFloat):
@@ -67,7 +69,7 @@ class AddToBody(RewritePattern):
     def match_and_rewrite(self, op: snn.AddOp, rewriter: PatternRewriter) -> None:
         inputs = {f"x{index}": value for index, value in enumerate(op.inputs)}
 
-        def equations(b: Body, **x: Scalar):
+        def equations(b: Body, **x: Scalar) -> Outputs:
             first, *rest = x.values()
             total = _float(b, first)
             for value in rest:
@@ -80,7 +82,7 @@ class AddToBody(RewritePattern):
 class ScaleToBody(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: snn.ScaleOp, rewriter: PatternRewriter) -> None:
-        def equations(b: Body, x: Scalar, s: Scalar):
+        def equations(b: Body, x: Scalar, s: Scalar) -> Outputs:
             return [_float(b, x) * s], []
 
         _replace_by_map(rewriter, op, {"x": op.input}, {"s": op.factor}, equations)
@@ -100,7 +102,7 @@ class BatchNormToBody(RewritePattern):
         constants = [snn.ConstantOp(dense_of(f.reshape(-1, *spatial))) for f in (a, b)]
         rewriter.insert(constants)
 
-        def equations(body: Body, x: Scalar, a: Scalar, b: Scalar):
+        def equations(body: Body, x: Scalar, a: Scalar, b: Scalar) -> Outputs:
             return [_float(body, x) * a + b], []
 
         parameters = {"a": constants[0].result, "b": constants[1].result}
@@ -110,7 +112,7 @@ class BatchNormToBody(RewritePattern):
 class ThresholdToBody(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: snn.ThresholdOp, rewriter: PatternRewriter) -> None:
-        def equations(b: Body, x: Scalar, theta: Scalar):
+        def equations(b: Body, x: Scalar, theta: Scalar) -> Outputs:
             return [b.spike(x - theta, op.comparison.data, op.surrogate)], []
 
         _replace_by_map(rewriter, op, {"x": op.input}, {"theta": op.threshold}, equations)
@@ -132,7 +134,7 @@ class LastBiasToBody(RewritePattern):
             rewriter.insert(per_channel)
             bias = per_channel.result
 
-        def equations(b: Body, x: Scalar, bias: Scalar):
+        def equations(b: Body, x: Scalar, bias: Scalar) -> Outputs:
             return [x + bias], []
 
         _replace_by_map(rewriter, op, {"x": plain.result}, {"bias": bias}, equations)
@@ -171,19 +173,16 @@ def _inlined(op: snn.NeuronOp, index: int, source: snn.NeuronOp) -> snn.NeuronOp
         taken.add(candidate)
         return candidate
 
-    # (name, operand, the block argument it stands for in its old body), by group
-    inputs = [(fresh(p.name), p.operand, p.argument) for p in source.input_ports]
-    parameters = [(fresh(p.name), p.operand, p.argument) for p in source.parameter_ports]
-    own = [(p.name, p.operand, p.argument) for p in op.input_ports]
-    groups = [
-        [*own[:index], *inputs, *own[index + 1 :]],
-        [(p.name, p.operand, p.argument) for p in op.state_ports],
-        [*[(p.name, p.operand, p.argument) for p in op.parameter_ports], *parameters],
-    ]
-    block = Block(arg_types=[argument.type for group in groups for _, _, argument in group])
+    # the ports of the new neuron, with the arguments that they had in the old bodies
+    renamed = [replace(port, name=fresh(port.name)) for port in source.input_ports]
+    inputs = [*op.input_ports[:index], *renamed, *op.input_ports[index + 1 :]]
+    states = op.state_ports
+    renamed = [replace(port, name=fresh(port.name)) for port in source.parameter_ports]
+    parameters = [*op.parameter_ports, *renamed]
+    arguments = [port.argument for port in (*inputs, *states, *parameters)]
+    block = Block(arg_types=[argument.type for argument in arguments])
     values: dict[SSAValue, SSAValue] = {}
-    old_arguments = [argument for group in groups for _, _, argument in group]
-    values.update(zip(old_arguments, block.args, strict=True))
+    values.update(zip(arguments, block.args, strict=True))
     for inner in source.body.block.ops:
         if inner is not source.terminator:
             block.add_op(inner.clone(values))
@@ -191,11 +190,17 @@ def _inlined(op: snn.NeuronOp, index: int, source: snn.NeuronOp) -> snn.NeuronOp
     for inner in op.body.block.ops:
         block.add_op(inner.clone(values))
     return snn.NeuronOp(
-        *([(name, operand) for name, operand, _ in group] for group in groups),
+        _operands(inputs),
+        _operands(states),
+        _operands(parameters),
         [result.type for result in op.outputs],
         Region(block),
         node=node_name(op),
     )
+
+
+def _operands(ports: Sequence[Port]) -> list[tuple[str, SSAValue]]:
+    return [(port.name, port.operand) for port in ports]
 
 
 @dataclass(frozen=True)

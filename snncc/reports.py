@@ -36,8 +36,10 @@ class NodeReport:
     bytes: int
     operations: int
     """Additions and multiplications for one step with every input active."""
+    stage: str
+    """The stage of the schedule that it runs in."""
     chosen: str
-    """How the scheduled level computes it."""
+    """How it is computed: driven by events, dense, step by step."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _is_reported(op: Operation) -> bool:
     return node_name(op) is not None or isinstance(op, snn.NeuronOp | snn.DelayOp)
 
 
-def _node(op: Operation, chosen: dict[str, str]) -> NodeReport:
+def _node(op: Operation, chosen: dict[str, tuple[str, str]]) -> NodeReport:
     name = node_name(op) or op.name.removeprefix("snn.")
     streams = [v for v in op.operands if not _is_fixed_value(v)]
     fixed = op.parameters if isinstance(op, snn.NeuronOp) else op.operands
@@ -104,7 +106,8 @@ def _node(op: Operation, chosen: dict[str, str]) -> NodeReport:
         parameter_count=count,
         bytes=size,
         operations=_operations(op, fan_in),
-        chosen=chosen.get(name, ""),
+        stage=chosen.get(name, ("", ""))[0],
+        chosen=chosen.get(name, ("", ""))[1],
     )
 
 
@@ -184,27 +187,25 @@ def _parameter_texts(op: Operation) -> dict[str, str]:
     return {}
 
 
-def _choices(program: kernel.ProgramOp) -> dict[str, str]:
-    """Node -> how its stage computes it."""
-    found: dict[str, str] = {}
+def _choices(program: kernel.ProgramOp) -> dict[str, tuple[str, str]]:
+    """Node -> (its stage, how it is computed)."""
+    found: dict[str, tuple[str, str]] = {}
     for stage in program.stages:
-        place = "step by step" if stage.recurrent is not None else ""
-        if stage.recurrent is None and program.block_steps > 1:
-            place = f"{program.block_steps} steps a block"
-        for node in stage.nodes:
-            found[node.data] = f"stage {stage.stage_name.data}" + (f", {place}" if place else "")
+        name = stage.stage_name.data
+        way = "step by step" if stage.recurrent is not None else ""
+        found.update({node.data: (name, way) for node in stage.nodes})
         for op in stage.walk():
             text = _kernel_text(op)
             out = op.operands[-1].owner if text is not None else None
             if isinstance(out, kernel.RefOp) and out.symbol in found:
-                found[out.symbol] = f"{text}, {found[out.symbol]}"
+                found[out.symbol] = (name, ", ".join(t for t in (text, way) if t))
     return found
 
 
 def _kernel_text(op: Operation) -> str | None:
     match op:
         case kernel.GatherOp() | kernel.ScatterOp():
-            return "event-driven"
+            return "events"
         case kernel.DenseOp():
             return "dense"
         case _:

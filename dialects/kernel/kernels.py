@@ -55,12 +55,12 @@ def element_count(value: SSAValue) -> int:
     return count
 
 
-def _ints(values: Sequence[int]) -> DenseArrayBase:
+def _ints(values: Sequence[int]) -> DenseArrayBase[IntegerType]:
     return DenseArrayBase.from_list(i64, list(values))
 
 
-def _tuple(attribute: DenseArrayBase) -> tuple[int, ...]:
-    return tuple(int(value) for value in attribute.get_values())
+def _tuple(attribute: DenseArrayBase[IntegerType]) -> tuple[int, ...]:
+    return attribute.get_values()
 
 
 @irdl_op_definition
@@ -119,8 +119,8 @@ class GatherOp(IRDLOperation):
 
     assembly_format = (
         "$weight `rows` $list `count` $count (`values` $values^)? (`init` $init^)? `into` $out "
-        "attr-dict `:` type($weight) `,` type($list) (`,` `values` type($values)^)? "
-        "(`,` `init` type($init)^)? `->` type($out)"
+        "attr-dict `:` type($weight) `rows` type($list) (`values` type($values)^)? "
+        "(`init` type($init)^)? `->` type($out)"
     )
 
     def __init__(
@@ -160,7 +160,7 @@ class DenseOp(IRDLOperation):
 
     assembly_format = (
         "$weight `,` $input (`init` $init^)? `into` $out attr-dict "
-        "`:` type($weight) `,` type($input) (`,` `init` type($init)^)? `->` type($out)"
+        "`:` type($weight) `,` type($input) (`init` type($init)^)? `->` type($out)"
     )
 
     def __init__(
@@ -219,10 +219,10 @@ class ScatterOp(IRDLOperation):
     values = opt_operand_def(MemRefType)
     init = opt_operand_def(MemRefType)
     out = operand_def(MemRefType)
-    input_shape = prop_def(DenseArrayBase)
-    stride = prop_def(DenseArrayBase)
-    padding = prop_def(DenseArrayBase)
-    dilation = prop_def(DenseArrayBase)
+    input_shape = prop_def(DenseArrayBase.constr(i64))
+    stride = prop_def(DenseArrayBase.constr(i64))
+    padding = prop_def(DenseArrayBase.constr(i64))
+    dilation = prop_def(DenseArrayBase.constr(i64))
     groups = prop_def(IntegerAttr.constr(IntegerType(64)))
 
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
@@ -231,8 +231,8 @@ class ScatterOp(IRDLOperation):
     assembly_format = (
         "$weight `rows` $list `count` $count (`values` $values^)? (`init` $init^)? `into` $out "
         "`input` $input_shape `stride` $stride `padding` $padding `dilation` $dilation "
-        "`groups` $groups attr-dict `:` type($weight) `,` type($list) "
-        "(`,` `values` type($values)^)? (`,` `init` type($init)^)? `->` type($out)"
+        "`groups` $groups attr-dict `:` type($weight) `rows` type($list) "
+        "(`values` type($values)^)? (`init` type($init)^)? `->` type($out)"
     )
 
     def __init__(
@@ -340,9 +340,9 @@ class PoolOp(IRDLOperation):
     pool = prop_def(PoolAttr)
     input = operand_def(MemRefType)
     out = operand_def(MemRefType)
-    kernel = prop_def(DenseArrayBase)
-    stride = prop_def(DenseArrayBase)
-    padding = prop_def(DenseArrayBase)
+    kernel = prop_def(DenseArrayBase.constr(i64))
+    stride = prop_def(DenseArrayBase.constr(i64))
+    padding = prop_def(DenseArrayBase.constr(i64))
     exclude_padding = opt_prop_def(UnitAttr)
 
     traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
@@ -417,7 +417,7 @@ class InsertOp(IRDLOperation):
 
     source = operand_def(MemRefType)
     out = operand_def(MemRefType)
-    offsets = prop_def(DenseArrayBase)
+    offsets = prop_def(DenseArrayBase.constr(i64))
 
     traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
 
@@ -464,13 +464,13 @@ class DelayReadOp(IRDLOperation):
     position = operand_def(MemRefType)
     now = opt_operand_def(MemRefType)
     out = operand_def(MemRefType)
-    steps = prop_def(DenseArrayBase)
+    steps = prop_def(DenseArrayBase.constr(i64))
 
     traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
 
     assembly_format = (
         "$line `at` $position (`now` $now^)? `into` $out `steps` $steps attr-dict "
-        "`:` type($line) `,` type($position) (`,` `now` type($now)^)? `->` type($out)"
+        "`:` type($line) `at` type($position) (`now` type($now)^)? `->` type($out)"
     )
 
     def __init__(

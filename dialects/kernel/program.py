@@ -24,6 +24,7 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.utils import EnumAttribute
 from xdsl.ir import Attribute, Block, Region, SpacedOpaqueSyntaxAttribute, SSAValue
 from xdsl.irdl import (
+    BaseAttr,
     IRDLOperation,
     irdl_attr_definition,
     irdl_op_definition,
@@ -89,7 +90,7 @@ class BufferOp(IRDLOperation):
     role = prop_def(RoleAttr)
     sym_name = prop_def(SymbolNameConstraint())
     type = prop_def(MemRefType)
-    content = opt_prop_def(BlobAttr | DenseIntOrFPElementsAttr)
+    content = opt_prop_def(BaseAttr(BlobAttr) | BaseAttr(DenseIntOrFPElementsAttr))
     channel_last = opt_prop_def(UnitAttr)
     stage = opt_prop_def(StringAttr)
     model_name = opt_prop_def(StringAttr)

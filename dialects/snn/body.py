@@ -35,8 +35,11 @@ from snncc.dialects.snn.kind import CUSTOM, kind_of
 from snncc.dialects.snn.neuron import CountOp, DetachOp, NeuronOp, NextOp, SpikeOp
 from snncc.dialects.snn.types import stream_type
 
-Equations: TypeAlias = "Callable[..., tuple[Sequence[Scalar], Sequence[Scalar]]]"
-"""(body, **ports) -> (outputs, next states), each a scalar of the body."""
+Outputs: TypeAlias = "tuple[list[Scalar], list[Scalar]]"
+"""What equations return: (outputs, next states), each a scalar of the body."""
+
+Equations: TypeAlias = Callable[..., Outputs]
+"""(body, **ports) -> Outputs."""
 
 
 class Scalar:
@@ -47,21 +50,21 @@ class Scalar:
         self.value = value
 
     @property
-    def type(self) -> Attribute:
+    def element(self) -> Attribute:
         return self.value.type
 
     def _binary(
         self,
         other: Scalar | float | int,
-        on_float: type[Operation],
-        on_integer: type[Operation] | None,
+        on_float: Callable[[SSAValue, SSAValue], Operation],
+        on_integer: Callable[[SSAValue, SSAValue], Operation] | None,
         swap: bool = False,
     ) -> Scalar:
-        right = other if isinstance(other, Scalar) else self.body.constant(other, self.type)
+        right = other if isinstance(other, Scalar) else self.body.constant(other, self.element)
         left, right = (right, self) if swap else (self, right)
-        op = on_float if isinstance(self.type, AnyFloat) else on_integer
-        assert op is not None, f"no such operation on {self.type}"
-        return self.body.insert(op(left.value, right.value))  # pyright: ignore[reportCallIssue]
+        op = on_float if isinstance(self.element, AnyFloat) else on_integer
+        assert op is not None, f"no such operation on {self.element}"
+        return self.body.insert(op(left.value, right.value))
 
     def __add__(self, other: Scalar | float) -> Scalar:
         return self._binary(other, arith.AddfOp, arith.AddiOp)
@@ -186,7 +189,7 @@ def build_neuron(
         list(inputs.items()),
         list(states.items()),
         list(parameters.items()),
-        [TensorType(scalar.type, population) for scalar in outputs],
+        [TensorType(scalar.element, population) for scalar in outputs],
         Region(block),
         node=node,
     )

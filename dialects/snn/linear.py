@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 from xdsl.dialects.builtin import (
     DenseArrayBase,
@@ -14,7 +15,7 @@ from xdsl.dialects.builtin import (
     i32,
     i64,
 )
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
     IRDLOperation,
@@ -33,7 +34,6 @@ from xdsl.utils.exceptions import VerifyException
 
 from snncc.dialects.snn.attributes import BiasPosition, BiasPositionAttr
 from snncc.dialects.snn.types import (
-    Stream,
     expect_float_result,
     expect_same_element,
     expect_shape,
@@ -41,6 +41,21 @@ from snncc.dialects.snn.types import (
     shape_of,
     stream_type,
 )
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What the text of a weighted sum says."""
+
+    input: SSAValue
+    weight: SSAValue
+    bias: SSAValue | None
+    bias_position: BiasPosition
+    window: dict[str, Sequence[int]]
+    groups: int
+    node: str | None
+    attributes: dict[str, Attribute]
+    result: Attribute
 
 
 class WeightedSum(IRDLOperation):
@@ -69,7 +84,7 @@ class WeightedSum(IRDLOperation):
         return self.bias is not None and self.bias_position.data is BiasPosition.FIRST
 
     def with_operands(self, operands: Sequence[SSAValue]) -> WeightedSum:
-        """The same sum, detached, of other operands: input, weight, and the bias if there is one."""
+        """The same sum, detached, of other operands: input, weight, perhaps a bias."""
         return type(self).create(
             operands=operands,
             result_types=[self.result.type],
@@ -108,7 +123,7 @@ class WeightedSum(IRDLOperation):
         printer.print_operation_type(self)
 
     @classmethod
-    def _parse(cls, parser: Parser, windows: bool):
+    def _parse(cls, parser: Parser, windows: bool) -> _Text:
         """The operands, the properties and the result type, in the printed order."""
         operands = [parser.parse_unresolved_operand()]
         parser.parse_punctuation(",")
@@ -135,17 +150,16 @@ class WeightedSum(IRDLOperation):
         if len(type.inputs) != len(operands) or len(type.outputs) != 1:
             parser.raise_error(f"expected {len(operands)} operand types and one result type")
         values = parser.resolve_operands(operands, type.inputs.data, parser.pos)
-        bias = values[2] if len(values) == 3 else None
-        return (
-            values[0],
-            values[1],
-            bias,
-            position,
-            window,
-            groups,
-            node,
-            attributes,
-            type.outputs.data[0],
+        return _Text(
+            input=values[0],
+            weight=values[1],
+            bias=values[2] if len(values) == 3 else None,
+            bias_position=position,
+            window=window,
+            groups=groups,
+            node=node,
+            attributes=attributes,
+            result=type.outputs.data[0],
         )
 
 
@@ -205,10 +219,17 @@ class LinearOp(WeightedSum):
 
     @classmethod
     def parse(cls, parser: Parser) -> LinearOp:
-        x, w, b, position, _, _, node, attributes, type = cls._parse(parser, windows=False)
-        op = cls(x, w, b, bias_position=position, node=node)
-        op.attributes |= attributes
-        return _with_result_type(op, type, parser)
+        text = cls._parse(parser, windows=False)
+        op = cls(
+            text.input,
+            text.weight,
+            text.bias,
+            bias_position=text.bias_position,
+            node=text.node,
+        )
+        op.attributes |= text.attributes
+        _expect_result(op, text.result, parser)
+        return op
 
 
 def output_size(size: int, kernel: int, stride: int, before: int, after: int, dilation: int) -> int:
@@ -221,9 +242,9 @@ class ConvolutionOp(WeightedSum):
 
     RANK: ClassVar[int]
 
-    stride = prop_def(DenseArrayBase)
-    padding = prop_def(DenseArrayBase)
-    dilation = prop_def(DenseArrayBase)
+    stride = prop_def(DenseArrayBase.constr(i64))
+    padding = prop_def(DenseArrayBase.constr(i64))
+    dilation = prop_def(DenseArrayBase.constr(i64))
     groups = prop_def(IntegerAttr.constr(IntegerType(64)))
 
     def __init__(
@@ -340,28 +361,29 @@ class ConvolutionOp(WeightedSum):
         self._print_end(printer)
 
     @classmethod
-    def parse(cls, parser: Parser):
-        x, w, b, position, window, groups, node, attributes, type = cls._parse(parser, windows=True)
+    def parse(cls, parser: Parser) -> Self:
+        text = cls._parse(parser, windows=True)
         for keyword, count in (
             ("stride", cls.RANK),
             ("padding", 2 * cls.RANK),
             ("dilation", cls.RANK),
         ):
-            if len(window.get(keyword, ())) != count:
+            if len(text.window.get(keyword, ())) != count:
                 parser.raise_error(f"expected {keyword} with {count} numbers")
         op = cls(
-            x,
-            w,
-            b,
-            stride=window["stride"],
-            padding=window["padding"],
-            dilation=window["dilation"],
-            groups=groups,
-            bias_position=position,
-            node=node,
+            text.input,
+            text.weight,
+            text.bias,
+            stride=text.window["stride"],
+            padding=text.window["padding"],
+            dilation=text.window["dilation"],
+            groups=text.groups,
+            bias_position=text.bias_position,
+            node=text.node,
         )
-        op.attributes |= attributes
-        return _with_result_type(op, type, parser)
+        op.attributes |= text.attributes
+        _expect_result(op, text.result, parser)
+        return op
 
 
 @irdl_op_definition
@@ -369,7 +391,8 @@ class Conv1dOp(ConvolutionOp):
     """
     A convolution along one axis (cross-correlation, as in PyTorch), zero padding.
 
-        y[o, l] = sum over (k, c) ascending, c fastest, of w[o, c, k] * x[g(o, c), l * stride + k * dilation - before]
+        y[o, l] = sum over (k, c) ascending, channel c fastest, of
+                  w[o, c, k] * x[g(o, c), l * stride + k * dilation - before]
 
         %y = snn.conv1d %x, %w stride [1] padding [1, 1] dilation [1] groups 1
              : (tensor<3x16xi1>, tensor<8x3x3xf32>) -> tensor<8x16xf32>
@@ -395,8 +418,7 @@ class Conv2dOp(ConvolutionOp):
     RANK: ClassVar[int] = 2
 
 
-def _with_result_type(op, type: Stream, parser: Parser):
+def _expect_result(op: WeightedSum, type: Attribute, parser: Parser) -> None:
     """The stated result type must be the inferred one."""
     if op.result.type != type:
         parser.raise_error(f"{op.name}: the result is {op.result.type}, the text says {type}")
-    return op

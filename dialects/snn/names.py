@@ -26,6 +26,8 @@ class StateNames:
         for op in network.body.block.ops:
             if not isinstance(op, NeuronOp | DelayOp):
                 continue
+            if isinstance(op, NeuronOp) and not op.initial_states and op.node is None:
+                continue  # an elementwise function that fusing made: nothing to name
             node = op.node.data if op.node is not None else None
             what = "delay" if isinstance(op, DelayOp) else "neuron"
             while node is None or node in self.node_of.values():

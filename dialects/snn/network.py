@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects.builtin import (
+    AnyDenseElement,
     ArrayAttr,
     DenseIntOrFPElementsAttr,
     DictionaryAttr,
@@ -21,6 +22,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.irdl import (
+    BaseAttr,
     IRDLOperation,
     irdl_op_definition,
     lazy_traits_def,
@@ -74,7 +76,7 @@ class ParameterOp(IRDLOperation):
 
     sym_name = prop_def(SymbolNameConstraint())
     type = prop_def(TensorType)
-    value = prop_def(BlobAttr | DenseIntOrFPElementsAttr)
+    value = prop_def(BaseAttr(BlobAttr) | BaseAttr(DenseIntOrFPElementsAttr))
 
     traits = traits_def(SymbolOpInterface())
 
@@ -112,7 +114,10 @@ class ParameterOp(IRDLOperation):
         if not isa(type, Stream):
             parser.raise_error("expected a tensor type")
         parser.parse_punctuation("=")
+        value: Attribute
         if parser.parse_optional_keyword("dense"):
+            if not isa(type, TensorType[AnyDenseElement]):
+                parser.raise_error("dense<...>: expected a tensor of numbers")
             value = parser.parse_dense_int_or_fp_elements_attr(type)
         else:
             value = parser.parse_attribute()
@@ -228,7 +233,9 @@ class DelayOp(IRDLOperation):
 
     stream = operand_def(TensorType)
     init = operand_def(TensorType)
-    steps = prop_def(IntegerAttr.constr(IntegerType(64)) | DenseIntOrFPElementsAttr)
+    steps = prop_def(
+        IntegerAttr.constr(IntegerType(64)) | BaseAttr(DenseIntOrFPElementsAttr)
+    )
     node = opt_prop_def(StringAttr)
     result = result_def(TensorType)
 
@@ -444,11 +451,11 @@ class NetworkOp(IRDLOperation):
                 printer.print_attribute(arg.type)
         printer.print_string(" -> ")
         with printer.in_parens():
-            for index, (name, type) in enumerate(
+            for index, (output, type) in enumerate(
                 zip(self.output_names, self.function_type.outputs, strict=True)
             ):
                 printer.print_string(", " if index else "")
-                printer.print_string_literal(name.data)
+                printer.print_string_literal(output.data)
                 printer.print_string(" : ")
                 printer.print_attribute(type)
         printer.print_op_attributes(self.attributes, print_keyword=True)

@@ -164,7 +164,11 @@ class DetachOp(IRDLOperation):
 
 @irdl_op_definition
 class NextOp(IRDLOperation):
-    """Ends a neuron's body: its outputs and its next states, `snn.next (%z : i1) state (%v : f32)`."""
+    """
+    Ends a neuron's body: its outputs and its next states.
+
+        snn.next (%z : i1) state (%v : f32)
+    """
 
     name = "snn.next"
 
@@ -297,7 +301,9 @@ class NeuronOp(IRDLOperation):
         assert isinstance(last, NextOp)
         return last
 
-    def _ports(self, names: ArrayAttr[StringAttr], values: Sequence[SSAValue], start: int):
+    def _ports(
+        self, names: ArrayAttr[StringAttr], values: Sequence[SSAValue], start: int
+    ) -> list[Port]:
         arguments = self.body.block.args[start : start + len(values)]
         return [
             Port(name.data, value, argument)
@@ -410,18 +416,19 @@ class NeuronOp(IRDLOperation):
             printer.print_list(self.outputs.types, printer.print_attribute)
         printer.print_op_attributes(self.attributes, print_keyword=True)
         printer.print_string(" ")
-        names = printer._ssa_names[-1]  # pyright: ignore[reportPrivateUsage]
-        next_id = printer._next_valid_name_id[-1]  # pyright: ignore[reportPrivateUsage]
+        # xDSL's printer has no public way to name values
+        names = printer._ssa_names[-1]
+        next_id = printer._next_valid_name_id[-1]
         names_before = names.copy()
         names.clear()
-        printer._next_valid_name_id[-1] = 0  # pyright: ignore[reportPrivateUsage]
+        printer._next_valid_name_id[-1] = 0
         for port in (*self.input_ports, *self.state_ports, *self.parameter_ports):
-            printer._ssa_values[port.argument] = port.name  # pyright: ignore[reportPrivateUsage]
+            printer._ssa_values[port.argument] = port.name
             names[port.name] = 1
         printer.print_region(self.body, print_entry_block_args=False, print_empty_block=False)
         names.clear()
         names.update(names_before)
-        printer._next_valid_name_id[-1] = next_id  # pyright: ignore[reportPrivateUsage]
+        printer._next_valid_name_id[-1] = next_id
 
     @classmethod
     def parse(cls, parser: Parser) -> NeuronOp:
@@ -431,7 +438,6 @@ class NeuronOp(IRDLOperation):
         if parser.parse_optional_keyword("kind"):
             kind = parser.parse_str_literal("kind of neuron")
 
-        groups: list[list[tuple[str, SSAValue]]] = []
         arguments: list[Parser.Argument] = []
 
         def parse_port() -> tuple[str, SSAValue]:
@@ -445,11 +451,12 @@ class NeuronOp(IRDLOperation):
             arguments.append(argument.resolve(type.element_type))
             return argument.name.text[1:], parser.resolve_operand(operand, type)
 
-        for keyword in (None, "state", "params"):
-            if keyword is None or parser.parse_optional_keyword(keyword):
-                groups.append(parser.parse_comma_separated_list(parser.Delimiter.PAREN, parse_port))
-            else:
-                groups.append([])
+        def parse_ports() -> list[tuple[str, SSAValue]]:
+            return parser.parse_comma_separated_list(parser.Delimiter.PAREN, parse_port)
+
+        inputs = parse_ports()
+        states = parse_ports() if parser.parse_optional_keyword("state") else []
+        parameters = parse_ports() if parser.parse_optional_keyword("params") else []
         parser.parse_punctuation("->")
         types = parser.parse_comma_separated_list(parser.Delimiter.PAREN, parser.parse_type)
         attributes = parser.parse_optional_attr_dict_with_keyword()
@@ -465,7 +472,7 @@ class NeuronOp(IRDLOperation):
         parser.ssa_values = outer_values
         parser.forward_ssa_references = outer_references
 
-        op = cls(*groups, types, body, node=node, kind=kind)
+        op = cls(inputs, states, parameters, types, body, node=node, kind=kind)
         if attributes is not None:
             op.attributes |= attributes.data
         return op

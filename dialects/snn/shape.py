@@ -66,9 +66,9 @@ class Pool2dOp(IRDLOperation):
 
     input = operand_def(TensorType)
     pool = prop_def(PoolAttr)
-    kernel = prop_def(DenseArrayBase)
-    stride = prop_def(DenseArrayBase)
-    padding = prop_def(DenseArrayBase)
+    kernel = prop_def(DenseArrayBase.constr(i64))
+    stride = prop_def(DenseArrayBase.constr(i64))
+    padding = prop_def(DenseArrayBase.constr(i64))
     exclude_padding = opt_prop_def(BoolAttr)
     node = opt_prop_def(StringAttr)
     result = result_def(TensorType)

@@ -19,6 +19,10 @@ Stream: TypeAlias = TensorType[Attribute]
 """The type of a stream's value at one time step; the time axis is not part of it."""
 
 
+Element: TypeAlias = Float32Type | Float64Type | IntegerType
+"""The element types that streams and arrays may have."""
+
+
 def stream_type(value: SSAValue) -> Stream:
     """The tensor type of a value; the operations' constraints guarantee that it is one."""
     assert isa(value.type, Stream), f"expected a stream, got {value.type}"
@@ -34,6 +38,13 @@ def is_float(element: Attribute) -> bool:
     return isinstance(element, AnyFloat)
 
 
+def integer_width(element: Attribute) -> int:
+    """The width of an integer type; element types that are no floats are integers."""
+    assert isinstance(element, IntegerType), f"expected an integer type, got {element}"
+    width: int = element.width.data
+    return width
+
+
 def is_spike(element: Attribute) -> bool:
     """`i1`: zero or one event a step."""
     return isinstance(element, IntegerType) and element.width.data == 1
@@ -41,7 +52,7 @@ def is_spike(element: Attribute) -> bool:
 
 def is_scalar(element: Attribute) -> bool:
     """An element type that streams may have: f32, f64, or a signless integer."""
-    return isinstance(element, Float32Type | Float64Type | IntegerType)
+    return isinstance(element, Element)
 
 
 def shape_text(shape: Sequence[int]) -> str:

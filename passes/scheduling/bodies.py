@@ -38,10 +38,10 @@ def generic_body(
     values: dict[SSAValue, SSAValue] = {}
     state_arguments = dict(zip(states, block.args[len(streams) + len(outputs) :], strict=True))
     sources = {**dict(zip(streams, block.args, strict=False)), **state_arguments}
-    for argument, source in sources.items():
-        values[argument] = _load(builder, source, argument.type)
-    for argument, array in scalars.items():
-        values[argument] = _constant(builder, array.ravel()[0].item(), argument.type)
+    for value, source in sources.items():
+        values[value] = _load(builder, source, value.type)
+    for value, array in scalars.items():
+        values[value] = _constant(builder, array.ravel()[0].item(), value.type)
     for op in neuron.body.block.ops:
         if op is neuron.terminator:
             break

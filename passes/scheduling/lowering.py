@@ -12,6 +12,7 @@ from xdsl.dialects import arith, linalg, scf
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     AffineMapAttr,
+    DenseIntOrFPElementsAttr,
     IndexType,
     IntegerAttr,
     IntegerType,
@@ -27,6 +28,7 @@ from xdsl.utils.exceptions import PassFailedException
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, is_uniform
 from snncc.dialects.kernel.program import MemRef, Role
+from snncc.dialects.snn.attributes import BlobAttr
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import (
     describe,
@@ -84,10 +86,8 @@ class Scheduler:
             stages.append(self._write_copies(copied))
         block = self.program.body.block
         order = list(Role)
-        for buffer in sorted(self.buffers.values(), key=lambda b: order.index(b.role.data)):
-            block.add_op(buffer)
-        for stage in stages:
-            block.add_op(stage)
+        block.add_ops(sorted(self.buffers.values(), key=lambda b: order.index(b.role.data)))
+        block.add_ops(stages)
         return self.program
 
     # buffers
@@ -327,9 +327,8 @@ class Scheduler:
             element = IntegerType(16) if size <= 1 << 16 else IntegerType(32)
             name = f"{_value_name(value)}.active"
             listed = self._work(name, (size,), element)
-            flat = self._flat(value, source)
-            count = self.builder.insert(kernel.CompressOp(flat, listed)).count
-            self._lists[value] = (listed, count)
+            compress = kernel.CompressOp(self._flat(value, source), listed)
+            self._lists[value] = (listed, self.builder.insert(compress).count)
         listed, count = self._lists[value]
         weighted = stream_type(value).element_type != i1
         return listed, count, self._flat(value, source) if weighted else None
@@ -519,7 +518,7 @@ class Scheduler:
 
     def _neuron(self, op: snn.NeuronOp) -> None:
         population = op.population
-        node = self.names.node_of[op]
+        node = self.names.node_of.get(op, "map")
         scalars: dict[SSAValue, Array] = {}
         streams: list[tuple[SSAValue, SSAValue, AffineMap]] = []
         for port in (*op.input_ports, *op.parameter_ports):
@@ -569,7 +568,7 @@ class Scheduler:
         )
 
 
-def _content(array: Array):
+def _content(array: Array) -> BlobAttr | DenseIntOrFPElementsAttr:
     """Small or uniform content in the text, the rest as a blob."""
     if array.size <= INLINE_ELEMENTS or is_uniform(array):
         return dense_of(array)

@@ -27,12 +27,25 @@ def print_warnings(problems: Sequence[Problem]) -> None:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    left: int = 1,
+    whole: int = 0,
 ) -> Table:
-    """A table whose first `left` columns are text and whose others are numbers."""
+    """
+    A table whose first `left` columns are text and whose others are numbers; the first
+    `whole` columns are never broken.
+    """
     made = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for index, column in enumerate(columns):
-        made.add_column(column, justify="left" if index < left else "right", overflow="fold")
+        made.add_column(
+            column,
+            justify="left" if index < left else "right",
+            overflow="fold",
+            no_wrap=index < whole,
+        )
     for row in rows:
         made.add_row(*(cell.replace("[", r"\[") for cell in row))
     return made

@@ -38,9 +38,10 @@ def run_inspect(model: Path, options: LoadOptions, as_json: bool, time_block: in
         "numbers",
         "bytes",
         "operations",
+        "stage",
         "chosen",
     ]
-    out.print(table("", columns, [_row(node) for node in report.nodes], left=4))
+    out.print(table("", columns, [_row(node) for node in report.nodes], left=4, whole=3))
     out.print(
         f"C: state {size_text(report.state_bytes)} a sample "
         f"({size_text(report.work_bytes)} of it work space), "
@@ -60,5 +61,6 @@ def _row(node: NodeReport) -> tuple[str, ...]:
         str(node.parameter_count or ""),
         str(node.bytes or ""),
         str(node.operations or ""),
+        node.stage,
         node.chosen,
     )

@@ -345,7 +345,9 @@ class NetworkInterpreter:
     def _trace(
         self, op: snn.NeuronOp, values: _Block, states: list[Array], traced: dict[str, list[Array]]
     ) -> None:
-        node = self.names.node_of[op]
+        node = self.names.node_of.get(op)
+        if node is None:
+            return
         for index, output in enumerate(op.outputs):
             name = node if index == 0 else f"{node}.out{index}"
             traced.setdefault(name, []).append(values.steps_of(output))

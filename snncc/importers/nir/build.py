@@ -50,6 +50,7 @@ class NetworkBuilder:
         self.delays = delays
         self.profile = profile
         self.predecessors = graph.predecessors()
+        self.successors = graph.successors()
         self.emitter = Emitter(profile)
         self.values: dict[str, SSAValue] = {}
         self._elements: dict[str, Attribute] = {}
@@ -100,8 +101,11 @@ class NetworkBuilder:
 
     def _delays_at_source(self, loop: Sequence[str]) -> bool:
         if self.profile.recurrent_bias == "in_layers":
-            return is_recurrent_layer(self.graph, loop)
+            return self._is_layer(loop)
         return self.profile.recurrent_bias != "after_first"
+
+    def _is_layer(self, loop: Sequence[str]) -> bool:
+        return is_recurrent_layer(self.graph, self.predecessors, self.successors, loop)
 
     def _is_late(self, source: str, target: str) -> bool:
         """Whether an edge takes a step by what stands at its ends."""
@@ -174,7 +178,7 @@ class NetworkBuilder:
             inside = [
                 p
                 for p in self.predecessors[name]
-                if self.profile.has_recurrent_layers and is_recurrent_layer(self.graph, (p, name))
+                if self.profile.has_recurrent_layers and self._is_layer((p, name))
             ]
             outside = [p for p in self.predecessors[name] if p not in inside]
             if not outside:
@@ -221,4 +225,4 @@ def _output_element(spec: NeuronSpec, float_type: AnyFloat = f32) -> Attribute:
         port: Scalar(body, argument) for port, argument in zip(ports, block.args, strict=True)
     }
     outputs, _ = spec.equations(body, **scalars)
-    return outputs[0].type
+    return outputs[0].element

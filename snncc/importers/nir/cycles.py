@@ -78,15 +78,19 @@ def _edge_to_delay(
     return loop[-1], loop[0]
 
 
-def is_recurrent_layer(graph: FlatGraph, loop: Iterable[str]) -> bool:
+def is_recurrent_layer(
+    graph: FlatGraph,
+    predecessors: Mapping[str, Sequence[str]],
+    successors: Mapping[str, Sequence[str]],
+    loop: Iterable[str],
+) -> bool:
     """Whether a loop is a neuron and the weights that take its spikes back to it alone."""
     names = set(loop)
     weights = [n for n in names if graph.nodes[n].type in ("Affine", "Linear")]
     neurons = [n for n in names if _is_neuron(graph, n)]
     if len(names) != 2 or len(weights) != 1 or len(neurons) != 1:
         return False
-    edges = [edge for edge in graph.edges if weights[0] in edge]
-    return sorted(edges) == sorted([(neurons[0], weights[0]), (weights[0], neurons[0])])
+    return predecessors[weights[0]] == successors[weights[0]] == neurons
 
 
 def _is_neuron(graph: FlatGraph, name: str) -> bool:

@@ -204,7 +204,7 @@ def _pool(e: Emitter, node: Node, x: SSAValue, shape: Shape) -> SSAValue:
             node=node.name,
         )
     )
-    return e.add(snn.ScaleOp(y, e.constant(np.float32(size).reshape(())))) if rounds else y
+    return e.add(snn.ScaleOp(y, e.constant(np.full((), size, np.float32)))) if rounds else y
 
 
 def _scale(e: Emitter, node: Node, x: SSAValue, shape: Shape) -> SSAValue:

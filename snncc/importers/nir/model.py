@@ -38,7 +38,7 @@ class Node:
         value = self.fields.get(name)
         if value is None:
             assert default is not None, f"{self.type}.{name} has no default"
-            return np.float32(default).reshape(())
+            return np.full((), default, np.float32)
         assert not isinstance(value, str)
         return value
 

@@ -54,7 +54,7 @@ class Copy:
     def group(self, source: h5py.Group, target: h5py.Group, place: str, depth: int) -> None:
         if depth > MAX_DEPTH:
             raise Problem("SNC-I017", "groups nest too deep", place)
-        for name in source:
+        for name in map(str, source):
             self.objects += 1
             if self.objects > MAX_OBJECTS:
                 raise Problem("SNC-I017", "the file has too many objects", place)
@@ -77,7 +77,8 @@ class Copy:
         if source.shape is None:
             target.create_dataset(name, data=h5py.Empty("f4"))
             return
-        self.left -= max(source.size, prod(source.chunks or ())) * source.dtype.itemsize
+        elements = max(prod(source.shape), prod(source.chunks or ()))
+        self.left -= elements * source.dtype.itemsize
         if self.left < 0:
             raise Problem("SNC-I017", f"{name!r}: the arrays of the model pass the limit", place)
         text = h5py.check_string_dtype(source.dtype)
@@ -94,22 +95,22 @@ def main(path: str, target: str, max_bytes: int, seconds: int) -> None:
     copy = Copy(max_bytes)
     try:
         with h5py.File(path, "r") as source, h5py.File(target, "w") as result:
-            node = source.get("node", getlink=True)
-            if isinstance(node, h5py.HardLink) and isinstance(source["node"], h5py.Group):
-                copy.group(source["node"], result.create_group("node"), "", 0)
+            link = source.get("node", getlink=True)
+            node = source["node"] if isinstance(link, h5py.HardLink) else None
+            if isinstance(node, h5py.Group):
+                copy.group(node, result.create_group("node"), "", 0)
         return
     except Problem as found:
-        problem = {"code": found.code, "message": str(found), "node": found.place}
+        code, message, place = found.code, str(found), found.place
     except MemoryError:
-        problem = {"code": "SNC-I017", "message": "takes more memory than the limit", "node": ""}
+        code, message, place = "SNC-I017", "takes more memory than the limit", ""
     except Exception as fault:
         reason = " ".join(str(fault).split())[:200]
-        text = f"not a readable HDF5 file ({reason})"
-        problem = {"code": "SNC-I010", "message": text, "node": ""}
-    # names may hold what is not UTF-8: JSON writes them as escapes
-    names = [part for part in problem["node"].split("/") if part not in ("", "nodes")]
-    problem["node"] = ".".join(names).encode("utf-8", "backslashreplace").decode() or None
-    print(json.dumps(problem))
+        code, message, place = "SNC-I010", f"not a readable HDF5 file ({reason})", ""
+    # names may hold what is not UTF-8
+    names = [part for part in place.split("/") if part not in ("", "nodes")]
+    node = ".".join(names).encode("utf-8", "backslashreplace").decode() or None
+    print(json.dumps({"code": code, "message": message, "node": node}))
     sys.exit(1)
 
 

@@ -151,7 +151,7 @@ def f64(value: Any) -> Array:
 
 
 def zeros() -> Array:
-    return np.float32(0).reshape(())
+    return np.zeros((), np.float32)
 
 
 def all_near(values: Array, wanted: Array | float) -> bool:

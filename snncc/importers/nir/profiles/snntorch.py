@@ -77,7 +77,7 @@ class SnnTorch(Profile):
             "snntorch reads IF as Leaky with beta = 0.9: it leaks, has no dt and subtracts",
             *nonzero_departure(node, "v_reset", "snntorch"),
         ]
-        return _leaky(np.float32(0.9), theta * r, reset, timing, departures)
+        return _leaky(f32(0.9), theta * r, reset, timing, departures)
 
     def make_cubalif(self, node: Node, choices: Choices) -> NeuronSpec:
         """Synaptic: i = alpha i + x; m = beta m + i"""

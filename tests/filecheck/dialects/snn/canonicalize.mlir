@@ -147,26 +147,37 @@ snn.network @pools ("x" %x : tensor<2x3x3xf32>) -> ("a" : tensor<2x3x3xf32>, "b"
 
 // -----
 
-// a constant that starts from itself: by a start of its type, by a start that broadcasts,
-// and by one that stands below the delay
+// a constant that starts from itself: the start where it has the type, else the stream, or
+// its copy where the stream stands below
 
-snn.network @delays () -> ("a" : tensor<2xf32>, "b" : tensor<2x2xf32>, "c" : tensor<2xi1>) {
+snn.network @delays () -> ("a" : tensor<2xf32>, "b" : tensor<2x2xf32>, "c" : tensor<2xi1>, "d" : tensor<4xf32>) {
   %half = snn.constant dense<0.5> : tensor<2xf32>
-  %a = snn.delay %half by 3 init %half as "axon" : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
+  %halves = snn.constant dense<[0.5, 0.5]> : tensor<2xf32>
+  %a = snn.delay %halves by 3 init %half as "axon" : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
   %column = snn.constant dense<[[1.0], [-0.0]]> : tensor<2x1xf32>
   %both = snn.constant dense<[[1.0, 1.0], [-0.0, -0.0]]> : tensor<2x2xf32>
   %b = snn.delay %both by dense<[[0, 1], [2, 3]]> : tensor<2x2xi64> init %column : tensor<2x2xf32>, tensor<2x1xf32> -> tensor<2x2xf32>
+  %d = snn.reshape %both : tensor<2x2xf32> -> tensor<4xf32>
   %off = snn.constant dense<false> : tensor<i1>
-  %c = snn.delay %later by 1 init %off : tensor<2xi1>, tensor<i1> -> tensor<2xi1>
+  %e = snn.delay %later by 1 init %off : tensor<2xi1>, tensor<i1> -> tensor<2xi1>
+  %c = snn.neuron (%x = %e : tensor<2xi1>, %y = %e : tensor<2xi1>) -> (tensor<2xi1>) {
+    %0 = arith.andi %x, %y : i1
+    snn.next (%0 : i1)
+  }
   %later = snn.constant dense<[false, false]> : tensor<2xi1>
-  snn.yield %a, %b, %c : tensor<2xf32>, tensor<2x2xf32>, tensor<2xi1>
+  snn.yield %a, %b, %c, %d : tensor<2xf32>, tensor<2x2xf32>, tensor<2xi1>, tensor<4xf32>
 }
 
-// CHECK:      snn.network @delays () -> ("a" : tensor<2xf32>, "b" : tensor<2x2xf32>, "c" : tensor<2xi1>) {
+// CHECK:      snn.network @delays () -> ("a" : tensor<2xf32>, "b" : tensor<2x2xf32>, "c" : tensor<2xi1>, "d" : tensor<4xf32>) {
 // CHECK-NEXT:   %half = snn.constant dense<5.000000e-01> : tensor<2xf32>
 // CHECK-NEXT:   %both = snn.constant dense<{{\[}}[1.000000e+00, 1.000000e+00], [-0.000000e+00, -0.000000e+00]]> : tensor<2x2xf32>
+// CHECK-NEXT:   %d = snn.reshape %both : tensor<2x2xf32> -> tensor<4xf32>
 // CHECK-NEXT:   %later = snn.constant dense<false> : tensor<2xi1>
-// CHECK-NEXT:   snn.yield %half, %both, %later : tensor<2xf32>, tensor<2x2xf32>, tensor<2xi1>
+// CHECK-NEXT:   %c = snn.neuron (%x = %later : tensor<2xi1>, %y = %later : tensor<2xi1>) -> (tensor<2xi1>) {
+// CHECK-NEXT:     %0 = arith.andi %x, %y : i1
+// CHECK-NEXT:     snn.next (%0 : i1)
+// CHECK-NEXT:   }
+// CHECK-NEXT:   snn.yield %half, %both, %c, %d : tensor<2xf32>, tensor<2x2xf32>, tensor<2xi1>, tensor<4xf32>
 // CHECK-NEXT: }
 // CHECK-NEXT: }
 
