@@ -122,7 +122,7 @@ class NetworkWriter:
         network = snn.NetworkOp(
             self.network.sym_name.data,
             [("x", TensorType(f32, shape_of(block.args[0])))],
-            [("y", self.stream.type)],  # pyright: ignore[reportArgumentType]
+            [("y", self.stream.type)],
             self.network.detach_region(0),
         )
         module = ModuleOp([*self.parameters, network])

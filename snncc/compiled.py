@@ -18,7 +18,7 @@ from snncc.backends.c.names import identifier, is_prefix
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.names import StateNames
-from snncc.dialects.snn.types import is_float, stream_type
+from snncc.dialects.snn.types import integer_width, is_float, stream_type
 from snncc.errors import error
 from snncc.inputs import to_states, to_streams
 from snncc.interpreters.network import Run
@@ -266,5 +266,5 @@ def _default_compiler() -> str:
 def _expect_supported(network: Network) -> None:
     for name, value in network.op.inputs.items():
         element = stream_type(value).element_type
-        if not is_float(element) and element.width.data not in (1, 8, 16, 32):  # pyright: ignore
+        if not is_float(element) and integer_width(element) not in (1, 8, 16, 32):
             raise error("SNC-C001", f"input {name!r}: C has no type for {element}")

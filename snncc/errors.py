@@ -90,6 +90,8 @@ class SnnccError(Exception):
         return self.problems[0].code
 
 
-def error(code: str, message: str, *, node: str | None = None, remedy: str | None = None):
+def error(
+    code: str, message: str, *, node: str | None = None, remedy: str | None = None
+) -> SnnccError:
     """An exception with one problem: `raise error("SNC-I010", ...)`."""
     return SnnccError(Problem(code, message, node, remedy))

@@ -12,7 +12,7 @@ from xdsl.dialects.builtin import AnyFloat
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, dtype_of, splat_shape
-from snncc.dialects.snn.types import shape_of, shape_text, stream_type
+from snncc.dialects.snn.types import is_spike, shape_of, shape_text, stream_type
 from snncc.errors import error
 
 MAX_INPUT_ELEMENTS = 1 << 28
@@ -107,7 +107,7 @@ def _numeric(name: str, value: Any, argument: Any) -> Array:
             raise error("SNC-R001", f"input {name!r}: has values that are not finite")
         return array
     dtype = dtype_of(element)
-    largest = 1 if element.width.data == 1 else np.iinfo(dtype).max  # pyright: ignore
+    largest = 1 if is_spike(element) else np.iinfo(dtype).max
     if array.size and (
         array.min() < 0 or array.max() > largest or (array != np.floor(array)).any()
     ):

@@ -6,7 +6,7 @@ import warnings as python_warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xdsl.dialects.builtin import ModuleOp
 
@@ -16,6 +16,10 @@ from snncc.dialects.snn.types import shape_of
 from snncc.errors import Problem, SnnccWarning
 from snncc.inputs import to_states, to_streams
 from snncc.interpreters.network import NetworkInterpreter, Run
+
+if TYPE_CHECKING:
+    from snncc.importers.nir.profiles.base import Integrator, Reset, Timing
+    from snncc.options import LoadOptions
 
 
 class Network:
@@ -119,9 +123,9 @@ def load(
     *,
     like: str | None = None,
     dt: float | None = None,
-    reset: str | None = None,
-    reset_timing: str | None = None,
-    integrator: str | None = None,
+    reset: Reset | None = None,
+    reset_timing: Timing | None = None,
+    integrator: Integrator | None = None,
     max_bytes: int | None = None,
 ) -> Network:
     """
@@ -144,7 +148,7 @@ def load(
     return network
 
 
-def load_with(path: Path, options: Any) -> Network:
+def load_with(path: Path, options: LoadOptions) -> Network:
     """Loads without issuing the warnings: they are in `Network.warnings`."""
     from snncc.errors import error
 

@@ -2,8 +2,12 @@
 
 import sys
 
-from xdsl.utils.arg_spec import ArgSpecParseError
-from xdsl.utils.exceptions import DiagnosticException, ParseError, PassFailedException
+from xdsl.utils.exceptions import (
+    ArgSpecParseError,
+    DiagnosticException,
+    ParseError,
+    PassFailedException,
+)
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 
@@ -14,7 +18,8 @@ class SnnccOptMain(xDSLOptMain):
 def main() -> None:
     """Runs the tool; what a user can cause ends in a message, not a traceback."""
     try:
-        SnnccOptMain(description="snncc modular optimizer driver").run()
+        driver = SnnccOptMain(description="snncc modular optimizer driver")
+        driver.run()  # type: ignore[no-untyped-call] # xDSL does not annotate `run`
     except (ParseError, DiagnosticException, PassFailedException, ArgSpecParseError) as fault:
         sys.exit(f"snncc-opt: {fault}")
     except (ValueError, OSError) as fault:  # unknown passes and options, unreadable files

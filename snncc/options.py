@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from snncc.errors import error
 
 if TYPE_CHECKING:
-    from snncc.importers.nir.profiles.base import Choices
+    from snncc.importers.nir.profiles.base import Choices, Integrator, Reset, Timing
 
 PROFILES = (
     "nir-ode",
@@ -33,9 +33,9 @@ class LoadOptions:
 
     like: str | None = None
     dt: float | None = None
-    reset: str | None = None
-    reset_timing: str | None = None
-    integrator: str | None = None
+    reset: Reset | None = None
+    reset_timing: Timing | None = None
+    integrator: Integrator | None = None
     max_bytes: int | None = None
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class LoadOptions:
     def choices(self) -> Choices:
         from snncc.importers.nir.profiles.base import Choices
 
-        return Choices(self.dt, self.reset, self.reset_timing, self.integrator)  # pyright: ignore
+        return Choices(self.dt, self.reset, self.reset_timing, self.integrator)
 
     def refuse_semantics(self, path: Path) -> None:
         """For files that state everything: a choice would be silently without effect."""

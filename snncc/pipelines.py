@@ -129,7 +129,7 @@ def _write_reproducer(module: ModuleOp, step: ModulePass, fault: Exception) -> P
     path = folder / "reproducer.mlir"
     save_module(module, path)
     trace: Sequence[str] = traceback.format_exception(fault)
-    load = f"snn-load-parameters{{file={path.with_suffix('.safetensors').name}}}"
+    load = f'snn-load-parameters{{file="{path.with_suffix(".safetensors").name}"}}'
     command = f"// snncc-opt {path.name} -p '{load},{step.spec()}'\n"
     notes = "".join(f"// {line}\n" for text in trace for line in text.splitlines())
     path.write_text(command + path.read_text(encoding="utf-8") + notes, encoding="utf-8")

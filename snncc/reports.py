@@ -163,10 +163,10 @@ def _parameter_texts(op: Operation) -> dict[str, str]:
     if isinstance(op, snn.NeuronOp):
         found: dict[str, str] = {}
         for port in op.parameter_ports:
-            values = constant_of(port.operand)
-            if values is None:
+            content = constant_of(port.operand)
+            if content is None:
                 continue
-            low, high = values.min(), values.max()
+            low, high = content.min(), content.max()
             found[port.name] = f"{low:g}" if low == high else f"{low:g} to {high:g}"
         return found
     if isinstance(op, snn.Conv1dOp | snn.Conv2dOp):

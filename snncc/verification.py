@@ -37,7 +37,8 @@ def differing_bits(reference: Array, other: Array) -> Array:
     unsigned = f"u{reference.itemsize}"
     a = np.ascontiguousarray(reference).view(unsigned)
     b = np.ascontiguousarray(other).view(unsigned)
-    return a != b
+    differs: Array = a != b
+    return differs
 
 
 def compare(name: str, reference: Run, other: Run) -> Check:

@@ -434,8 +434,8 @@ def _assemble(network: snn.NetworkOp, d: Draw, outputs: list[tuple[str, SSAValue
     block.add_op(snn.YieldOp([value for _, value in outputs]))
     named = snn.NetworkOp(
         "net",
-        [(n, v.type) for n, v in network.inputs.items()],  # pyright: ignore
-        [(n, v.type) for n, v in outputs],  # pyright: ignore
+        [(n, v.type) for n, v in network.inputs.items()],
+        [(n, v.type) for n, v in outputs],
         network.detach_region(0),
     )
     module = ModuleOp([*d.parameters, named])

@@ -70,7 +70,7 @@ def header(program: CProgram, title: str, constants_bytes: int) -> str:
     p, u = program.prefix, program.upper
     struct = declare(program.state, program.alignment, f"{u}_ALIGNED")
     codes = [f"  {u}_{name} = {value}, /* {meaning} */" for name, value, meaning in STATUS]
-    first = program.inputs[0]
+    size = f"{u}_{program.inputs[0].symbol.upper()}_SIZE"
     return "\n".join(
         [
             f"/* {clean(title)}: a spiking network in C11, made by snncc.",
@@ -113,7 +113,7 @@ def header(program: CProgram, title: str, constants_bytes: int) -> str:
             "/* Back to the first step: membranes, currents and delays at their initial values. */",
             f"{p}_status_t {p}_reset({p}_state_t *s);",
             "",
-            f"/* One step with dense input, for example {u}_{first.symbol.upper()}_SIZE numbers. */",
+            f"/* One step with dense input, for example {size} numbers. */",
             f"{_signature(program, 'step_f32')};",
             "",
             "/* One step with a small count (0, 1, ...) for each input. */",

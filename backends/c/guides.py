@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from snncc.backends.c.api import STATUS
-from snncc.backends.c.program import CProgram
+from snncc.backends.c.program import CProgram, Terminal
 from snncc.backends.c.weights import clean
 
 
@@ -37,8 +37,13 @@ def cmake(program: CProgram, files: Iterable[str]) -> str:
 
 def readme(program: CProgram, title: str, const_bytes: int) -> str:
     p, u = program.prefix, program.upper
+
+    def row(what: str, t: Terminal) -> str:
+        shape = "x".join(map(str, t.shape)) or "1"
+        return f"| {what} `{clean(t.name)}` | `{t.type.name}[{t.size}]` | {shape} |"
+
     rows = [
-        f"| {what} `{clean(t.name)}` | `{t.type.name}[{t.size}]` | {'x'.join(map(str, t.shape)) or '1'} |"
+        row(what, t)
         for what, terminals in (("input", program.inputs), ("output", program.outputs))
         for t in terminals
     ]

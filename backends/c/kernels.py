@@ -2,7 +2,8 @@
 The micro-kernels: a plain C body that is the meaning, faster bodies behind #if, same bits.
 
 A program gets the kernels that it calls, in the element types that it calls them with.
-`@P@` stands for the prefix, `@U@` for it in capitals; the other placeholders are named by each kernel.
+`@P@` stands for the prefix, `@U@` for it in capitals; the other placeholders are named by
+each kernel.
 """
 
 from __future__ import annotations
@@ -199,7 +200,8 @@ GATHER = """\
   }
   if (o < outputs) {
     for (size_t e = 0; e < count; ++e) {
-@LOAD_VALUE@      @ADD_ROW@(out + o, weight + (size_t)list[e] * outputs + o, outputs - o@PASS_VALUE@);
+@LOAD_VALUE@      @ADD_ROW@(
+          out + o, weight + (size_t)list[e] * outputs + o, outputs - o@PASS_VALUE@);
     }
   }
 }
@@ -248,7 +250,7 @@ SCATTER = """\
     const int32_t column = (index / channels) % in_width;
     const int32_t row = (index / channels) / in_width;
     const int32_t first = channel / group_channels * group_outputs;
-@LOAD_VALUE_SCATTER@    /* without dilation every stride-th tap meets an output: start at the first */
+@LOAD_VALUE_SCATTER@    /* without dilation every stride-th tap meets an output: from the first */
     const int32_t first_y = dilation_y == 1 ? (row + top) % stride_y : 0;
     const int32_t first_x = dilation_x == 1 ? (column + left) % stride_x : 0;
     for (int32_t ky = first_y; ky < kernel_height; ky += dilation_y == 1 ? stride_y : 1) {
@@ -267,8 +269,8 @@ SCATTER = """\
         if (right % stride_x != 0 || right / stride_x >= out_width) {
           continue;
         }
-        const @F@ *const tap =
-            weight + (((ptrdiff_t)channel * kernel_height + ky) * kernel_width + kx) * group_outputs;
+        const @F@ *const tap = weight
+            + (((ptrdiff_t)channel * kernel_height + ky) * kernel_width + kx) * group_outputs;
         @F@ *const target =
             out + ((ptrdiff_t)(below / stride_y) * out_width + right / stride_x) * outputs + first;
         @ADD_ROW@(target, tap, (size_t)group_outputs@PASS_VALUE@);

@@ -67,6 +67,8 @@ class Role(StrEnum):
 
 @irdl_attr_definition
 class RoleAttr(EnumAttribute[Role], SpacedOpaqueSyntaxAttribute):
+    """What a buffer is for: `const`, `state`, `stream`, `work`, `input` or `output`."""
+
     name = "kernel.role"
 
 

@@ -37,16 +37,22 @@ class Pool(StrEnum):
 
 @irdl_attr_definition
 class ComparisonAttr(EnumAttribute[Comparison], SpacedOpaqueSyntaxAttribute):
+    """When a spike is fired: `gt` above zero only, `ge` at zero too."""
+
     name = "snn.comparison"
 
 
 @irdl_attr_definition
 class BiasPositionAttr(EnumAttribute[BiasPosition], SpacedOpaqueSyntaxAttribute):
+    """Whether the bias starts the sum (`first`) or ends it (`last`)."""
+
     name = "snn.bias_position"
 
 
 @irdl_attr_definition
 class PoolAttr(EnumAttribute[Pool], SpacedOpaqueSyntaxAttribute):
+    """What a window of a pool gives: `sum`, `avg` or `max`."""
+
     name = "snn.pool"
 
 

@@ -125,7 +125,11 @@ def _spiking(body: BodyPolynomials, spike: Symbol) -> Kind | None:
     counts = spike.kind == "count"
     for index, state in enumerate(body.states):
         update, floor = _unbounded(body.next_states[index])
-        update = _without_echo(update, spike, state)
+        echo = _echo(update, spike, state)
+        compared = argument
+        if echo is not None:
+            update = update.substitute(echo, Polynomial({}))
+            compared = argument.substitute(echo, Polynomial({}))
         events = [s for s in update.symbols if s.kind in ("spike", "count")]
         reset: Reset
         timing: Timing
@@ -143,7 +147,7 @@ def _spiking(body: BodyPolynomials, spike: Symbol) -> Kind | None:
             (before, reset), timing = found, "next"
         else:
             continue
-        if not _compares(argument, before if timing == "same" else update, counts):
+        if not _compares(compared, before if timing == "same" else update, counts):
             continue
         base = _integrator(body, index, before, spiking=True)
         if base is not None:
@@ -161,12 +165,12 @@ def _unbounded(update: Polynomial) -> tuple[Polynomial, bool]:
     return update, False
 
 
-def _without_echo(update: Polynomial, spike: Symbol, state: Symbol) -> Polynomial:
+def _echo(update: Polynomial, spike: Symbol, state: Symbol) -> Symbol | None:
     """
-    Without the event H(v - theta) of the old membrane beside a same-step reset to a value
-    (snnTorch keeps both): the reset leaves no membrane above the threshold for it to see.
+    The event H(v - theta) of the old membrane beside a same-step reset to a value, which
+    snnTorch keeps: the reset leaves no membrane above the threshold for it to see.
     """
-    for event in update.symbols - {spike}:
+    for event in sorted(update.symbols - {spike}, key=lambda symbol: symbol.name):
         argument = event.argument
         if event.kind != "spike" or argument is None:
             continue
@@ -175,8 +179,8 @@ def _without_echo(update: Polynomial, spike: Symbol, state: Symbol) -> Polynomia
         silent = update.substitute(event, Polynomial({}))
         found = _same_step_reset(silent, spike) if spike in silent.symbols else None
         if found is not None and found[1] == "value":
-            return silent
-    return update
+            return event
+    return None
 
 
 def _same_step_reset(update: Polynomial, spike: Symbol) -> tuple[Polynomial, Reset] | None:

@@ -233,9 +233,7 @@ class DelayOp(IRDLOperation):
 
     stream = operand_def(TensorType)
     init = operand_def(TensorType)
-    steps = prop_def(
-        IntegerAttr.constr(IntegerType(64)) | BaseAttr(DenseIntOrFPElementsAttr)
-    )
+    steps = prop_def(IntegerAttr.constr(IntegerType(64)) | BaseAttr(DenseIntOrFPElementsAttr))
     node = opt_prop_def(StringAttr)
     result = result_def(TensorType)
 

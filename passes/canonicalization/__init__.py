@@ -16,3 +16,10 @@ class SnnCanonicalization(HasCanonicalizationPatternsTrait):
         from snncc.passes.canonicalization.snn import PATTERNS
 
         return PATTERNS[op]
+
+    @classmethod
+    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
+        """All of them; `get_patterns` gives those of one operation."""
+        from snncc.passes.canonicalization.snn import PATTERNS
+
+        return tuple(pattern for patterns in PATTERNS.values() for pattern in patterns)

@@ -86,7 +86,8 @@ class Scheduler:
             stages.append(self._write_copies(copied))
         block = self.program.body.block
         order = list(Role)
-        block.add_ops(sorted(self.buffers.values(), key=lambda b: order.index(b.role.data)))
+        buffers = sorted(self.buffers.values(), key=lambda b: order.index(b.role.data))
+        block.add_ops(buffers)
         block.add_ops(stages)
         return self.program
 

@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 from xdsl.dialects import memref
 from xdsl.dialects.builtin import (
+    AnyDenseElement,
     BytesAttr,
     DenseIntOrFPElementsAttr,
     MemRefType,
@@ -20,6 +21,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
+from xdsl.utils.hints import isa
 
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array, array_of, dense_of, dtype_of
@@ -44,7 +46,8 @@ def dense(array: Array, type: MemRef) -> DenseIntOrFPElementsAttr:
     tensor = TensorType(type.element_type, type.get_shape())
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     data = BytesAttr(little.tobytes())
-    return DenseIntOrFPElementsAttr(tensor, data)  # type: ignore[arg-type]
+    assert isa(tensor, TensorType[AnyDenseElement])
+    return DenseIntOrFPElementsAttr(tensor, data)
 
 
 def make_global(name: str, type: MemRef, content: Array, *, constant: bool) -> memref.GlobalOp:

@@ -61,7 +61,9 @@ class StreamFunctions(InterpreterFunctions):
         self.blas = blas
 
     @impl(snn.LinearOp)
-    def linear(self, interpreter: Interpreter, op: snn.LinearOp, args: PythonValues):
+    def linear(
+        self, interpreter: Interpreter, op: snn.LinearOp, args: PythonValues
+    ) -> PythonValues:
         x, weight, *bias = args
         x = as_rows(x, op.input)
         return (
@@ -75,21 +77,27 @@ class StreamFunctions(InterpreterFunctions):
         )
 
     @impl(snn.Conv1dOp)
-    def conv1d(self, interpreter: Interpreter, op: snn.Conv1dOp, args: PythonValues):
+    def conv1d(
+        self, interpreter: Interpreter, op: snn.Conv1dOp, args: PythonValues
+    ) -> PythonValues:
         x, weight, *bias = args
         x = as_rows(x, op.input)
         bias_or_none = bias[0] if bias else None
         return (sums.convolution(op, as_float(x, weight), weight, bias_or_none, blas=self.blas),)
 
     @impl(snn.Conv2dOp)
-    def conv2d(self, interpreter: Interpreter, op: snn.Conv2dOp, args: PythonValues):
+    def conv2d(
+        self, interpreter: Interpreter, op: snn.Conv2dOp, args: PythonValues
+    ) -> PythonValues:
         x, weight, *bias = args
         x = as_rows(x, op.input)
         bias_or_none = bias[0] if bias else None
         return (sums.convolution(op, as_float(x, weight), weight, bias_or_none, blas=self.blas),)
 
     @impl(snn.Pool2dOp)
-    def pool2d(self, interpreter: Interpreter, op: snn.Pool2dOp, args: PythonValues):
+    def pool2d(
+        self, interpreter: Interpreter, op: snn.Pool2dOp, args: PythonValues
+    ) -> PythonValues:
         (x,) = args
         x = as_rows(x, op.input)
         element = stream_type(op.result).element_type
@@ -124,18 +132,22 @@ class StreamFunctions(InterpreterFunctions):
         return (total,)
 
     @impl(snn.ReshapeOp)
-    def reshape(self, interpreter: Interpreter, op: snn.ReshapeOp, args: PythonValues):
+    def reshape(
+        self, interpreter: Interpreter, op: snn.ReshapeOp, args: PythonValues
+    ) -> PythonValues:
         return (args[0].reshape(args[0].shape[0], *shape_of(op.result)),)
 
     @impl(snn.ConcatOp)
-    def concat(self, interpreter: Interpreter, op: snn.ConcatOp, args: PythonValues):
+    def concat(
+        self, interpreter: Interpreter, op: snn.ConcatOp, args: PythonValues
+    ) -> PythonValues:
         parts = [as_rows(x, value) for x, value in zip(args, op.inputs, strict=True)]
         rows = max(part.shape[0] for part in parts)
         parts = [np.broadcast_to(part, (rows, *part.shape[1:])) for part in parts]
         return (np.concatenate(parts, axis=op.axis.value.data + 1),)
 
     @impl(snn.AddOp)
-    def add(self, interpreter: Interpreter, op: snn.AddOp, args: PythonValues):
+    def add(self, interpreter: Interpreter, op: snn.AddOp, args: PythonValues) -> PythonValues:
         dtype = dtype_of(stream_type(op.result).element_type)
         total = args[0].astype(dtype)
         for value in args[1:]:
@@ -143,21 +155,25 @@ class StreamFunctions(InterpreterFunctions):
         return (total,)
 
     @impl(snn.ScaleOp)
-    def scale(self, interpreter: Interpreter, op: snn.ScaleOp, args: PythonValues):
+    def scale(self, interpreter: Interpreter, op: snn.ScaleOp, args: PythonValues) -> PythonValues:
         x, factor = args
         return (as_float(x, factor) * factor,)
 
     @impl(snn.BatchNormOp)
-    def batch_norm(self, interpreter: Interpreter, op: snn.BatchNormOp, args: PythonValues):
-        x, *statistics = args
+    def batch_norm(
+        self, interpreter: Interpreter, op: snn.BatchNormOp, args: PythonValues
+    ) -> PythonValues:
+        x, gamma, beta, mean, variance = args
         x = as_rows(x, op.input)
-        a, b = batch_norm_factors(*statistics, op.epsilon.value.data)
+        a, b = batch_norm_factors(gamma, beta, mean, variance, op.epsilon.value.data)
         spatial = (1,) * (x.ndim - 2)
         x = as_float(x, a)
         return (x * a.reshape(-1, *spatial) + b.reshape(-1, *spatial),)
 
     @impl(snn.ThresholdOp)
-    def threshold(self, interpreter: Interpreter, op: snn.ThresholdOp, args: PythonValues):
+    def threshold(
+        self, interpreter: Interpreter, op: snn.ThresholdOp, args: PythonValues
+    ) -> PythonValues:
         difference = args[0] - args[1]
         fires = difference > 0 if op.comparison.data is Comparison.GT else difference >= 0
         return (fires.astype(np.uint8),)

@@ -19,32 +19,31 @@ from xdsl.interpreter import (
     impl,
     register_impls,
 )
-from xdsl.ir import Attribute, Block
+from xdsl.ir import Attribute, Block, Operation
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, dtype_of
 from snncc.dialects.snn.attributes import Comparison
+from snncc.dialects.snn.types import integer_width
 
 
 def wrap(values: Array, type: Attribute) -> Array:
     """Integers reduced to the width of their type, as signed numbers; `i1` as 0 or 1."""
-    values = np.asarray(values, np.int64)
+    integers = np.asarray(values, np.int64)
     if isinstance(type, IndexType):
-        return values
-    assert isinstance(type, IntegerType)
-    width = type.width.data
+        return integers
+    width = integer_width(type)
     if width == 1:
-        return values & 1
+        return integers & 1
     if width >= 64:
-        return values
+        return integers
     half = 1 << (width - 1)
-    return ((values + half) & ((1 << width) - 1)) - half
+    return ((integers + half) & ((1 << width) - 1)) - half
 
 
 def unsigned(values: Array, type: Attribute) -> Array:
     """The same bits read as an unsigned number."""
-    assert isinstance(type, IntegerType)
-    width = type.width.data
+    width = integer_width(type)
     return values if width >= 64 else values & ((1 << width) - 1)
 
 
@@ -100,9 +99,11 @@ _INTEGER_PREDICATES: dict[int, Callable[[Array, Array], Array]] = {
 }
 
 
-def _binary(operation: Callable[[Any, Any], Any]):
+def _binary(
+    operation: Callable[[Array, Array], Array],
+) -> Callable[[InterpreterFunctions, Interpreter, Operation, PythonValues], PythonValues]:
     def run(
-        self: InterpreterFunctions, interpreter: Interpreter, op: Any, args: PythonValues
+        self: InterpreterFunctions, interpreter: Interpreter, op: Operation, args: PythonValues
     ) -> PythonValues:
         del self, interpreter
         result = op.results[0].type
@@ -139,7 +140,7 @@ class ScalarFunctions(InterpreterFunctions):
         if isinstance(value, FloatAttr):
             return (dtype_of(value.type).type(value.value.data),)
         assert isinstance(value, IntegerAttr)
-        return (wrap(np.int64(value.value.data), value.type),)
+        return (wrap(np.array(value.value.data, np.int64), value.type),)
 
     @impl(arith.NegfOp)
     def negate(

@@ -75,14 +75,15 @@ def convolution(
             )
         )
         taps = padded[(slice(None), slice(None), slice(None), *window)]
+        at_place: tuple[slice | int, ...] = (slice(None), slice(None), slice(None), *place)
+        factors = kernel[at_place]
         if blas:
-            total += np.einsum("mgc...,goc->mgo...", taps, kernel[(..., *place)], optimize=True)
+            total += np.einsum("mgc...,goc->mgo...", taps, factors, optimize=True)
             continue
         for channel in range(weight.shape[1]):
             tap = taps[:, :, channel, None]
             if tap.any():
-                factors = kernel[(slice(None), slice(None), channel, *place)]
-                total += factors.reshape(1, *bias_shape) * tap
+                total += factors[:, :, channel].reshape(1, *bias_shape) * tap
     if bias is not None and not op.adds_bias_first:
         total = total + bias.reshape(bias_shape)
     return total.reshape(x.shape[0], outputs, *sizes)

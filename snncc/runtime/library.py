@@ -19,12 +19,12 @@ from snncc.errors import error
 from snncc.interpreters.network import Run
 from snncc.runtime.toolchain import Toolchain, build_library
 
-_DTYPES = {
-    "float": np.float32,
-    "double": np.float64,
-    "uint8_t": np.uint8,
-    "uint16_t": np.uint16,
-    "uint32_t": np.uint32,
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "float": np.dtype(np.float32),
+    "double": np.dtype(np.float64),
+    "uint8_t": np.dtype(np.uint8),
+    "uint16_t": np.dtype(np.uint16),
+    "uint32_t": np.dtype(np.uint32),
 }
 
 
@@ -36,11 +36,11 @@ class _Field:
     role: str
     offset: int
     shape: tuple[int, ...]
-    dtype: Any
+    dtype: np.dtype[Any]
     channel_last: bool
 
     def view(self, memory: Array) -> Array:
-        size = prod(self.shape) * np.dtype(self.dtype).itemsize
+        size = prod(self.shape) * self.dtype.itemsize
         return memory[self.offset : self.offset + size].view(self.dtype).reshape(self.shape)
 
 

@@ -233,6 +233,28 @@ def cuba_lif_subtract_next(
     return [b.spike(u - theta)], [current, u]
 
 
+def lif_value_with_echo(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar):
+    """snntorch.Leaky resets to zero in both steps; the second finds nothing to reset."""
+    fired = b.to_float(b.spike(v - theta))
+    u = beta * ((1.0 - fired) * v) + x
+    z = b.spike(u - theta)
+    late = b.to_float(z) - fired
+    return [z], [u - late * u]
+
+
+def cuba_lif_value_with_echo(
+    b: Body, x: Scalar, i: Scalar, v: Scalar, alpha: Scalar, beta: Scalar, theta: Scalar
+):
+    """snntorch.Synaptic, which resets to zero in both steps too."""
+    fired = b.to_float(b.detach(b.spike(v - theta)))
+    current = alpha * i + x
+    u = beta * v + current
+    u = u - u * fired
+    z = b.spike(u - theta)
+    late = b.to_float(z) - fired
+    return [z], [current, u - late * u]
+
+
 # several spikes a step, and a membrane that is held from below
 
 
@@ -275,6 +297,8 @@ SPIKING: list[Case] = [
     (lif_value_next, Kind("lif", "value", "next")),
     (if_subtract_next, Kind("if", "subtract", "next")),
     (cuba_lif_subtract_next, Kind("cuba_lif", "subtract", "next")),
+    (lif_value_with_echo, Kind("lif", "value", "same")),
+    (cuba_lif_value_with_echo, Kind("cuba_lif", "value", "same")),
     (if_counts, Kind("if", "subtract", "same", counts=True)),
     (lif_counts, Kind("lif", "subtract", "same", counts=True)),
     (if_floor, Kind("if", "subtract", "same", floor=True)),
@@ -290,15 +314,6 @@ def test_spiking_bodies_and_their_resets(equations: Callable[..., Any], kind: Ki
 # bodies that have a name and are not found yet
 
 
-def lif_value_with_echo(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar):
-    """snntorch.Leaky resets to zero in both steps; the second finds nothing to reset."""
-    fired = b.to_float(b.spike(v - theta))
-    u = beta * ((1.0 - fired) * v) + x
-    z = b.spike(u - theta)
-    late = b.to_float(z) - fired
-    return [z], [u - late * u]
-
-
 def if_counts_of_a_number(b: Body, x: Scalar, v: Scalar):
     """The threshold is a number of the body, not a parameter."""
     u = v + x
@@ -311,7 +326,6 @@ def count_without_a_state(b: Body, x: Scalar, theta: Scalar):
 
 
 MISSED: list[Case] = [
-    (lif_value_with_echo, Kind("lif", "value", "same")),
     (if_counts_of_a_number, Kind("if", "subtract", "same", counts=True)),
     (count_without_a_state, Kind("threshold", counts=True)),
 ]
@@ -524,6 +538,14 @@ def output_before_the_update(b: Body, x: Scalar, v: Scalar, beta: Scalar):
     return [v], [beta * v + x]
 
 
+def subtract_with_echo(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar):
+    """snntorch.Leaky: a membrane above twice the threshold is heard again."""
+    fired = b.to_float(b.spike(v - theta))
+    u = beta * v + x - fired * theta
+    z = b.spike(u - theta)
+    return [z], [u - (b.to_float(z) - fired) * theta]
+
+
 def bounded_above(b: Body, x: Scalar, v: Scalar, theta: Scalar):
     u = v + x
     z = b.spike(u - theta)
@@ -547,6 +569,7 @@ CUSTOM_BODIES = [
     current_that_is_not_read,
     graded_spikes,
     output_before_the_update,
+    subtract_with_echo,
     bounded_above,
 ]
 

@@ -136,7 +136,7 @@ def _wrong_reset(module: ModuleOp) -> int:
             before = spikes[-1].argument.owner if spikes else None
             if before is None or before is membrane.owner or not hasattr(before, "operands"):
                 continue
-            unreset = before.operands[0]  # pyright: ignore[reportAttributeAccessIssue]
+            unreset = before.operands[0]
             if unreset is membrane:
                 continue
             op.terminator.operands[len(op.outputs) + len(op.initial_states) - 1] = unreset

@@ -6,7 +6,6 @@ A test is an .mlir file whose RUN lines call `snncc-opt` and `filecheck` by name
 
 # lit executes this file with `config` defined
 # ruff: noqa: F821
-# pyright: reportUndefinedVariable=false
 
 import os
 import sys

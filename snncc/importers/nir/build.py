@@ -172,6 +172,7 @@ class NetworkBuilder:
 
     def _emit_neuron(self, name: str, node: Node) -> None:
         spec = self.specs[name]
+        inputs: dict[str, SSAValue]
         if spec.latency == "input":
             inputs = {"x": self._late["in", name].result}
         else:

@@ -13,7 +13,7 @@ from xdsl.utils.test_value import create_ssa_value
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of, type_of
 from snncc.dialects.snn.body import build_neuron
-from snncc.dialects.snn.types import Stream, is_float, shape_of, stream_type
+from snncc.dialects.snn.types import Stream, is_float, is_spike, shape_of, stream_type
 from snncc.errors import error
 from snncc.importers.nir.model import Node
 from snncc.importers.nir.profiles.base import NeuronSpec, Profile
@@ -65,10 +65,9 @@ class Emitter:
 
     def zero_like(self, value: SSAValue) -> SSAValue:
         element = stream_type(value).element_type
-        dtype = np.dtype(np.float32)
-        if not is_float(element):
-            dtype = np.dtype(np.bool_) if element.width.data == 1 else np.dtype(np.uint16)  # pyright: ignore
-        return self.constant(np.zeros((), dtype))
+        if is_float(element):
+            return self.constant(np.zeros((), np.float32))
+        return self.constant(np.zeros((), np.bool_ if is_spike(element) else np.uint16))
 
     def late(self, type: Stream, steps: Sequence[int], name: str) -> snn.DelayOp:
         """A delay that stands first and whose stream is set later."""
@@ -134,7 +133,7 @@ def _by(steps: Sequence[int], type: Stream) -> int | DenseIntOrFPElementsAttr:
 def _uniform(array: Array) -> Array:
     """A scalar where all neurons have the same value."""
     if array.size > 1 and (array == array.ravel()[0]).all():
-        return array.ravel()[0].reshape(())
+        return array.ravel()[:1].reshape(())
     return array.reshape(()) if array.size == 1 else array
 
 
@@ -209,10 +208,9 @@ def _pool(e: Emitter, node: Node, x: SSAValue, shape: Shape) -> SSAValue:
 
 def _scale(e: Emitter, node: Node, x: SSAValue, shape: Shape) -> SSAValue:
     factor = node.array("scale")
-    factor = e.parameter(
-        f"{node.name}.scale", factor.reshape(drop_leading_ones(factor.shape, len(shape)))
-    )
-    return e.add(snn.ScaleOp(x, factor, node=node.name))
+    factor = factor.reshape(drop_leading_ones(factor.shape, len(shape)))
+    s = e.parameter(f"{node.name}.scale", factor)
+    return e.add(snn.ScaleOp(x, s, node=node.name))
 
 
 def _flatten(e: Emitter, node: Node, x: SSAValue, shape: Shape) -> SSAValue:

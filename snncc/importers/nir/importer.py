@@ -15,7 +15,7 @@ from snncc.errors import Problem, SnnccError, error
 from snncc.importers.nir.build import NetworkBuilder
 from snncc.importers.nir.cycles import loops_of
 from snncc.importers.nir.flatten import flatten
-from snncc.importers.nir.model import NEURON_CLASSES, FlatGraph, Node
+from snncc.importers.nir.model import IDENTITY, NEURON_CLASSES, FlatGraph, Node
 from snncc.importers.nir.profiles import get_all_profiles
 from snncc.importers.nir.profiles.base import (
     CHOICES,
@@ -128,7 +128,7 @@ def _drop_unused(graph: FlatGraph, warnings: list[Problem]) -> None:
             problems.append(
                 Problem(
                     "SNC-I019",
-                    f"{graph.nodes[name].type}: nothing feeds this node",
+                    f"{_kind(graph.nodes[name])}: nothing feeds this node",
                     name,
                     "connect it, or remove it from the file",
                 )
@@ -142,13 +142,17 @@ def _drop_unused(graph: FlatGraph, warnings: list[Problem]) -> None:
         warnings.append(
             Problem(
                 "SNC-W004",
-                f"{graph.nodes[name].type}: reaches no output; left out",
+                f"{_kind(graph.nodes[name])}: reaches no output; left out",
                 name,
                 severity="warning",
             )
         )
         del graph.nodes[name]
     graph.edges = [(s, t) for s, t in graph.edges if s in graph.nodes and t in graph.nodes]
+
+
+def _kind(node: Node) -> str:
+    return "terminal of a sub-graph" if node.type == IDENTITY else node.type
 
 
 def _drop_pool_padding(graph: FlatGraph, profile: Profile, warnings: list[Problem]) -> None:

@@ -363,7 +363,10 @@ def _wanted_by_consumers(
             continue
         seen.add(current)
         node = graph.nodes[current]
-        wanted = required_input(node)
+        try:
+            wanted = required_input(node)
+        except ShapeMismatch:  # reported where its node is looked at
+            continue
         if wanted is not None:
             if node.type in _POPULATIONS or node.type == "Scale":
                 wanted = tuple(wanted)

@@ -28,7 +28,7 @@ kernel.program @in_order block 4 {
     %m = kernel.compress %s into %l : memref<2xf32>, memref<2xi16>
     %w = kernel.ref @w : memref<2x2xf32>
     %u = kernel.ref @u : memref<2xf32>
-    kernel.gather %w rows %l count %m into %u : memref<2x2xf32>, memref<2xi16> -> memref<2xf32>
+    kernel.gather %w rows %l count %m into %u : memref<2x2xf32> rows memref<2xi16> -> memref<2xf32>
     %x = kernel.ref @x[%c0] : memref<2xf32>
     %y = kernel.ref @y[%c0] : memref<2xf32>
     %v = kernel.ref @v : memref<2xf32>
@@ -68,7 +68,7 @@ snn.network @not_a_program () -> () {
 // CHECK-NEXT:     %m = kernel.compress %s_1 into %l : memref<2xf32>, memref<2xi16>
 // CHECK-NEXT:     %w_1 = kernel.ref @w : memref<2x2xf32>
 // CHECK-NEXT:     %u = kernel.ref @u : memref<2xf32>
-// CHECK-NEXT:     kernel.gather %w_1 rows %l count %m into %u : memref<2x2xf32>, memref<2xi16> -> memref<2xf32>
+// CHECK-NEXT:     kernel.gather %w_1 rows %l count %m into %u : memref<2x2xf32> rows memref<2xi16> -> memref<2xf32>
 // CHECK-NEXT:     %x = kernel.ref @x[%c0_1] : memref<2xf32>
 // CHECK-NEXT:     %y = kernel.ref @y[%c0_1] : memref<2xf32>
 // CHECK-NEXT:     %v_1 = kernel.ref @v : memref<2xf32>
@@ -200,7 +200,7 @@ kernel.program @net block 1 {
     %w = kernel.ref @w : memref<2x2xf32>
     %l = kernel.ref @l : memref<2xi16>
     %y = kernel.ref @y[%c0] : memref<2xf32>
-    kernel.gather %w rows %l count %c0 into %y : memref<2x2xf32>, memref<2xi16> -> memref<2xf32>
+    kernel.gather %w rows %l count %c0 into %y : memref<2x2xf32> rows memref<2xi16> -> memref<2xf32>
   }
 }
 
@@ -269,7 +269,7 @@ kernel.program @net block 1 {
     %w = kernel.ref @w : memref<2x2xf32>
     %l = kernel.ref @l : memref<2xi16>
     %o = kernel.ref @o : memref<2xf32>
-    kernel.gather %w rows %l count %c0 into %o : memref<2x2xf32>, memref<2xi16> -> memref<2xf32>
+    kernel.gather %w rows %l count %c0 into %o : memref<2x2xf32> rows memref<2xi16> -> memref<2xf32>
   }
 }
 
@@ -286,7 +286,7 @@ kernel.program @net block 1 {
     %w = kernel.ref @w : memref<1x1x1x1xf32>
     %l = kernel.ref @l : memref<1xi16>
     %o = kernel.ref @o : memref<1x1x1xf32>
-    "kernel.scatter"(%w, %l, %c0, %o) <{input_shape = array<i64: 1, 1, 1>, stride = array<i64: 1, 1>, padding = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<1x1x1x1xf32>, memref<1xi16>, index, memref<1x1x1xf32>) -> ()
+    kernel.scatter %w rows %l count %c0 into %o input [1, 1, 1] stride [1, 1] padding [0, 0] dilation [1, 1] groups 1 : memref<1x1x1x1xf32> rows memref<1xi16> -> memref<1x1x1xf32>
   }
 }
 
@@ -300,7 +300,7 @@ kernel.program @net block 1 {
   kernel.stage "pool" of [] (%n) {
     %x = kernel.ref @x : memref<1x1x1xf32>
     %o = kernel.ref @o : memref<1x1x1xf32>
-    "kernel.pool"(%x, %o) <{pool = #snn<pool sum>, kernel = array<i64: 1, 1>, stride = array<i64: 1, 1>, padding = array<i64: 0, 0>}> : (memref<1x1x1xf32>, memref<1x1x1xf32>) -> ()
+    kernel.pool sum %x into %o kernel [1, 1] stride [1, 1] padding [0, 0] : memref<1x1x1xf32> -> memref<1x1x1xf32>
   }
 }
 
@@ -314,7 +314,7 @@ kernel.program @net block 1 {
   kernel.stage "insert" of [] (%n) {
     %x = kernel.ref @x : memref<2xf32>
     %o = kernel.ref @o : memref<2xf32>
-    "kernel.insert"(%x, %o) <{offsets = array<i64: 0>}> : (memref<2xf32>, memref<2xf32>) -> ()
+    kernel.insert %x into %o at [0] : memref<2xf32> into memref<2xf32>
   }
 }
 
@@ -330,7 +330,7 @@ kernel.program @net block 1 {
     %line = kernel.ref @line : memref<3x2xf32>
     %p = kernel.ref @line.position : memref<1xi32>
     %o = kernel.ref @o : memref<2xf32>
-    "kernel.delay_read"(%line, %p, %o) <{steps = array<i64: 3>}> : (memref<3x2xf32>, memref<1xi32>, memref<2xf32>) -> ()
+    kernel.delay_read %line at %p into %o steps [3] : memref<3x2xf32> at memref<1xi32> -> memref<2xf32>
   }
 }
 

@@ -1,6 +1,5 @@
 // RUN: snncc-opt --split-input-file -p snn-schedule %s | filecheck --match-full-lines --check-prefix=ONE %s
 // RUN: snncc-opt --split-input-file -p 'snn-schedule{time-block=4}' %s | filecheck --match-full-lines --check-prefix=FOUR %s
-// RUN: snncc-opt --split-input-file -p snn-schedule --print-op-generic %s | filecheck --check-prefix=LISTS %s
 // RUN: snncc-opt --split-input-file -p 'snn-schedule{trace=true}' %s | filecheck --match-full-lines --check-prefix=TRACE %s
 
 // feed-forward: one stage for each neuron and what feeds only it; weights transposed, equal
@@ -61,7 +60,7 @@ snn.network @feed_forward ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xf32>) {
 // ONE-NEXT:     %4 = kernel.ref @x[%1] : memref<3xi8>
 // ONE-NEXT:     %5 = kernel.ref @input.active : memref<3xi16>
 // ONE-NEXT:     %6 = kernel.compress %4 into %5 : memref<3xi8>, memref<3xi16>
-// ONE-NEXT:     kernel.gather %2 rows %5 count %6 into %3 : memref<3x2xf32>, memref<3xi16> -> memref<2xf32>
+// ONE-NEXT:     kernel.gather %2 rows %5 count %6 into %3 : memref<3x2xf32> rows memref<3xi16> -> memref<2xf32>
 // ONE-NEXT:     %7 = kernel.ref @beta : memref<2xf32>
 // ONE-NEXT:     %8 = kernel.ref @lif1[%1] : memref<2xi8>
 // ONE-NEXT:     %9 = kernel.ref @lif1.v : memref<2xf32>
@@ -88,7 +87,7 @@ snn.network @feed_forward ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xf32>) {
 // ONE-NEXT:     %25 = kernel.ref @lif1[%21] : memref<2xi8>
 // ONE-NEXT:     %26 = kernel.ref @lif1.active : memref<2xi16>
 // ONE-NEXT:     %27 = kernel.compress %25 into %26 : memref<2xi8>, memref<2xi16>
-// ONE-NEXT:     kernel.gather %22 rows %26 count %27 init %24 into %23 : memref<2x2xf32>, memref<2xi16>{{,?}} init memref<2xf32> -> memref<2xf32>
+// ONE-NEXT:     kernel.gather %22 rows %26 count %27 init %24 into %23 : memref<2x2xf32> rows memref<2xi16> init memref<2xf32> -> memref<2xf32>
 // ONE-NEXT:     %28 = kernel.ref @fc3 : memref<2xf32>
 // ONE-NEXT:     kernel.dense %22, %23 into %28 : memref<2x2xf32>, memref<2xf32> -> memref<2xf32>
 // ONE-NEXT:     %29 = kernel.ref @y[%21] : memref<2xf32>
@@ -126,7 +125,7 @@ snn.network @feed_forward ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xf32>) {
 // FOUR-NEXT:       %6 = kernel.ref @x[%3] : memref<3xi8>
 // FOUR-NEXT:       %7 = kernel.ref @input.active : memref<3xi16>
 // FOUR-NEXT:       %8 = kernel.compress %6 into %7 : memref<3xi8>, memref<3xi16>
-// FOUR-NEXT:       kernel.gather %4 rows %7 count %8 into %5 : memref<3x2xf32>, memref<3xi16> -> memref<2xf32>
+// FOUR-NEXT:       kernel.gather %4 rows %7 count %8 into %5 : memref<3x2xf32> rows memref<3xi16> -> memref<2xf32>
 // FOUR-NEXT:       %9 = kernel.ref @beta : memref<2xf32>
 // FOUR-NEXT:       %10 = kernel.ref @lif1[%3] : memref<2xi8>
 // FOUR-NEXT:       %11 = kernel.ref @lif1.v : memref<2xf32>
@@ -156,7 +155,7 @@ snn.network @feed_forward ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xf32>) {
 // FOUR-NEXT:       %29 = kernel.ref @lif1[%25] : memref<2xi8>
 // FOUR-NEXT:       %30 = kernel.ref @lif1.active : memref<2xi16>
 // FOUR-NEXT:       %31 = kernel.compress %29 into %30 : memref<2xi8>, memref<2xi16>
-// FOUR-NEXT:       kernel.gather %26 rows %30 count %31 init %28 into %27 : memref<2x2xf32>, memref<2xi16>{{,?}} init memref<2xf32> -> memref<2xf32>
+// FOUR-NEXT:       kernel.gather %26 rows %30 count %31 init %28 into %27 : memref<2x2xf32> rows memref<2xi16> init memref<2xf32> -> memref<2xf32>
 // FOUR-NEXT:       %32 = kernel.ref @fc3 : memref<2xf32>
 // FOUR-NEXT:       kernel.dense %26, %27 into %32 : memref<2x2xf32>, memref<2xf32> -> memref<2xf32>
 // FOUR-NEXT:       %33 = kernel.ref @y[%25] : memref<2xf32>
@@ -226,7 +225,7 @@ snn.network @recurrent ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xi1>) {
 // ONE-NEXT:     %4 = kernel.ref @x[%1] : memref<3xi8>
 // ONE-NEXT:     %5 = kernel.ref @input.active : memref<3xi16>
 // ONE-NEXT:     %6 = kernel.compress %4 into %5 : memref<3xi8>, memref<3xi16>
-// ONE-NEXT:     kernel.gather %2 rows %5 count %6 into %3 : memref<3x2xf32>, memref<3xi16> -> memref<2xf32>
+// ONE-NEXT:     kernel.gather %2 rows %5 count %6 into %3 : memref<3x2xf32> rows memref<3xi16> -> memref<2xf32>
 // ONE-NEXT:   }
 // ONE-NEXT:   kernel.stage "if" of ["feedback", "rec", "if"] recurrent (%7) {
 // ONE-NEXT:     %8 = arith.constant 0 : index
@@ -235,7 +234,7 @@ snn.network @recurrent ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xi1>) {
 // ONE-NEXT:     %11 = kernel.ref @feedback : memref<2xi8>
 // ONE-NEXT:     %12 = kernel.ref @feedback.active : memref<2xi16>
 // ONE-NEXT:     %13 = kernel.compress %11 into %12 : memref<2xi8>, memref<2xi16>
-// ONE-NEXT:     kernel.gather %9 rows %12 count %13 into %10 : memref<2x2xf32>, memref<2xi16> -> memref<2xf32>
+// ONE-NEXT:     kernel.gather %9 rows %12 count %13 into %10 : memref<2x2xf32> rows memref<2xi16> -> memref<2xf32>
 // ONE-NEXT:     %14 = kernel.ref @in[%8] : memref<2xf32>
 // ONE-NEXT:     %15 = kernel.ref @y[%8] : memref<2xi8>
 // ONE-NEXT:     %16 = kernel.ref @if.v : memref<2xf32>
@@ -276,7 +275,7 @@ snn.network @recurrent ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xi1>) {
 // FOUR-NEXT:       %6 = kernel.ref @x[%3] : memref<3xi8>
 // FOUR-NEXT:       %7 = kernel.ref @input.active : memref<3xi16>
 // FOUR-NEXT:       %8 = kernel.compress %6 into %7 : memref<3xi8>, memref<3xi16>
-// FOUR-NEXT:       kernel.gather %4 rows %7 count %8 into %5 : memref<3x2xf32>, memref<3xi16> -> memref<2xf32>
+// FOUR-NEXT:       kernel.gather %4 rows %7 count %8 into %5 : memref<3x2xf32> rows memref<3xi16> -> memref<2xf32>
 // FOUR-NEXT:     }
 // FOUR-NEXT:   }
 // FOUR-NEXT:   kernel.stage "if" of ["feedback", "rec", "if"] recurrent (%9) {
@@ -288,7 +287,7 @@ snn.network @recurrent ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xi1>) {
 // FOUR-NEXT:       %15 = kernel.ref @feedback : memref<2xi8>
 // FOUR-NEXT:       %16 = kernel.ref @feedback.active : memref<2xi16>
 // FOUR-NEXT:       %17 = kernel.compress %15 into %16 : memref<2xi8>, memref<2xi16>
-// FOUR-NEXT:       kernel.gather %13 rows %16 count %17 into %14 : memref<2x2xf32>, memref<2xi16> -> memref<2xf32>
+// FOUR-NEXT:       kernel.gather %13 rows %16 count %17 into %14 : memref<2x2xf32> rows memref<2xi16> -> memref<2xf32>
 // FOUR-NEXT:       %18 = kernel.ref @in[%12] : memref<2xf32>
 // FOUR-NEXT:       %19 = kernel.ref @y[%12] : memref<2xi8>
 // FOUR-NEXT:       %20 = kernel.ref @if.v : memref<2xf32>
@@ -337,7 +336,7 @@ snn.network @delays ("x" %x : tensor<3xi1>) -> ("a" : tensor<3xi1>, "b" : tensor
 // ONE-NEXT:     %2 = kernel.ref @axon.out[%1] : memref<3xi8>
 // ONE-NEXT:     %3 = kernel.ref @axon.position : memref<1xi32>
 // ONE-NEXT:     %4 = kernel.ref @axon : memref<3x3xi8>
-// ONE-NEXT:     kernel.delay_read %4 at %3 into %2 steps {{.*}} : memref<3x3xi8>, memref<1xi32> -> memref<3xi8>
+// ONE-NEXT:     kernel.delay_read %4 at %3 into %2 steps [3] : memref<3x3xi8> at memref<1xi32> -> memref<3xi8>
 // ONE-NEXT:     %5 = kernel.ref @x[%1] : memref<3xi8>
 // ONE-NEXT:     kernel.delay_write %5 into %4 at %3 : memref<3xi8>, memref<3x3xi8>, memref<1xi32>
 // ONE-NEXT:   }
@@ -347,7 +346,7 @@ snn.network @delays ("x" %x : tensor<3xi1>) -> ("a" : tensor<3xi1>, "b" : tensor
 // ONE-NEXT:     %9 = kernel.ref @delay0.position : memref<1xi32>
 // ONE-NEXT:     %10 = kernel.ref @x[%7] : memref<3xi8>
 // ONE-NEXT:     %11 = kernel.ref @delay0 : memref<2x3xi8>
-// ONE-NEXT:     kernel.delay_read %11 at %9 now %10 into %8 steps {{.*}} : memref<2x3xi8>, memref<1xi32>, now memref<3xi8> -> memref<3xi8>
+// ONE-NEXT:     kernel.delay_read %11 at %9 now %10 into %8 steps [0, 1, 2] : memref<2x3xi8> at memref<1xi32> now memref<3xi8> -> memref<3xi8>
 // ONE-NEXT:     kernel.delay_write %10 into %11 at %9 : memref<3xi8>, memref<2x3xi8>, memref<1xi32>
 // ONE-NEXT:   }
 // ONE-NEXT:   kernel.stage "outputs" of [] (%12) {
@@ -367,9 +366,6 @@ snn.network @delays ("x" %x : tensor<3xi1>) -> ("a" : tensor<3xi1>, "b" : tensor
 // ONE-NEXT:   }
 // ONE-NEXT: }
 // ONE-NEXT: }
-
-// LISTS: "kernel.delay_read"({{.*}}) <{steps = array<i64: 3>}>
-// LISTS: "kernel.delay_read"({{.*}}) <{steps = array<i64: 0, 1, 2>}>
 
 // -----
 
@@ -414,18 +410,18 @@ snn.network @conv ("x" %x : tensor<1x6x6xi1>) -> ("y" : tensor<16xf32>) {
 // ONE-NEXT:     %6 = kernel.ref @x[%1] : memref<36xi8>
 // ONE-NEXT:     %7 = kernel.compress %6 into %5 : memref<36xi8>, memref<36xi16>
 // ONE-NEXT:     %8 = kernel.ref @k : memref<1x3x3x2xf32>
-// ONE-NEXT:     kernel.scatter %8 rows %5 count %7 init %3 into %2 input {{.*}} groups 1 : memref<1x3x3x2xf32>, memref<36xi16>{{,?}} init memref<2xf32> -> memref<3x6x2xf32>
+// ONE-NEXT:     kernel.scatter %8 rows %5 count %7 init %3 into %2 input [6, 6, 1] stride [2, 1] padding [1, 1] dilation [1, 1] groups 1 : memref<1x3x3x2xf32> rows memref<36xi16> init memref<2xf32> -> memref<3x6x2xf32>
 // ONE-NEXT:     %9 = kernel.ref @pool[%1] : memref<2x3x2xf32>
-// ONE-NEXT:     kernel.pool avg %2 into %9 kernel {{.*}} exclude_padding : memref<3x6x2xf32> -> memref<2x3x2xf32>
+// ONE-NEXT:     kernel.pool avg %2 into %9 kernel [2, 2] stride [2, 2] padding [1, 0] exclude_padding : memref<3x6x2xf32> -> memref<2x3x2xf32>
 // ONE-NEXT:   }
 // ONE-NEXT:   kernel.stage "li" of ["rows", "cat", "flatten", "li"] (%10) {
 // ONE-NEXT:     %11 = arith.constant 0 : index
 // ONE-NEXT:     %12 = kernel.ref @rows : memref<2x1x2xf32>
 // ONE-NEXT:     %13 = kernel.ref @pool[%11] : memref<2x3x2xf32>
-// ONE-NEXT:     kernel.pool max %13 into %12 kernel {{.*}} : memref<2x3x2xf32> -> memref<2x1x2xf32>
+// ONE-NEXT:     kernel.pool max %13 into %12 kernel [1, 3] stride [1, 1] padding [0, 0] : memref<2x3x2xf32> -> memref<2x1x2xf32>
 // ONE-NEXT:     %14 = kernel.ref @cat : memref<2x4x2xf32>
-// ONE-NEXT:     kernel.insert %13 into %14 at {{.*}} : memref<2x3x2xf32> into memref<2x4x2xf32>
-// ONE-NEXT:     kernel.insert %12 into %14 at {{.*}} : memref<2x1x2xf32> into memref<2x4x2xf32>
+// ONE-NEXT:     kernel.insert %13 into %14 at [0, 0, 0] : memref<2x3x2xf32> into memref<2x4x2xf32>
+// ONE-NEXT:     kernel.insert %12 into %14 at [0, 3, 0] : memref<2x1x2xf32> into memref<2x4x2xf32>
 // ONE-NEXT:     %15 = kernel.ref @flatten : memref<16xf32>
 // ONE-NEXT:     %16 = kernel.ref @flatten : memref<2x2x4xf32>
 // ONE-NEXT:     linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d2, d0, d1)>], iterator_types = ["parallel", "parallel", "parallel"], doc = "copy"} ins(%14 : memref<2x4x2xf32>) outs(%16 : memref<2x2x4xf32>) {
@@ -442,9 +438,3 @@ snn.network @conv ("x" %x : tensor<1x6x6xi1>) -> ("y" : tensor<16xf32>) {
 // ONE-NEXT:   }
 // ONE-NEXT: }
 // ONE-NEXT: }
-
-// LISTS: "kernel.scatter"({{.*}}) <{input_shape = array<i64: 6, 6, 1>, stride = array<i64: 2, 1>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 1, 1>}>
-// LISTS: "kernel.pool"({{.*}}) <{pool = #snn<pool avg>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 0>, exclude_padding}>
-// LISTS: "kernel.pool"({{.*}}) <{pool = #snn<pool max>, kernel = array<i64: 1, 3>, stride = array<i64: 1, 1>, padding = array<i64: 0, 0>}>
-// LISTS: "kernel.insert"({{.*}}) <{offsets = array<i64: 0, 0, 0>}>
-// LISTS: "kernel.insert"({{.*}}) <{offsets = array<i64: 0, 3, 0>}>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def chain(*nodes: tuple[str, Fields], shape: Iterable[int]) -> dict[str, Any]:
     names = ["input", *(name for name, _ in nodes), "output"]
     return {
         "nodes": {"input": input_node(*shape), **dict(nodes), "output": output_node()},
-        "edges": list(zip(names, names[1:], strict=False)),
+        "edges": list(pairwise(names)),
     }
 
 

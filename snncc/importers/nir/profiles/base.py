@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -98,7 +98,9 @@ class Profile:
         Raises SnnccError (SNC-I018) where the framework refuses, MissingChoice where a
         choice is left open.
         """
-        method = getattr(self, f"make_{node.type.lower()}", None)
+        method: Callable[[Node, Choices], NeuronSpec] | None = getattr(
+            self, f"make_{node.type.lower()}", None
+        )
         if method is None:
             raise self.refuse(node, f"{self.name} has no neuron for {node.type}")
         return method(node, choices)

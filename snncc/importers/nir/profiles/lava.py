@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snncc.dialects.snn.body import Body, Scalar
+from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.importers.nir.model import Node
 from snncc.importers.nir.profiles.base import (
     Choices,
@@ -38,7 +38,9 @@ class Lava(Profile):
         reset, _ = self.chosen_reset(node, choices)
         rate = f32(self.dt(choices) / node.array("tau"))
 
-        def equations(b: Body, x: Scalar, v: Scalar, gain: Scalar, keep: Scalar, theta: Scalar):
+        def equations(
+            b: Body, x: Scalar, v: Scalar, gain: Scalar, keep: Scalar, theta: Scalar
+        ) -> Outputs:
             u = v * keep + gain * x
             z = b.spike(u - theta)
             return [z], [u if reset == "none" else b.select(z, b.constant(0.0), u)]
@@ -66,7 +68,7 @@ class Lava(Profile):
             if not same_everywhere(values):
                 raise self.refuse(node, f"{field} must be the same for all neurons")
 
-        def equations(b: Body, x: Scalar, v: Scalar, theta: Scalar):
+        def equations(b: Body, x: Scalar, v: Scalar, theta: Scalar) -> Outputs:
             u = v + x
             z = b.spike(u - theta)
             return [z], [u if reset == "none" else b.select(z, b.constant(0.0), u)]
@@ -99,7 +101,7 @@ class Lava(Profile):
             keep_syn: Scalar,
             keep_mem: Scalar,
             theta: Scalar,
-        ):
+        ) -> Outputs:
             current = i * keep_syn + gain * x
             u = v * keep_mem + current
             z = b.spike(u - theta)

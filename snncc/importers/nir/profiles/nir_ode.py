@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from snncc.dialects.arrays import Array
-from snncc.dialects.snn.body import Body, Scalar
+from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.importers.nir.model import Node
 from snncc.importers.nir.profiles.base import (
     Choices,
@@ -37,7 +37,7 @@ class NirOde(Profile):
     def make_i(self, node: Node, choices: Choices) -> NeuronSpec:
         """v' = R x"""
 
-        def equations(b: Body, x: Scalar, v: Scalar, g: Scalar):
+        def equations(b: Body, x: Scalar, v: Scalar, g: Scalar) -> Outputs:
             u = v + g * x
             return [u], [u]
 
@@ -56,7 +56,7 @@ class NirOde(Profile):
         """tau v' = (v_leak - v) + R x"""
         update, parameters = self._leaky(node, choices)
 
-        def equations(b: Body, x: Scalar, v: Scalar, **p: Scalar):
+        def equations(b: Body, x: Scalar, v: Scalar, **p: Scalar) -> Outputs:
             u = update(b, x, v, **p)
             return [u], [u]
 
@@ -72,7 +72,7 @@ class NirOde(Profile):
         """tau_syn i' = -i + w_in x; tau_mem v' = (v_leak - v) + R i"""
         update, parameters = self._current_based(node, choices)
 
-        def equations(b: Body, x: Scalar, i: Scalar, v: Scalar, **p: Scalar):
+        def equations(b: Body, x: Scalar, i: Scalar, v: Scalar, **p: Scalar) -> Outputs:
             current, membrane = update(b, x, i, v, **p)
             return [membrane], [current, membrane]
 
@@ -85,7 +85,7 @@ class NirOde(Profile):
 
         def equations(
             b: Body, x: Scalar, i: Scalar, v: Scalar, theta: Scalar, v_reset: Scalar, **p: Scalar
-        ):
+        ) -> Outputs:
             before, cancel = _delayed_reset(b, v, theta, v_reset, reset, timing)
             current, u = update(b, x, i, before, **p)
             u = cancel(u)
@@ -103,24 +103,30 @@ class NirOde(Profile):
         self.check_integrator(node, choices)
         return f32(f64(node.array("r")) * self.dt(choices))
 
-    def _leaky(self, node: Node, choices: Choices):
+    def _leaky(
+        self, node: Node, choices: Choices
+    ) -> tuple[Callable[..., Scalar], dict[str, Array]]:
         """The update of LI and LIF: (function of x, v and its parameters, parameters)."""
         rate = self.dt(choices) / f64(node.array("tau"))
         shared = {"v_leak": f32(node.array("v_leak")), "r": f32(node.array("r"))}
         if self.check_integrator(node, choices) == "euler":
 
-            def euler(b: Body, x: Scalar, v: Scalar, k: Scalar, v_leak: Scalar, r: Scalar):
+            def euler(
+                b: Body, x: Scalar, v: Scalar, k: Scalar, v_leak: Scalar, r: Scalar
+            ) -> Scalar:
                 return v + k * ((v_leak - v) + r * x)
 
             return euler, {"k": f32(rate), **shared}
 
-        def exact(b: Body, x: Scalar, v: Scalar, a: Scalar, v_leak: Scalar, r: Scalar):
+        def exact(b: Body, x: Scalar, v: Scalar, a: Scalar, v_leak: Scalar, r: Scalar) -> Scalar:
             settled = v_leak + r * x
             return settled + a * (v - settled)
 
         return exact, {"a": f32(np.exp(-rate)), **shared}
 
-    def _current_based(self, node: Node, choices: Choices):
+    def _current_based(
+        self, node: Node, choices: Choices
+    ) -> tuple[Callable[..., tuple[Scalar, Scalar]], dict[str, Array]]:
         """The update of CubaLI and CubaLIF: gives (current, membrane)."""
         dt = self.dt(choices)
         tau_syn, tau_mem = f64(node.array("tau_syn")), f64(node.array("tau_mem"))
@@ -141,7 +147,7 @@ class NirOde(Profile):
                 w_in: Scalar,
                 v_leak: Scalar,
                 r: Scalar,
-            ):
+            ) -> tuple[Scalar, Scalar]:
                 current = i + k_syn * (w_in * x - i)
                 return current, v + k_mem * ((v_leak - v) + r * current)
 
@@ -169,7 +175,7 @@ class NirOde(Profile):
             w_in: Scalar,
             v_leak: Scalar,
             r: Scalar,
-        ):
+        ) -> tuple[Scalar, Scalar]:
             held = w_in * x
             excess = i - held
             settled = v_leak + r * held
@@ -207,7 +213,9 @@ def _spiking(
 ) -> NeuronSpec:
     """A one-state neuron: update, threshold, reset."""
 
-    def equations(b: Body, x: Scalar, v: Scalar, theta: Scalar, v_reset: Scalar, **p: Scalar):
+    def equations(
+        b: Body, x: Scalar, v: Scalar, theta: Scalar, v_reset: Scalar, **p: Scalar
+    ) -> Outputs:
         before, cancel = _delayed_reset(b, v, theta, v_reset, reset, timing)
         u = cancel(update(b, x, before, **p))
         z = b.spike(u - theta)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from snncc.dialects.arrays import Array
-from snncc.dialects.snn.body import Body, Scalar
+from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.importers.nir.model import Node
 from snncc.importers.nir.profiles.base import (
     Choices,
@@ -36,7 +36,7 @@ class Norse(Profile):
         self.check_integrator(node, choices)
         reset, _ = self.chosen_reset(node, choices)
 
-        def equations(b: Body, x: Scalar, v: Scalar, theta: Scalar):
+        def equations(b: Body, x: Scalar, v: Scalar, theta: Scalar) -> Outputs:
             u = v + x
             z = b.spike(u - theta)
             return [z], [_reset(b, u, z, reset, theta)]
@@ -54,7 +54,9 @@ class Norse(Profile):
         self.check_integrator(node, choices)
         reset, _ = self.chosen_reset(node, choices)
 
-        def equations(b: Body, x: Scalar, v: Scalar, k: Scalar, v_leak: Scalar, theta: Scalar):
+        def equations(
+            b: Body, x: Scalar, v: Scalar, k: Scalar, v_leak: Scalar, theta: Scalar
+        ) -> Outputs:
             u = v + k * ((x + v_leak) - v)
             z = b.spike(u - theta)
             return [z], [_reset(b, u, z, reset, theta)]
@@ -86,7 +88,7 @@ class Norse(Profile):
             r: Scalar,
             v_leak: Scalar,
             theta: Scalar,
-        ):
+        ) -> Outputs:
             current = i + k_syn * ((v_leak - i) + w_in * x)
             u = v + k_mem * ((r * current + v_leak) - v)
             z = b.spike(u - theta)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from snncc.dialects.arrays import Array
-from snncc.dialects.snn.body import Body, Scalar
+from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.importers.nir.model import Node
 from snncc.importers.nir.profiles.base import (
     Choices,
@@ -48,7 +48,7 @@ class Rockpool(Profile):
 
         def equations(
             b: Body, x: Scalar, v: Scalar, alpha: Scalar, bias: Scalar, theta: Scalar, **r: Scalar
-        ):
+        ) -> Outputs:
             u = v * alpha + x
             for recurrent in r.values():
                 u = u + recurrent
@@ -77,7 +77,7 @@ class Rockpool(Profile):
             bias: Scalar,
             theta: Scalar,
             **r: Scalar,
-        ):
+        ) -> Outputs:
             current = i + x
             for recurrent in r.values():
                 current = current + recurrent
@@ -104,7 +104,7 @@ class Rockpool(Profile):
         whole = np.trunc(f32(node.array("tau")))
         beta = np.where(whole > 0, _decay(np.maximum(whole, 1), dt), np.float32(0))
 
-        def equations(b: Body, x: Scalar, i: Scalar, beta: Scalar, **r: Scalar):
+        def equations(b: Body, x: Scalar, i: Scalar, beta: Scalar, **r: Scalar) -> Outputs:
             current = i + x
             for recurrent in r.values():
                 current = current + recurrent

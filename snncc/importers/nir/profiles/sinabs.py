@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from snncc.dialects.arrays import Array
-from snncc.dialects.snn.body import Body, Scalar
+from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.importers.nir.model import Node
 from snncc.importers.nir.profiles.base import (
     Choices,
@@ -42,7 +42,7 @@ class Sinabs(Profile):
         self.check_integrator(node, choices)
         reset, _ = self.chosen_reset(node, choices)
 
-        def equations(b: Body, x: Scalar, v: Scalar, theta: Scalar, floor: Scalar):
+        def equations(b: Body, x: Scalar, v: Scalar, theta: Scalar, floor: Scalar) -> Outputs:
             n, after = _fire(b, v + x, theta, reset)
             return [n], [b.maximum(after - floor, b.constant(0.0)) + floor]
 
@@ -59,7 +59,7 @@ class Sinabs(Profile):
         reset, _ = self.chosen_reset(node, choices)
         self._no_leak(node)
 
-        def equations(b: Body, x: Scalar, v: Scalar, alpha: Scalar, theta: Scalar):
+        def equations(b: Body, x: Scalar, v: Scalar, alpha: Scalar, theta: Scalar) -> Outputs:
             n, after = _fire(b, alpha * v + x, theta, reset)
             return [n], [after]
 
@@ -80,7 +80,7 @@ class Sinabs(Profile):
         if np.any(node.array("r") != 1):
             raise self.refuse(node, "r must be 1")
 
-        def equations(b: Body, x: Scalar, v: Scalar, alpha: Scalar):
+        def equations(b: Body, x: Scalar, v: Scalar, alpha: Scalar) -> Outputs:
             u = alpha * v + x
             return [u], [u]
 

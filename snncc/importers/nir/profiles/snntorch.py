@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from snncc.dialects.arrays import Array
-from snncc.dialects.snn.body import Body, Scalar
+from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.importers.nir.model import Node
 from snncc.importers.nir.profiles.base import (
     Choices,
@@ -122,7 +122,9 @@ def _leaky(
 ) -> NeuronSpec:
     """snntorch.Leaky, its operations in order; fired is seen again in the old membrane."""
 
-    def equations(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar, **r: Scalar):
+    def equations(
+        b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar, **r: Scalar
+    ) -> Outputs:
         if reset == "none":
             m = _plus(beta * v + x, r)
             return [b.spike(m - theta)], [m]
@@ -158,7 +160,7 @@ def _synaptic(
         beta: Scalar,
         theta: Scalar,
         **r: Scalar,
-    ):
+    ) -> Outputs:
         if reset == "none":
             current = _plus(alpha * i + x, r)
             m = beta * v + current

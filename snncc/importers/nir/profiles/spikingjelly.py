@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from snncc.dialects.arrays import Array
-from snncc.dialects.snn.body import Body, Scalar
+from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.importers.nir.model import Node
 from snncc.importers.nir.profiles.base import (
     Choices,
@@ -37,7 +37,7 @@ class SpikingJelly(Profile):
         if not _near(self._one(node, "r"), 1 / self.dt(choices)):
             raise self.refuse(node, f"r must be 1 / dt = {1 / self.dt(choices):g}")
 
-        def equations(b: Body, x: Scalar, v: Scalar, theta: Scalar, v_reset: Scalar):
+        def equations(b: Body, x: Scalar, v: Scalar, theta: Scalar, v_reset: Scalar) -> Outputs:
             h = v + x
             z = b.spike(h - theta, "ge")
             return [z], [_reset(b, h, z, reset, theta, v_reset)]
@@ -59,7 +59,9 @@ class SpikingJelly(Profile):
         if not _near(self._one(node, "v_leak"), self._one(node, "v_reset")):
             raise self.refuse(node, "v_leak must equal v_reset")
 
-        def equations(b: Body, x: Scalar, v: Scalar, tau: Scalar, theta: Scalar, v_reset: Scalar):
+        def equations(
+            b: Body, x: Scalar, v: Scalar, tau: Scalar, theta: Scalar, v_reset: Scalar
+        ) -> Outputs:
             above = v - v_reset if reset == "value" else v
             h = v + (x - above) / tau if decays_input else (v - above / tau) + x
             z = b.spike(h - theta, "ge")
@@ -92,7 +94,7 @@ class SpikingJelly(Profile):
             decay_mem: Scalar,
             theta: Scalar,
             v_reset: Scalar,
-        ):
+        ) -> Outputs:
             current = i * decay_syn + x
             h = v * decay_mem + current
             z = b.spike(h - theta, "ge")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from snncc.dialects.arrays import Array
-from snncc.dialects.snn.body import Body, Scalar
+from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.importers.nir.model import Node
 from snncc.importers.nir.profiles.base import (
     Choices,
@@ -50,7 +50,7 @@ class Spyx(Profile):
         self.check_integrator(node, choices)
         reset, _ = self.chosen_reset(node, choices)
 
-        def equations(b: Body, x: Scalar, v: Scalar, theta: Scalar, **p: Scalar):
+        def equations(b: Body, x: Scalar, v: Scalar, theta: Scalar, **p: Scalar) -> Outputs:
             u = (p["beta"] * v if beta is not None else v) + x
             if "recurrent" in p:
                 u = u + p["recurrent"]
@@ -78,7 +78,7 @@ class Spyx(Profile):
             beta: Scalar,
             theta: Scalar,
             **r: Scalar,
-        ):
+        ) -> Outputs:
             before = v if reset == "none" else v - b.to_float(b.spike(v - theta)) * theta
             current = alpha * i + x
             for recurrent in r.values():

@@ -21,9 +21,9 @@ kernel.program @references block 4 {
       %column = kernel.ref @s[%k] : memref<2x1xf32>
       %t = kernel.ref @t[%k] : memref<2xf32>
       %y = kernel.ref @y : memref<2xf32>
-      kernel.dense %w, %x init %t into %y : memref<2x2xf32>, memref<2xf32>, init memref<2xf32> -> memref<2xf32>
-      kernel.dense %v, %x2 init %s0 into %y : memref<2x2xf32>, memref<2xf32>, init memref<2xf32> -> memref<2xf32>
-      kernel.dense %v, %column init %t into %y : memref<2x2xf32>, memref<2x1xf32>, init memref<2xf32> -> memref<2xf32>
+      kernel.dense %w, %x init %t into %y : memref<2x2xf32>, memref<2xf32> init memref<2xf32> -> memref<2xf32>
+      kernel.dense %v, %x2 init %s0 into %y : memref<2x2xf32>, memref<2xf32> init memref<2xf32> -> memref<2xf32>
+      kernel.dense %v, %column init %t into %y : memref<2x2xf32>, memref<2x1xf32> init memref<2xf32> -> memref<2xf32>
     }
   }
   kernel.stage "b" of ["b"] (%n) {
@@ -51,9 +51,9 @@ kernel.program @references block 4 {
 // CHECK-NEXT:       %column = kernel.ref @s[%k] : memref<2x1xf32>
 // CHECK-NEXT:       %t = kernel.ref @t[%k] : memref<2xf32>
 // CHECK-NEXT:       %y = kernel.ref @y : memref<2xf32>
-// CHECK-NEXT:       kernel.dense %w, %x init %t into %y : memref<2x2xf32>, memref<2xf32>, init memref<2xf32> -> memref<2xf32>
-// CHECK-NEXT:       kernel.dense %w, %x init %s0 into %y : memref<2x2xf32>, memref<2xf32>, init memref<2xf32> -> memref<2xf32>
-// CHECK-NEXT:       kernel.dense %w, %column init %t into %y : memref<2x2xf32>, memref<2x1xf32>, init memref<2xf32> -> memref<2xf32>
+// CHECK-NEXT:       kernel.dense %w, %x init %t into %y : memref<2x2xf32>, memref<2xf32> init memref<2xf32> -> memref<2xf32>
+// CHECK-NEXT:       kernel.dense %w, %x init %s0 into %y : memref<2x2xf32>, memref<2xf32> init memref<2xf32> -> memref<2xf32>
+// CHECK-NEXT:       kernel.dense %w, %column init %t into %y : memref<2x2xf32>, memref<2x1xf32> init memref<2xf32> -> memref<2xf32>
 // CHECK-NEXT:     }
 // CHECK-NEXT:   }
 // CHECK-NEXT:   kernel.stage "b" of ["b"] (%n_1) {

@@ -211,42 +211,42 @@ kernel.program @net block 4 {
 // kernel.gather and kernel.dense: sums of floats
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<6x4xi8>, memref<6xi16>, index, memref<4xi8>)
-kernel.gather %w rows %l count %n into %o : memref<6x4xi8>, memref<6xi16> -> memref<4xi8>
+kernel.gather %w rows %l count %n into %o : memref<6x4xi8> rows memref<6xi16> -> memref<4xi8>
 
 // CHECK: | Operation does not verify: weight: expected elements of f32 or f64, got i8
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<6x4xf32>, memref<6xi16>, index, memref<6xf32>)
-kernel.gather %w rows %l count %n into %o : memref<6x4xf32>, memref<6xi16> -> memref<6xf32>
+kernel.gather %w rows %l count %n into %o : memref<6x4xf32> rows memref<6xi16> -> memref<6xf32>
 
 // CHECK: | Operation does not verify: out: expected 4 elements of f32, got memref<6xf32>
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<6x4xf32>, memref<6xi16>, index, memref<4xf64>)
-kernel.gather %w rows %l count %n into %o : memref<6x4xf32>, memref<6xi16> -> memref<4xf64>
+kernel.gather %w rows %l count %n into %o : memref<6x4xf32> rows memref<6xi16> -> memref<4xf64>
 
 // CHECK: | Operation does not verify: out: expected 4 elements of f32, got memref<4xf64>
 
 // -----
 
 %w, %l, %n, %o, %v = "test.op"() : () -> (memref<6x4xf32>, memref<6xi16>, index, memref<4xf32>, memref<4xi8>)
-kernel.gather %w rows %l count %n values %v into %o : memref<6x4xf32>, memref<6xi16>, values memref<4xi8> -> memref<4xf32>
+kernel.gather %w rows %l count %n values %v into %o : memref<6x4xf32> rows memref<6xi16> values memref<4xi8> -> memref<4xf32>
 
 // CHECK: | Operation does not verify: values: expected 6 elements, got memref<4xi8>
 
 // -----
 
 %w, %x, %o, %b = "test.op"() : () -> (memref<6x4xf32>, memref<6xf32>, memref<4xf32>, memref<6xf32>)
-kernel.dense %w, %x init %b into %o : memref<6x4xf32>, memref<6xf32>, init memref<6xf32> -> memref<4xf32>
+kernel.dense %w, %x init %b into %o : memref<6x4xf32>, memref<6xf32> init memref<6xf32> -> memref<4xf32>
 
 // CHECK: | Operation does not verify: init: expected 4 elements of f32, got memref<6xf32>
 
 // -----
 
 %w, %x, %o, %b = "test.op"() : () -> (memref<6x4xf32>, memref<6xf32>, memref<4xf32>, memref<4xf64>)
-kernel.dense %w, %x init %b into %o : memref<6x4xf32>, memref<6xf32>, init memref<4xf64> -> memref<4xf32>
+kernel.dense %w, %x init %b into %o : memref<6x4xf32>, memref<6xf32> init memref<4xf64> -> memref<4xf32>
 
 // CHECK: | Operation does not verify: init: expected 4 elements of f32, got memref<4xf64>
 
@@ -259,80 +259,80 @@ kernel.dense %w, %x into %o : memref<6x4xf32>, memref<4xf32> -> memref<4xf32>
 
 // -----
 
-// kernel.scatter; generic forms from here on, to leave lists of integers too short or long
+// kernel.scatter
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
-"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+kernel.scatter %w rows %l count %n into %o input [4, 5] stride [2, 2] padding [1, 1] dilation [1, 1] groups 1 : memref<2x3x3x4xf32> rows memref<40xi16> -> memref<2x3x4xf32>
 
 // CHECK: | Operation does not verify: input: expected 3 numbers, got (4, 5)
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
-"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+kernel.scatter %w rows %l count %n into %o input [4, 5, 2] stride [2] padding [1, 1] dilation [1, 1] groups 1 : memref<2x3x3x4xf32> rows memref<40xi16> -> memref<2x3x4xf32>
 
 // CHECK: | Operation does not verify: stride: expected 2 numbers, got (2,)
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
-"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1, 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+kernel.scatter %w rows %l count %n into %o input [4, 5, 2] stride [2, 2] padding [1, 1, 1, 1] dilation [1, 1] groups 1 : memref<2x3x3x4xf32> rows memref<40xi16> -> memref<2x3x4xf32>
 
 // CHECK: | Operation does not verify: padding: expected 2 numbers, got (1, 1, 1, 1)
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
-"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+kernel.scatter %w rows %l count %n into %o input [4, 5, 2] stride [2, 2] padding [1, 1] dilation [] groups 1 : memref<2x3x3x4xf32> rows memref<40xi16> -> memref<2x3x4xf32>
 
 // CHECK: | Operation does not verify: dilation: expected 2 numbers, got ()
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<18x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
-"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<18x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+kernel.scatter %w rows %l count %n into %o input [4, 5, 2] stride [2, 2] padding [1, 1] dilation [1, 1] groups 1 : memref<18x4xf32> rows memref<40xi16> -> memref<2x3x4xf32>
 
 // CHECK: | Operation does not verify: expected a weight [channels, rows, columns, outputs] and an output [height, width, channels] or [length, channels], got memref<18x4xf32> and memref<2x3x4xf32>
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<24xf32>)
-"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<24xf32>) -> ()
+kernel.scatter %w rows %l count %n into %o input [4, 5, 2] stride [2, 2] padding [1, 1] dilation [1, 1] groups 1 : memref<2x3x3x4xf32> rows memref<40xi16> -> memref<24xf32>
 
 // CHECK: | Operation does not verify: expected a weight [channels, rows, columns, outputs] and an output [height, width, channels] or [length, channels], got memref<2x3x3x4xf32> and memref<24xf32>
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<1x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
-"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<1x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+kernel.scatter %w rows %l count %n into %o input [4, 5, 2] stride [2, 2] padding [1, 1] dilation [1, 1] groups 1 : memref<1x3x3x4xf32> rows memref<40xi16> -> memref<2x3x4xf32>
 
 // CHECK: | Operation does not verify: weight: expected 2 input channels and 4 outputs, got memref<1x3x3x4xf32>
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
-"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 2 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>) -> ()
+kernel.scatter %w rows %l count %n into %o input [4, 5, 2] stride [2, 2] padding [1, 1] dilation [1, 1] groups 2 : memref<2x3x3x4xf32> rows memref<40xi16> -> memref<2x3x4xf32>
 
 // CHECK: | Operation does not verify: weight: expected 2 input channels and 2 outputs, got memref<2x3x3x4xf32>
 
 // -----
 
 %w, %l, %n, %o = "test.op"() : () -> (memref<3x3x3x2xf32>, memref<60xi16>, index, memref<2x3x4xf32>)
-"kernel.scatter"(%w, %l, %n, %o) <{input_shape = array<i64: 4, 5, 3>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 2 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}> : (memref<3x3x3x2xf32>, memref<60xi16>, index, memref<2x3x4xf32>) -> ()
+kernel.scatter %w rows %l count %n into %o input [4, 5, 3] stride [2, 2] padding [1, 1] dilation [1, 1] groups 2 : memref<3x3x3x2xf32> rows memref<60xi16> -> memref<2x3x4xf32>
 
 // CHECK: | Operation does not verify: groups: 2 does not divide 3 channels
 
 // -----
 
 %w, %l, %n, %o, %v = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>, memref<20xi8>)
-"kernel.scatter"(%w, %l, %n, %v, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<20xi8>, memref<2x3x4xf32>) -> ()
+kernel.scatter %w rows %l count %n values %v into %o input [4, 5, 2] stride [2, 2] padding [1, 1] dilation [1, 1] groups 1 : memref<2x3x3x4xf32> rows memref<40xi16> values memref<20xi8> -> memref<2x3x4xf32>
 
 // CHECK: | Operation does not verify: values: expected 40 elements, got memref<20xi8>
 
 // -----
 
 %w, %l, %n, %o, %b = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>, memref<3xf32>)
-"kernel.scatter"(%w, %l, %n, %b, %o) <{input_shape = array<i64: 4, 5, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 1, 1>}> : (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<3xf32>, memref<2x3x4xf32>) -> ()
+kernel.scatter %w rows %l count %n init %b into %o input [4, 5, 2] stride [2, 2] padding [1, 1] dilation [1, 1] groups 1 : memref<2x3x3x4xf32> rows memref<40xi16> init memref<3xf32> -> memref<2x3x4xf32>
 
 // CHECK: | Operation does not verify: init: expected 4 elements, got memref<3xf32>
 
@@ -341,42 +341,42 @@ kernel.dense %w, %x into %o : memref<6x4xf32>, memref<4xf32> -> memref<4xf32>
 // kernel.pool
 
 %x, %y = "test.op"() : () -> (memref<4x6x2xi8>, memref<2x3x2xf32>)
-"kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<4x6x2xi8>, memref<2x3x2xf32>) -> ()
+kernel.pool sum %x into %y kernel [2] stride [2, 2] padding [0, 0] : memref<4x6x2xi8> -> memref<2x3x2xf32>
 
 // CHECK: | Operation does not verify: kernel: expected 2 numbers, got (2,)
 
 // -----
 
 %x, %y = "test.op"() : () -> (memref<4x6x2xi8>, memref<2x3x2xf32>)
-"kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2, 2>, padding = array<i64: 0, 0>}> : (memref<4x6x2xi8>, memref<2x3x2xf32>) -> ()
+kernel.pool sum %x into %y kernel [2, 2] stride [2, 2, 2] padding [0, 0] : memref<4x6x2xi8> -> memref<2x3x2xf32>
 
 // CHECK: | Operation does not verify: stride: expected 2 numbers, got (2, 2, 2)
 
 // -----
 
 %x, %y = "test.op"() : () -> (memref<4x6x2xi8>, memref<2x3x2xf32>)
-"kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0, 0, 0>}> : (memref<4x6x2xi8>, memref<2x3x2xf32>) -> ()
+kernel.pool sum %x into %y kernel [2, 2] stride [2, 2] padding [0, 0, 0, 0] : memref<4x6x2xi8> -> memref<2x3x2xf32>
 
 // CHECK: | Operation does not verify: padding: expected 2 numbers, got (0, 0, 0, 0)
 
 // -----
 
 %x, %y = "test.op"() : () -> (memref<24x2xi8>, memref<2x3x2xf32>)
-"kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<24x2xi8>, memref<2x3x2xf32>) -> ()
+kernel.pool sum %x into %y kernel [2, 2] stride [2, 2] padding [0, 0] : memref<24x2xi8> -> memref<2x3x2xf32>
 
 // CHECK: | Operation does not verify: expected [height, width, channels] with the same channels, got memref<24x2xi8> and memref<2x3x2xf32>
 
 // -----
 
 %x, %y = "test.op"() : () -> (memref<4x6x2xi8>, memref<6x2xf32>)
-"kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<4x6x2xi8>, memref<6x2xf32>) -> ()
+kernel.pool sum %x into %y kernel [2, 2] stride [2, 2] padding [0, 0] : memref<4x6x2xi8> -> memref<6x2xf32>
 
 // CHECK: | Operation does not verify: expected [height, width, channels] with the same channels, got memref<4x6x2xi8> and memref<6x2xf32>
 
 // -----
 
 %x, %y = "test.op"() : () -> (memref<2x4x6xi8>, memref<2x2x3xf32>)
-"kernel.pool"(%x, %y) <{pool = #snn<pool sum>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<2x4x6xi8>, memref<2x2x3xf32>) -> ()
+kernel.pool sum %x into %y kernel [2, 2] stride [2, 2] padding [0, 0] : memref<2x4x6xi8> -> memref<2x2x3xf32>
 
 // CHECK: | Operation does not verify: expected [height, width, channels] with the same channels, got memref<2x4x6xi8> and memref<2x2x3xf32>
 
@@ -385,28 +385,28 @@ kernel.dense %w, %x into %o : memref<6x4xf32>, memref<4xf32> -> memref<4xf32>
 // kernel.insert
 
 %x, %y = "test.op"() : () -> (memref<4x2xi8>, memref<8xi8>)
-"kernel.insert"(%x, %y) <{offsets = array<i64: 0, 0>}> : (memref<4x2xi8>, memref<8xi8>) -> ()
+kernel.insert %x into %y at [0, 0] : memref<4x2xi8> into memref<8xi8>
 
 // CHECK: | Operation does not verify: expected as many axes and offsets, got memref<4x2xi8>, memref<8xi8>, [0, 0]
 
 // -----
 
 %x, %y = "test.op"() : () -> (memref<4x2xi8>, memref<4x5xi8>)
-"kernel.insert"(%x, %y) <{offsets = array<i64: 0>}> : (memref<4x2xi8>, memref<4x5xi8>) -> ()
+kernel.insert %x into %y at [0] : memref<4x2xi8> into memref<4x5xi8>
 
 // CHECK: | Operation does not verify: expected as many axes and offsets, got memref<4x2xi8>, memref<4x5xi8>, [0]
 
 // -----
 
 %x, %y = "test.op"() : () -> (memref<4x2xi8>, memref<4x5xi8>)
-"kernel.insert"(%x, %y) <{offsets = array<i64: 0, 4>}> : (memref<4x2xi8>, memref<4x5xi8>) -> ()
+kernel.insert %x into %y at [0, 4] : memref<4x2xi8> into memref<4x5xi8>
 
 // CHECK: | Operation does not verify: memref<4x2xi8> at [0, 4] passes the end of memref<4x5xi8>
 
 // -----
 
 %x, %y = "test.op"() : () -> (memref<4x2xi8>, memref<4x5xi8>)
-"kernel.insert"(%x, %y) <{offsets = array<i64: -1, 0>}> : (memref<4x2xi8>, memref<4x5xi8>) -> ()
+kernel.insert %x into %y at [-1, 0] : memref<4x2xi8> into memref<4x5xi8>
 
 // CHECK: | Operation does not verify: memref<4x2xi8> at [-1, 0] passes the end of memref<4x5xi8>
 
@@ -436,28 +436,28 @@ kernel.delay_write %x into %l at %p : memref<3xi8>, memref<5x3xi8>, memref<i32>
 // -----
 
 %l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3x1xi8>)
-"kernel.delay_read"(%l, %p, %y) <{steps = array<i64: 1>}> : (memref<5x3xi8>, memref<1xi32>, memref<3x1xi8>) -> ()
+kernel.delay_read %l at %p into %y steps [1] : memref<5x3xi8> at memref<1xi32> -> memref<3x1xi8>
 
 // CHECK: | Operation does not verify: expected rows of memref<3x1xi8> in the line, got memref<5x3xi8>
 
 // -----
 
 %l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
-"kernel.delay_read"(%l, %p, %y) <{steps = array<i64: 1, 2>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>) -> ()
+kernel.delay_read %l at %p into %y steps [1, 2] : memref<5x3xi8> at memref<1xi32> -> memref<3xi8>
 
 // CHECK: | Operation does not verify: steps: expected 1 or 3 numbers, got 2
 
 // -----
 
 %l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
-"kernel.delay_read"(%l, %p, %y) <{steps = array<i64>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>) -> ()
+kernel.delay_read %l at %p into %y steps [] : memref<5x3xi8> at memref<1xi32> -> memref<3xi8>
 
 // CHECK: | Operation does not verify: steps: expected 1 or 3 numbers, got 0
 
 // -----
 
 %l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
-"kernel.delay_read"(%l, %p, %y) <{steps = array<i64: 1, 2, 6>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>) -> ()
+kernel.delay_read %l at %p into %y steps [1, 2, 6] : memref<5x3xi8> at memref<1xi32> -> memref<3xi8>
 
 // CHECK: | Operation does not verify: steps: expected 1 to 5
 
@@ -466,13 +466,13 @@ kernel.delay_write %x into %l at %p : memref<3xi8>, memref<5x3xi8>, memref<i32>
 // 0 steps need the value of now
 
 %l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
-"kernel.delay_read"(%l, %p, %y) <{steps = array<i64: 1, 0, 2>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>) -> ()
+kernel.delay_read %l at %p into %y steps [1, 0, 2] : memref<5x3xi8> at memref<1xi32> -> memref<3xi8>
 
 // CHECK: | Operation does not verify: steps: expected 1 to 5
 
 // -----
 
 %l, %p, %y = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<3xi8>)
-"kernel.delay_read"(%l, %p, %y, %y) <{steps = array<i64: 1, -1, 2>}> : (memref<5x3xi8>, memref<1xi32>, memref<3xi8>, memref<3xi8>) -> ()
+kernel.delay_read %l at %p now %y into %y steps [1, -1, 2] : memref<5x3xi8> at memref<1xi32> now memref<3xi8> -> memref<3xi8>
 
 // CHECK: | Operation does not verify: steps: expected 0 to 5
