@@ -20,7 +20,7 @@ kernel.program @p block 4 {
       %x = kernel.ref @x[%k] : memref<3xf32>
       %list = kernel.ref @list : memref<3xi16>
       %count = kernel.compress %x into %list : memref<3xf32>, memref<3xi16>
-      kernel.gather %w rows %list count %count values %x into %i : memref<3x2xf32>, memref<3xi16>, values memref<3xf32> -> memref<2xf32>
+      kernel.gather %w rows %list count %count values %x into %i : memref<3x2xf32> rows memref<3xi16> values memref<3xf32> -> memref<2xf32>
     }
   }
 }
@@ -122,7 +122,7 @@ kernel.program @p block 1 {
     %z = kernel.ref @z[%k] : memref<3xi8>
     %list = kernel.ref @list : memref<3xi16>
     %count = kernel.compress %z into %list : memref<3xi8>, memref<3xi16>
-    kernel.gather %w rows %list count %count values %z init %b into %a : memref<3x2xf32>, memref<3xi16>, values memref<3xi8>, init memref<2xf32> -> memref<2xf32>
+    kernel.gather %w rows %list count %count values %z init %b into %a : memref<3x2xf32> rows memref<3xi16> values memref<3xi8> init memref<2xf32> -> memref<2xf32>
     %x = kernel.ref @x[%k] : memref<3xf32>
     %y = kernel.ref @y[%k] : memref<2xf32>
     kernel.dense %w, %x into %y : memref<3x2xf32>, memref<3xf32> -> memref<2xf32>

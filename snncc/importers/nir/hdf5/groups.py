@@ -63,9 +63,12 @@ class _Names:
         if not ended:
             raise Damaged("a name lies outside of its heap")
         try:
-            return data.decode()
+            name = data.decode()
         except UnicodeDecodeError:
             raise Damaged(f"the name {data!r} is not UTF-8") from None
+        if not name or not name.isprintable():
+            raise Damaged(f"{name!r} is not a name")
+        return name
 
 
 def entries(source: Source, root: int, *, kind: int, key_size: int) -> Iterator[tuple[bytes, int]]:

@@ -62,21 +62,27 @@ class Copy:
             link = source.get(name, getlink=True)
             if isinstance(link, h5py.ExternalLink):
                 raise Problem("SNC-I020", f"{name!r} is a link to {link.filename!r}", place)
+            # bytes: a name that h5py knows to be UTF-8 would take another form of group
+            stored = name.encode("utf-8", "surrogateescape")
             if isinstance(link, h5py.SoftLink):
-                target[name] = h5py.SoftLink(link.path)
+                target.id.links.create_soft(stored, link.path.encode("utf-8", "surrogateescape"))
                 continue
             member = source[name]
             if isinstance(member, h5py.Group):
-                self.group(member, target.create_group(name), here, depth + 1)
+                copied = h5py.Group(h5py.h5g.create(target.id, stored))
+                self.group(member, copied, here, depth + 1)
             elif isinstance(member, h5py.Dataset):
-                self.dataset(member, target, name, here)
+                copied = self.dataset(member, target, name, here)
+                h5py.h5o.link(copied.id, target.id, stored)
 
-    def dataset(self, source: h5py.Dataset, target: h5py.Group, name: str, place: str) -> None:
+    def dataset(
+        self, source: h5py.Dataset, target: h5py.Group, name: str, place: str
+    ) -> h5py.Dataset:
+        """A copy without a name."""
         if source.external or source.is_virtual:
             raise Problem("SNC-I020", f"{name!r}: the array is stored in another file", place)
         if source.shape is None:
-            target.create_dataset(name, data=h5py.Empty("f4"))
-            return
+            return target.create_dataset(None, data=h5py.Empty("f4"))
         elements = max(prod(source.shape), prod(source.chunks or ()))
         self.left -= elements * source.dtype.itemsize
         if self.left < 0:
@@ -87,7 +93,7 @@ class Copy:
         values = source[()]
         if source.dtype.kind == "f" and source.dtype.itemsize > 8:
             values = np.asarray(values).astype(np.float64)
-        target.create_dataset(name, data=values, dtype=text and h5py.string_dtype())
+        return target.create_dataset(None, data=values, dtype=text and h5py.string_dtype())
 
 
 def main(path: str, target: str, max_bytes: int, seconds: int) -> None:
