@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from snncc.dialects import snn
-from snncc.passes.scheduling.lowering import Scheduler
+from snncc.passes.scheduling.scheduler import Scheduler
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ Windows then add whole vectors of channels, and elementwise work does not care.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -15,6 +16,16 @@ from xdsl.ir import Attribute
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from snncc.dialects.arrays import Array
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stream value lies: a buffer, and whether it has a row for each step."""
+
+    buffer: str
+    rows: bool
+    logical: bool = False
+    """In the order of the model's axes: the caller's buffers."""
 
 
 def is_trivial(shape: Sequence[int]) -> bool:

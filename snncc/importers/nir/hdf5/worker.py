@@ -13,6 +13,8 @@ import sys
 from math import prod
 
 import h5py
+import h5py.h5g
+import h5py.h5o
 import numpy as np
 
 MAX_OBJECTS = 100_000

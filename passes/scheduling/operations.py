@@ -1,0 +1,360 @@
+"""How each operation of a network is lowered: a table of rules, used inside a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from xdsl.dialects.builtin import IntegerType, i1, i32
+from xdsl.ir import Operation, SSAValue
+from xdsl.ir.affine import AffineMap
+from xdsl.utils.exceptions import PassFailedException
+
+from snncc.dialects import kernel, snn
+from snncc.dialects.arrays import Array, constant_of, is_uniform
+from snncc.dialects.kernel.kernels import memref_type
+from snncc.dialects.kernel.program import Role
+from snncc.dialects.snn.types import describe, is_float, node_name, shape_of, stream_type
+from snncc.passes.scheduling import layout
+from snncc.passes.scheduling.bodies import generic_body
+from snncc.passes.scheduling.layout import Place
+
+if TYPE_CHECKING:
+    from snncc.passes.scheduling.scheduler import Scheduler
+
+
+def lower(s: Scheduler, op: Operation) -> None:
+    """Lowers one operation into the stage that `s` is writing."""
+    rule = RULES.get(type(op))
+    if rule is None:
+        raise PassFailedException(
+            f"snn-schedule: no lowering for {describe(op)}; run snn-fuse-elementwise first"
+        )
+    rule(s, op)
+
+
+def _active(s: Scheduler, value: SSAValue) -> tuple[SSAValue, SSAValue, SSAValue | None]:
+    """(list, count, values) of the elements of a value that are not zero."""
+    source = s.read(value)
+    if value not in s.lists:
+        size = prod(shape_of(value))
+        element = IntegerType(16) if size <= 1 << 16 else IntegerType(32)
+        name = f"{_value_name(value)}.active"
+        listed = s.work(name, (size,), element)
+        compress = kernel.CompressOp(_flat(s, value, source), listed)
+        s.lists[value] = (listed, s.builder.insert(compress).count)
+    listed, count = s.lists[value]
+    weighted = stream_type(value).element_type != i1
+    return listed, count, _flat(s, value, source) if weighted else None
+
+
+def _flat(s: Scheduler, value: SSAValue, source: SSAValue) -> SSAValue:
+    """The same buffer with one axis."""
+    shape = memref_type(source).get_shape()
+    if len(shape) == 1:
+        return source
+    ref = source.owner
+    assert isinstance(ref, kernel.RefOp)
+    return s.ref(ref.symbol, (prod(shape),), rows=ref.step is not None)
+
+
+def _init(s: Scheduler, op: snn.LinearOp | snn.Conv1dOp | snn.Conv2dOp) -> SSAValue | None:
+    if op.bias is None:
+        return None
+    if not op.adds_bias_first:
+        raise PassFailedException(
+            f"snn-schedule: {describe(op)} has a final bias; run snn-fuse-elementwise first"
+        )
+    return s.read(op.bias)
+
+
+def _linear(s: Scheduler, op: snn.LinearOp) -> None:
+    weight = s.constant(symbol_of(op.weight), np.ascontiguousarray(_known(op, op.weight).T))
+    out = s.place(op.result, node_name(op) or "linear")
+    init = _init(s, op)
+    if is_sparse(op.input):
+        listed, count, values = _active(s, op.input)
+        s.builder.insert(kernel.GatherOp(weight, listed, count, out, values, init))
+    else:
+        x = s.read(op.input)
+        s.builder.insert(kernel.DenseOp(weight, x, out, init))
+
+
+def _convolution(s: Scheduler, op: snn.Conv1dOp | snn.Conv2dOp) -> None:
+    """conv1d is a conv2d of height one."""
+    flat = isinstance(op, snn.Conv1dOp)
+    weight = _known(op, op.weight)
+    if flat:
+        weight = weight[:, :, None]
+    groups = op.group_count
+    outputs, per_group = weight.shape[0] // groups, weight.shape[1]
+    taps = weight.reshape(groups, outputs, per_group, *weight.shape[2:])
+    taps = taps.transpose(0, 2, 3, 4, 1).reshape(groups * per_group, *weight.shape[2:], outputs)
+    height, width = (1, *shape_of(op.input)[1:]) if flat else shape_of(op.input)[1:]
+    front = [before for before, _ in op.paddings]
+    out = s.place(op.result, node_name(op) or "conv")
+    init = _init(s, op)
+    listed, count, values = _active(s, op.input)
+    ones = (1,) if flat else ()
+    s.builder.insert(
+        kernel.ScatterOp(
+            s.constant(symbol_of(op.weight), np.ascontiguousarray(taps)),
+            listed,
+            count,
+            out,
+            values,
+            init,
+            input_shape=(height, width, shape_of(op.input)[0]),
+            stride=(*ones, *op.strides),
+            padding=(*(0 for _ in ones), *front),
+            dilation=(*ones, *op.dilations),
+            groups=groups,
+        )
+    )
+
+
+def _pool(s: Scheduler, op: snn.Pool2dOp) -> None:
+    out = s.place(op.result, node_name(op) or "pool")
+    (top, _), (left, _) = op.paddings
+    s.builder.insert(
+        kernel.PoolOp(
+            op.pool.data,
+            s.read(op.input),
+            out,
+            kernel=op.kernels,
+            stride=op.strides,
+            padding=(top, left),
+            exclude_padding=op.excludes_padding,
+        )
+    )
+
+
+def _reshape(s: Scheduler, op: snn.ReshapeOp) -> None:
+    """The same order of elements in memory where both sides have it; else copies."""
+    source, target = shape_of(op.input), shape_of(op.result)
+    place = s.places.get(op.input)
+    straight = (place is not None and place.logical) or layout.is_trivial(source)
+    if place is not None and straight and layout.is_trivial(target) and not _moves(s, op):
+        s.places[op.result] = place
+        return
+    element = stream_type(op.result).element_type
+    name = node_name(op) or "reshape"
+    if place is not None and straight:
+        logical = s.at(place, target)
+    else:
+        stored_source = s.read(op.input)
+        if layout.is_trivial(target):
+            logical_target = s.place(op.result, name)
+            ref = logical_target.owner
+            assert isinstance(ref, kernel.RefOp)
+            view = s.ref(ref.symbol, source, rows=ref.step is not None)
+            rank = len(source)
+            s.copy(stored_source, view, AffineMap.identity(rank), layout.transpose_map(rank))
+            return
+        flat = s.work(f"{name}.flat", (prod(source),), element)
+        ref = flat.owner
+        assert isinstance(ref, kernel.RefOp)
+        view = s.ref(ref.symbol, source)
+        rank = len(source)
+        s.copy(stored_source, view, AffineMap.identity(rank), layout.transpose_map(rank))
+        logical = s.ref(ref.symbol, target)
+    out = s.place(op.result, name)
+    rank = len(target)
+    s.copy(logical, out, layout.transpose_map(rank), AffineMap.identity(rank))
+
+
+def _moves(s: Scheduler, op: snn.ReshapeOp) -> bool:
+    """Whether the result must lie elsewhere: it outlives a buffer of one step."""
+    place = s.places[op.input]
+    return not place.rows and s.crosses(op.result)
+
+
+def _concat(s: Scheduler, op: snn.ConcatOp) -> None:
+    out = s.place(op.result, node_name(op) or "concat")
+    rank = len(shape_of(op.result))
+    axis = op.axis.value.data
+    stored_axis = rank - 1 if axis == 0 else axis - 1
+    offset = 0
+    for value in op.inputs:
+        offsets = [0] * rank
+        offsets[stored_axis] = offset
+        s.builder.insert(kernel.InsertOp(s.read(value), out, offsets))
+        offset += shape_of(value)[axis]
+
+
+def _delay_line(s: Scheduler, op: snn.DelayOp) -> tuple[str, str]:
+    """The names of a delay's line and position; a line of one step has no position."""
+    if op not in s.lines:
+        name = s.names.node_of[op]
+        init = constant_of(op.init)
+        if init is None:
+            raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
+        shape = shape_of(op.stream)
+        full = layout.stored(np.broadcast_to(init, shape))
+        content = np.broadcast_to(full, (op.depth, *full.shape)).copy()
+        line = s.declare(
+            Role.STATE, name, content.shape, op.stream, content, channel_last=len(shape) > 1
+        )
+        position = ""
+        if op.depth > 1:
+            zero = np.zeros(1, np.uint32)
+            position = s.declare(Role.STATE, f"{name}.position", (1,), i32, zero)
+        s.lines[op] = line, position
+    return s.lines[op]
+
+
+def _read_delay(s: Scheduler, op: snn.DelayOp) -> None:
+    line, position = _delay_line(s, op)
+    shape = layout.physical(shape_of(op.stream))
+    in_place = not s.crosses(op.result) and not _feeds_a_delay(op.result)
+    if op.depth == 1 and not op.is_instantaneous and in_place:
+        s.places[op.result] = Place(line, rows=False)
+        return
+    out = s.place(op.result, f"{line}.out")
+    if op.depth == 1 and not op.is_instantaneous:
+        rank = len(shape)
+        identity = AffineMap.identity(rank)
+        s.copy(s.ref(line, shape), out, identity, identity)
+        return
+    steps: Sequence[int] = op.steps_per_element
+    if len(steps) > 1:
+        steps = layout.stored(np.array(steps).reshape(shape_of(op.stream))).ravel().tolist()
+    # where some elements pass at once, a depth of one is a ring of one row
+    one_row = op.depth == 1
+    where = s.constant("zero", np.zeros(1, np.uint32)) if one_row else s.ref(position, (1,))
+    now = s.read(op.stream) if op.is_instantaneous else None
+    ring = s.ref(line, (op.depth, *shape))
+    s.builder.insert(kernel.DelayReadOp(ring, where, out, steps, now))
+
+
+def write_delay(s: Scheduler, op: snn.DelayOp) -> None:
+    line, position = _delay_line(s, op)
+    shape = layout.physical(shape_of(op.stream))
+    source = s.read(op.stream)
+    if op.depth == 1:
+        identity = AffineMap.identity(len(shape))
+        s.copy(source, s.ref(line, shape), identity, identity)
+        return
+    ring = s.ref(line, (op.depth, *shape))
+    s.builder.insert(kernel.DelayWriteOp(source, ring, s.ref(position, (1,))))
+
+
+def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
+    population = op.population
+    node = s.names.node_of.get(op, "map")
+    scalars: dict[SSAValue, Array] = {}
+    streams: list[tuple[SSAValue, SSAValue, AffineMap]] = []
+    for port in (*op.input_ports, *op.parameter_ports):
+        fixed = constant_of(port.operand)
+        if fixed is not None and is_uniform(fixed):
+            scalars[port.argument] = fixed
+            continue
+        read = s.read(port.operand)
+        reads = layout.operand_map(shape_of(port.operand), population)
+        streams.append((port.argument, read, reads))
+    identity = AffineMap.identity(len(population))
+    outputs = [
+        s.place(result, node if index == 0 else f"{node}.out{index}")
+        for index, result in enumerate(op.outputs)
+    ]
+    states: list[SSAValue] = []
+    shape = layout.physical(population)
+    for index, port in enumerate(op.state_ports):
+        init = constant_of(port.operand)
+        if init is None:
+            raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
+        content = layout.stored(np.broadcast_to(init, population)).copy()
+        name = s.declare(
+            Role.STATE,
+            s.names.name_of[op, index],
+            shape,
+            port.operand,
+            content,
+            channel_last=len(shape) > 1,
+        )
+        states.append(s.ref(name, shape))
+    for port in (*op.input_ports, *op.state_ports, *op.parameter_ports):
+        port.argument.name_hint = port.name
+    body = generic_body(
+        op,
+        [argument for argument, _, _ in streams],
+        scalars,
+        list(op.terminator.outputs),
+        [port.argument for port in op.state_ports],
+    )
+    s.generic(
+        [read for _, read, _ in streams],
+        [*outputs, *states],
+        [*(reads for _, _, reads in streams), *[identity] * (len(outputs) + len(states))],
+        body,
+        node,
+    )
+
+
+def _known(op: Operation, value: SSAValue) -> Array:
+    array = constant_of(value)
+    if array is None:
+        raise PassFailedException(f"snn-schedule: the weight of {describe(op)} is not a constant")
+    return array
+
+
+def symbol_of(value: SSAValue) -> str:
+    """The name of the parameter that a fixed value holds."""
+    owner = value.owner
+    while isinstance(owner, snn.ReshapeOp):
+        owner = owner.input.owner
+    return owner.symbol if isinstance(owner, snn.UseOp) else "constant"
+
+
+def _value_name(value: SSAValue) -> str:
+    owner = value.owner
+    if isinstance(owner, Operation):
+        return node_name(owner) or owner.name.removeprefix("snn.")
+    return "input"
+
+
+def is_sparse(value: SSAValue) -> bool:
+    """
+    Whether a stream is mostly zero: spikes and counts, what keeps their zeros (pools,
+    delays, reshapes, concatenations), and the network's inputs.
+    """
+    seen: set[SSAValue] = set()
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        if current in seen or not is_float(stream_type(current).element_type):
+            continue
+        seen.add(current)
+        owner = current.owner
+        if not isinstance(owner, Operation):
+            continue
+        if not isinstance(owner, snn.Pool2dOp | snn.ReshapeOp | snn.ConcatOp | snn.DelayOp):
+            return False
+        pending.extend(v for v in owner.operands if constant_of(v) is None)
+    return True
+
+
+def _feeds_a_delay(value: SSAValue) -> bool:
+    """Whether a delay reads the value, as it is or reshaped: its line may be written first."""
+    for use in value.uses:
+        user = use.operation
+        if isinstance(user, snn.DelayOp):
+            return True
+        if isinstance(user, snn.ReshapeOp) and _feeds_a_delay(user.result):
+            return True
+    return False
+
+
+RULES: dict[type[Operation], Callable[[Scheduler, Any], None]] = {
+    snn.LinearOp: _linear,
+    snn.Conv1dOp: _convolution,
+    snn.Conv2dOp: _convolution,
+    snn.Pool2dOp: _pool,
+    snn.ReshapeOp: _reshape,
+    snn.ConcatOp: _concat,
+    snn.DelayOp: _read_delay,
+    snn.NeuronOp: _neuron,
+}
+"""Operation -> its lowering; everything elementwise is a neuron by now."""
