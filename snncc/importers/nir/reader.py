@@ -1,25 +1,24 @@
 """
-Reads a NIR file into plain data, as an untrusted file.
+Reads a NIR file with h5py into plain data, as an untrusted file.
 
 Nothing outside the file is followed, and no array is read before its claimed size was
-compared with what the file stores and with the limit.
+compared with what the file stores and with the limit. The HDF5 library works in a process
+of its own (see `isolated`).
 """
 
 from __future__ import annotations
 
-import tempfile
+from math import prod
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccError, error
-from snncc.importers.nir.hdf5.datasets import Dataset
-from snncc.importers.nir.hdf5.file import File, Group
-from snncc.importers.nir.hdf5.normal import rewrite
-from snncc.importers.nir.hdf5.source import Damaged, Oversized, Unfamiliar
-from snncc.importers.nir.hdf5.types import Text
+from snncc.importers.nir.isolated import IsolationFailure, run_isolated
 from snncc.importers.nir.model import NODE_CLASSES, WHOLE_NUMBERS, Graph, Node, Value
+from snncc.importers.nir.transport import pack_graph, pack_problems, unpack
 
 MAX_BYTES = 256 << 20
 """The default limit on a model's arrays, as stored in memory."""
@@ -27,6 +26,10 @@ MAX_NODES = 4096
 MAX_EDGES = 100_000
 MAX_DEPTH = 32
 MAX_AXES = 32
+MAX_TEXT = 4096
+MIN_SECONDS = 4.0
+BYTES_PER_SECOND = 20 << 20
+MEMORY = 64 << 20
 COMPRESSION = 1100
 """More than deflate can compress: a dataset that claims more per stored byte lies."""
 BLOCK = 1 << 20
@@ -43,40 +46,48 @@ def read_nir(path: Path, *, max_bytes: int = MAX_BYTES) -> Graph:
     """
     if not path.is_file():
         raise error("SNC-I010", f"{path.name}: no such file")
+    size = path.stat().st_size
     try:
-        try:
-            return _read(path, max_bytes)
-        except Unfamiliar:
-            with tempfile.TemporaryDirectory() as folder:
-                normal = Path(folder, "model.h5")
-                rewrite(path, normal, max_bytes)
-                return _read(normal, max_bytes)
-    except Oversized as fault:
-        raise error("SNC-I017", f"{path.name}: {fault}") from None
-    except (Damaged, Unfamiliar, OSError) as fault:
+        data = run_isolated(
+            lambda: _read(path, max_bytes),
+            seconds=MIN_SECONDS + size / BYTES_PER_SECOND,
+            memory=2 * max_bytes + MEMORY,
+        )
+    except IsolationFailure as fault:
         raise error(
             "SNC-I010",
             f"{path.name}: not a readable HDF5 file ({fault})",
             remedy="write it again with nir.write, or fetch it again: it may be cut short",
         ) from None
+    return unpack(data)
 
 
-def _read(path: Path, max_bytes: int) -> Graph:
-    with path.open("rb") as opened:
-        file = File(opened)
-        return _Reader(file, max_bytes).graph(file.root, "node", "", 0)
+def _read(path: Path, max_bytes: int) -> bytes:
+    """Reads in the process that calls it; every fault becomes a problem."""
+    try:
+        with h5py.File(path, "r") as file:
+            return pack_graph(_Reader(max_bytes).graph(file, "node", "", 0))
+    except SnnccError as found:
+        return pack_problems(found.problems)
+    except MemoryError:
+        text = f"{path.name}: takes more memory than the limit"
+        return pack_problems([Problem("SNC-I017", text)])
+    except Exception as fault:  # h5py raises many kinds for a damaged file
+        reason = " ".join(str(fault).split())[:200]
+        text = f"{path.name}: not a readable HDF5 file ({reason})"
+        remedy = "write it again with nir.write, or fetch it again: it may be cut short"
+        return pack_problems([Problem("SNC-I010", text, remedy=remedy)])
 
 
 class _Reader:
     """Reads one file; counts what it has read against the limits."""
 
-    def __init__(self, file: File, max_bytes: int):
-        self.file = file
+    def __init__(self, max_bytes: int):
         self.max_bytes = max_bytes
         self.bytes = 0
         self.nodes = 0
 
-    def graph(self, parent: Group | Dataset, key: str, name: str, depth: int) -> Graph:
+    def graph(self, parent: h5py.Group, key: str, name: str, depth: int) -> Graph:
         if depth > MAX_DEPTH:
             raise error("SNC-I017", f"sub-graphs nest deeper than {MAX_DEPTH}", node=name)
         group = self.group(parent, key, name)
@@ -87,22 +98,25 @@ class _Reader:
         if self.nodes + len(members) > MAX_NODES:
             raise error("SNC-I017", f"the file has more than {MAX_NODES} nodes")
         problems: list[Problem] = []
-        for member in members:
+        for member in map(str, members):
             full = f"{name}.{member}" if name else member
+            if _printable(member) != member or len(member) > MAX_TEXT:
+                text = f"the name {_printable(member)[:64]!r} is not UTF-8 text of sensible length"
+                problems.append(Problem("SNC-I011", text))
+                continue
             try:
                 graph.nodes[member] = self.node(members, member, full, depth)
             except SnnccError as found:
                 problems.extend(found.problems)
-            except Damaged as fault:
-                problems.append(Problem("SNC-I010", f"damaged: {fault}", full))
-            except Oversized as fault:
-                problems.append(Problem("SNC-I017", str(fault), full))
+            except (OSError, RuntimeError, KeyError, ValueError, TypeError) as fault:
+                reason = " ".join(str(fault).split())[:200]
+                problems.append(Problem("SNC-I010", f"damaged: {reason}", _printable(full)))
         if problems:
             raise SnnccError(problems)
         graph.edges = self.edges(group, name)
         return graph
 
-    def node(self, parent: Group, key: str, name: str, depth: int) -> Node | Graph:
+    def node(self, parent: h5py.Group, key: str, name: str, depth: int) -> Node | Graph:
         self.nodes += 1
         if self.nodes > MAX_NODES:
             raise error("SNC-I017", f"the file has more than {MAX_NODES} nodes")
@@ -131,12 +145,12 @@ class _Reader:
                 raise error("SNC-I015", f"{field}: expected values above 0", node=name)
         return Node(name, type, fields)
 
-    def edges(self, group: Group, name: str) -> list[tuple[str, str]]:
+    def edges(self, group: h5py.Group, name: str) -> list[tuple[str, str]]:
         dataset = self.dataset(group, "edges", name)
         if dataset.size == 0:
             return []
-        shape = dataset.shape or ()
-        if len(shape) != 2 or shape[1] != 2 or not isinstance(dataset.element, Text):
+        shape = dataset.shape
+        if len(shape) != 2 or shape[1] != 2 or not _is_text(dataset):
             raise error(
                 "SNC-I011",
                 f"edges: expected pairs of names, got {_described(dataset)}",
@@ -145,26 +159,36 @@ class _Reader:
         if shape[0] > MAX_EDGES:
             raise error("SNC-I017", f"the file has more than {MAX_EDGES} edges")
         self.admit(dataset, "edges", name)
-        names = dataset.texts()
-        return list(zip(names[::2], names[1::2], strict=True))
+        return [(str(source), str(target)) for source, target in dataset.asstr()[()]]
 
-    def text(self, group: Group, field: str, node: str) -> str:
+    def text(self, group: h5py.Group, field: str, node: str) -> str:
         value = self.value(group, field, node)
         if not isinstance(value, str):
             raise error("SNC-I011", f"{field}: expected text", node=node or None)
         return value
 
-    def value(self, group: Group, field: str, node: str) -> Value:
+    def value(self, group: h5py.Group, field: str, node: str) -> Value:
         dataset = self.dataset(group, field, node)
         self.admit(dataset, field, node)
         if dataset.size == 0:
             raise error("SNC-I011", f"{field}: the array is empty", node=node or None)
-        if isinstance(dataset.element, Text):
+        if _is_text(dataset):
             if dataset.size != 1:
                 raise error("SNC-I011", f"{field}: expected one text", node=node or None)
-            return dataset.texts()[0]
-        array = dataset.read()
-        dtype = dataset.element.newbyteorder("=")
+            text = str(np.ravel(dataset.asstr()[()])[0])
+            if len(text) > MAX_TEXT:
+                raise error("SNC-I011", f"{field}: the text is too long", node=node or None)
+            return text
+        if dataset.dtype.kind not in "fiub":
+            raise error(
+                "SNC-I011",
+                f"{field}: expected numbers, got {_described(dataset)}",
+                node=node or None,
+            )
+        array: Array = np.asarray(dataset[()])
+        dtype = array.dtype.newbyteorder("=")
+        if dtype.kind == "f" and dtype.itemsize > 8:
+            dtype = np.dtype(np.float64)
         array = array.astype(np.float32 if dtype == np.float16 else dtype, copy=False)
         if array.dtype.kind == "f":
             flat = array.ravel()
@@ -181,49 +205,54 @@ class _Reader:
             _expect_whole(array, field, node)
         return array
 
-    def group(self, parent: Group | Dataset, name: str, node: str) -> Group:
-        """The members of a group in a group."""
+    def group(self, parent: h5py.Group, name: str, node: str) -> h5py.Group:
+        """A group in a group."""
         found = self._member(parent, name, node)
-        if isinstance(found, Dataset):
+        if not isinstance(found, h5py.Group):
             raise error("SNC-I011", f"expected {name!r} to be a group", node=node or None)
         return found
 
-    def dataset(self, parent: Group, name: str, node: str) -> Dataset:
+    def dataset(self, parent: h5py.Group, name: str, node: str) -> h5py.Dataset:
         found = self._member(parent, name, node)
-        if not isinstance(found, Dataset):
+        if not isinstance(found, h5py.Dataset):
             raise error("SNC-I011", f"expected {name!r} to be a dataset", node=node or None)
+        if found.shape is None:
+            raise error("SNC-I011", f"{name}: the array is empty", node=node or None)
         return found
 
-    def _member(self, parent: Group | Dataset, name: str, node: str) -> Group | Dataset:
+    def _member(self, parent: h5py.Group, name: str, node: str) -> object:
         """A member of a group, which must be stored in this file."""
-        link = None if isinstance(parent, Dataset) else parent.get(name)
+        link = parent.get(name, getlink=True)
         if link is None:
             raise error("SNC-I011", f"expected {name!r}, which is not there", node=node or None)
-        if link.path is not None:
+        if isinstance(link, h5py.ExternalLink | h5py.SoftLink):
             raise error(
                 "SNC-I020",
                 f"{name!r} is a link to {link.path!r}",
                 node=node or None,
                 remedy="only data that stands in the file itself is read",
             )
-        return self.file.open(link.address)
+        return parent[name]
 
-    def admit(self, dataset: Dataset, field: str, node: str) -> None:
+    def admit(self, dataset: h5py.Dataset, field: str, node: str) -> None:
         """Checks a dataset's claims before it is read."""
-        if dataset.is_external:
+        if dataset.external or dataset.is_virtual:
             raise error(
                 "SNC-I020",
                 f"{field}: the array is stored in another file",
                 node=node or None,
                 remedy="only data that stands in the file itself is read",
             )
-        if dataset.claimed > max(dataset.stored, 4096) * COMPRESSION:
+        elements = max(prod(dataset.shape), prod(dataset.chunks or ()))  # a chunk is read whole
+        claimed = elements * dataset.dtype.itemsize
+        stored = dataset.id.get_storage_size()
+        if claimed > max(stored, 4096) * COMPRESSION:
             raise error(
                 "SNC-I017",
-                f"{field}: claims {_described(dataset)}, the file stores {dataset.stored} bytes",
+                f"{field}: claims {_described(dataset)}, the file stores {stored} bytes",
                 node=node or None,
             )
-        self.bytes += dataset.claimed
+        self.bytes += claimed
         if self.bytes > self.max_bytes:
             raise error(
                 "SNC-I017",
@@ -233,9 +262,18 @@ class _Reader:
             )
 
 
-def _described(dataset: Dataset) -> str:
-    what = "text" if isinstance(dataset.element, Text) else str(dataset.element)
-    return f"{what} of shape {list(dataset.shape or ())}"
+def _is_text(dataset: h5py.Dataset) -> bool:
+    return h5py.check_string_dtype(dataset.dtype) is not None
+
+
+def _described(dataset: h5py.Dataset) -> str:
+    what = "text" if _is_text(dataset) else str(dataset.dtype)
+    return f"{what} of shape {list(dataset.shape)}"
+
+
+def _printable(name: str) -> str:
+    """A name that may hold bytes that are not UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _expect_whole(array: Array, field: str, node: str) -> None:

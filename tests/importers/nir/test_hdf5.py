@@ -68,6 +68,8 @@ def check(path: Path, write: Write, **options: Any) -> None:
             assert a[name] == value
         else:
             value = np.asarray(value)
+            if value.ndim == 0:  # h5py gives scalars in the machine's order
+                a[name] = a[name].astype(value.dtype)
             assert (a[name].dtype, a[name].shape) == (value.dtype, value.shape), name
             assert a[name].tobytes() == value.tobytes(), name
 
@@ -139,7 +141,7 @@ def test_texts(tmp_path: Path) -> None:
         file.create_dataset("one", data="NIRGraph", dtype=h5py.string_dtype())
         file.create_dataset("ascii", data="NIRGraph", dtype=h5py.string_dtype("ascii"))
         file.create_dataset("fixed", data=np.array([b"a", b"abc", b""], dtype="S3"))
-        file.create_dataset("fixed utf-8", data="ä", dtype=h5py.string_dtype(length=6))
+        file.create_dataset("fixed utf-8", data="ä".encode(), dtype=h5py.string_dtype(length=6))
         pairs = np.array([["a", "b"], ["c", "d"]] * 40, dtype=object)
         file.create_dataset("pairs", data=pairs, dtype=h5py.string_dtype(), chunks=(7, 2))
 
@@ -195,9 +197,8 @@ FORMS: dict[str, Callable[[Path], Path]] = {
 @pytest.mark.parametrize("form", FORMS)
 def test_other_forms_go_through_the_library(form: str, tmp_path: Path) -> None:
     path = FORMS[form](tmp_path / "f.nir")
-    with path.open("rb") as opened, pytest.raises(Unfamiliar):
-        file = File(opened)
-        [file.open(link.address) for link in file.root.values()]  # pyright: ignore
+    with pytest.raises(Unfamiliar):
+        read(path)
     plain = fields_of(path.with_suffix(".plain"))
     for name, values in fields_of(path).items():
         np.testing.assert_array_equal(values, plain[name])
@@ -285,27 +286,30 @@ def test_a_library_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = graph_bytes(tmp_path / "f.nir", libver="latest")
     script = tmp_path / "worker.py"
     monkeypatch.setattr(normal, "WORKER", script)
-    monkeypatch.setattr(normal, "SECONDS", 0.2)
+    monkeypatch.setattr(normal, "PATIENCE", 0.5)
     script.write_text("import time\ntime.sleep(60)\n")
-    with pytest.raises(SnnccError, match="SNC-I010 f.nir: .* does not end"):
+    with pytest.raises(SnnccError, match=r"SNC-I010 f.nir: .* does not end"):
         normal.rewrite(path, tmp_path / "out", MAX_BYTES)
     script.write_text("import os\nos.abort()\n")
-    with pytest.raises(SnnccError, match="SNC-I010 f.nir: .* stops with status -6"):
+    with pytest.raises(SnnccError, match=r"SNC-I010 f.nir: .* stops with status -6"):
         normal.rewrite(path, tmp_path / "out", MAX_BYTES)
 
 
-def test_a_library_that_loops(tmp_path: Path) -> None:
+def test_a_file_that_keeps_the_library_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
-    A heap whose object is its own successor keeps HDF5 2.0 busy for ever. Read in Python
-    such a file is refused at once; behind a user block it is the library's.
+    A heap with an object of 2^64 - 16 bytes, its header added, is its own successor: HDF5
+    2.0 follows it for ever. Read in Python the file is refused at once; behind a user
+    block it is the library's, which is stopped.
     """
-    path = FORMS["user block"](tmp_path / "f.nir")
-    data = bytearray(path.read_bytes())
-    heap = data.index(b"GCOL")
-    data[heap + 16 + 8 : heap + 16 + 16] = (2**64 - 16).to_bytes(8, "little")
-    path.write_bytes(data)
-    with pytest.raises(SnnccError, match="SNC-I010"):
-        read_nir(path)
-    path.write_bytes(data[512:])
-    with pytest.raises(SnnccError, match="SNC-I010"):
-        read_nir(path)
+    monkeypatch.setattr(normal, "SECONDS", 1)
+    for options in ({}, {"userblock_size": 512}):
+        path = graph_bytes(tmp_path / "f.nir", **options)
+        data = bytearray(path.read_bytes())
+        heap = data.index(b"GCOL")
+        data[heap + 24 : heap + 32] = (2**64 - 16).to_bytes(8, "little")
+        path.write_bytes(data)
+        with pytest.raises(SnnccError) as refused:
+            read_nir(path)
+        assert refused.value.code == "SNC-I010"

@@ -1,0 +1,109 @@
+"""
+Runs work on an untrusted file in a process of its own, with limits on time and memory.
+
+The HDF5 library believes what a file says of itself: of some thousand mutants of a small
+file a few end in a crash of the library or in an endless loop. The child is a fork, so it
+starts in milliseconds; what it finds comes back as bytes through a pipe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+CHUNK = 1 << 20
+
+
+class IsolationFailure(Exception):
+    """The child crashed, took too long, or ran out of memory; the text says which."""
+
+
+def run_isolated(work: Callable[[], bytes], *, seconds: float, memory: int) -> bytes:
+    """
+    The result of `work`, which must not raise. Raises IsolationFailure.
+
+    `memory` bounds, in bytes, what the child may take beyond what this process has. Where
+    the system cannot fork, `work` runs here.
+    """
+    if not hasattr(os, "fork"):
+        return work()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _child(work, writer, seconds, memory)
+    os.close(writer)
+    try:
+        data = _receive(reader, time.monotonic() + seconds)
+    finally:
+        os.close(reader)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+    if data is None:
+        raise IsolationFailure(f"reading it takes more than {seconds:.0f} s")
+    if not data:
+        raise IsolationFailure(
+            "it needs more memory than the limit"
+            if os.WIFEXITED(status)
+            else "it brings the HDF5 library down"
+        )
+    return data
+
+
+def _child(work: Callable[[], bytes], writer: int, seconds: float, memory: int) -> None:
+    """Never returns: whatever happens ends in the child's exit."""
+    code = 1
+    try:
+        _limit(seconds, memory)
+        view = memoryview(work())
+        while view:
+            view = view[os.write(writer, view[:CHUNK]) :]
+        code = 0
+    except BaseException:
+        code = 1
+    finally:
+        os._exit(code)
+
+
+def _limit(seconds: float, memory: int) -> None:
+    """Limits that the system keeps, and no core file of a crash."""
+    import resource
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_CPU, int(seconds) + 1)
+    with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+        _lower(resource.RLIMIT_AS, used + memory)
+
+
+def _lower(kind: int, value: int) -> None:
+    import resource
+
+    _, hard = resource.getrlimit(kind)
+    limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(kind, (limit, hard))
+
+
+def _receive(reader: int, deadline: float) -> bytes | None:
+    """Everything from the pipe until it is closed; None when the time is over."""
+    parts: list[bytes] = []
+    while True:
+        left = deadline - time.monotonic()
+        ready, _, _ = select.select([reader], [], [], max(left, 0))
+        if not ready:
+            return None
+        part = os.read(reader, CHUNK)
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
