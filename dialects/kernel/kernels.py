@@ -135,8 +135,7 @@ class GatherOp(IRDLOperation):
         super().__init__(operands=[weight, list, count, values, init, out])
 
     def verify_(self) -> None:
-        rows, columns = memref_shape(self.weight)
-        _expect_sum(self.weight, self.init, self.out, rows, columns, self.values)
+        _expect_sum(self.weight, self.init, self.out, self.values)
 
 
 @irdl_op_definition
@@ -169,18 +168,18 @@ class DenseOp(IRDLOperation):
         super().__init__(operands=[weight, input, init, out])
 
     def verify_(self) -> None:
-        rows, columns = memref_shape(self.weight)
-        _expect_sum(self.weight, self.init, self.out, rows, columns, self.input)
+        _expect_sum(self.weight, self.init, self.out, self.input)
 
 
 def _expect_sum(
     weight: SSAValue,
     init: SSAValue | None,
     out: SSAValue,
-    inputs: int,
-    outputs: int,
     values: SSAValue | None,
 ) -> None:
+    if len(memref_shape(weight)) != 2:
+        raise VerifyException(f"weight: expected [inputs, outputs], got {weight.type}")
+    inputs, outputs = memref_shape(weight)
     element = memref_type(weight).element_type
     if not is_float(element):
         raise VerifyException(f"weight: expected elements of f32 or f64, got {element}")
@@ -301,6 +300,8 @@ class ScatterOp(IRDLOperation):
         ):
             if len(_tuple(values)) != count:
                 raise VerifyException(f"{what}: expected {count} numbers, got {_tuple(values)}")
+        if self.group_count < 1:
+            raise VerifyException(f"groups: expected at least 1, got {self.group_count}")
         weight, out = memref_shape(self.weight), memref_shape(self.out)
         if len(weight) != 4 or len(out) not in (2, 3):
             raise VerifyException(
@@ -330,7 +331,7 @@ class PoolOp(IRDLOperation):
     """
     A pool over windows of a channel-last input, as `snn.pool2d` defines it.
 
-        kernel.pool <sum> %x into %out kernel [2, 2] stride [2, 2] padding [0, 0] : ...
+        kernel.pool sum %x into %out kernel [2, 2] stride [2, 2] padding [0, 0] : ...
 
     `padding` is [top, left]; what hangs over the bottom and right follows from the sizes.
     """

@@ -142,6 +142,15 @@ class BufferOp(IRDLOperation):
         if has_content != (role in (Role.CONST, Role.STATE)):
             wanted = "content" if role in (Role.CONST, Role.STATE) else "no content"
             raise VerifyException(f"{role.value} buffer: expected {wanted}")
+        content = self.content
+        if isinstance(content, DenseIntOrFPElementsAttr) and (
+            content.get_element_type() != self.type.element_type
+            or content.get_shape() not in ((), self.shape)
+        ):
+            raise VerifyException(
+                f"content: expected one or {prod(self.shape)} elements of "
+                f"{self.type.element_type}, got {content.type}"
+            )
         dynamic = [index for index, size in enumerate(self.shape) if size == DYNAMIC_INDEX]
         expected = [0] if role in (Role.INPUT, Role.OUTPUT) else []
         if dynamic != expected:
@@ -274,10 +283,10 @@ class StageOp(IRDLOperation):
 
     @classmethod
     def parse(cls, parser: Parser) -> StageOp:
-        name = parser.parse_str_literal("name of the stage")
+        name = parser.parse_str_literal(" for the name of the stage")
         parser.parse_keyword("of")
         nodes = parser.parse_comma_separated_list(
-            parser.Delimiter.SQUARE, lambda: parser.parse_str_literal("name of a node")
+            parser.Delimiter.SQUARE, lambda: parser.parse_str_literal(" for the name of a node")
         )
         recurrent = parser.parse_optional_keyword("recurrent") is not None
         parser.parse_punctuation("(")

@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import copysign, isfinite
 
-from xdsl.dialects.builtin import DictionaryAttr, StringAttr
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DictionaryAttr, StringAttr
 from xdsl.dialects.utils import EnumAttribute
 from xdsl.ir import Attribute, Data, ParametrizedAttribute, SpacedOpaqueSyntaxAttribute
 from xdsl.irdl import irdl_attr_definition
@@ -98,7 +99,7 @@ class BlobAttr(Data[Blob]):
     @classmethod
     def parse_parameter(cls, parser: AttrParser) -> Blob:
         with parser.in_angle_brackets():
-            digest = parser.parse_str_literal("digest of the array's content")
+            digest = parser.parse_str_literal(" for the digest of the array's content")
             if len(digest) != DIGEST_LENGTH or set(digest) - set("0123456789abcdef"):
                 parser.raise_error(
                     f"expected a digest of {DIGEST_LENGTH} hexadecimal digits, got {digest!r}"
@@ -108,6 +109,19 @@ class BlobAttr(Data[Blob]):
     def print_parameter(self, printer: Printer) -> None:
         with printer.in_angle_brackets():
             printer.print_string_literal(self.data.digest)
+
+
+def print_dense(printer: Printer, value: DenseIntOrFPElementsAttr) -> None:
+    """
+    `dense<...>` without its type: as bytes where xDSL's text would change them, for it reads
+    infinities and NaN back as integers and prints [0.0, -0.0] as one 0.0.
+    """
+    numbers = [number for number in value.get_values() if isinstance(number, float)]
+    signs = {copysign(1.0, number) for number in numbers if number == 0.0}
+    if all(map(isfinite, numbers)) and len(signs) < 2:
+        value.print_without_type(printer)
+    else:
+        printer.print_string(f'dense<"0x{value.data.data.hex().upper()}">')
 
 
 @irdl_attr_definition
@@ -139,9 +153,9 @@ class SurrogateAttr(ParametrizedAttribute):
     def parse_parameters(cls, parser: AttrParser) -> tuple[StringAttr, DictionaryAttr]:
         options: dict[str, Attribute] = {}
         with parser.in_angle_brackets():
-            function = parser.parse_str_literal("name of the surrogate")
+            function = parser.parse_str_literal(" for the name of the surrogate")
             while parser.parse_optional_punctuation(","):
-                key = parser.parse_identifier("name of an option of the surrogate")
+                key = parser.parse_identifier(" for the name of an option of the surrogate")
                 parser.parse_punctuation("=")
                 options[key] = parser.parse_attribute()
         return StringAttr(function), DictionaryAttr(options)

@@ -26,6 +26,8 @@ from snncc.dialects.snn.types import (
     expect_same_element,
     expect_shape,
     expect_static,
+    expect_summands,
+    is_float,
     shape_of,
     stream_type,
 )
@@ -66,6 +68,7 @@ class AddOp(IRDLOperation):
             raise VerifyException("expected at least one operand")
         for index, value in enumerate(self.inputs):
             expect_shape(f"operand {index}", value, shape_of(self.result))
+        expect_summands(self.inputs, stream_type(self.result).element_type)
 
 
 @irdl_op_definition
@@ -102,6 +105,7 @@ class ScaleOp(IRDLOperation):
         expect_same_element("factor", [self.factor], stream_type(self.result).element_type)
         expect_shape("result", self.result, shape_of(self.input))
         expect_broadcast("factor", self.factor, shape_of(self.result))
+        expect_summands([self.input], stream_type(self.result).element_type)
 
 
 @irdl_op_definition
@@ -166,6 +170,7 @@ class BatchNormOp(IRDLOperation):
             raise VerifyException("input: expected [channels, ...], got a scalar")
         for name, value in zip(("gamma", "beta", "mean", "variance"), statistics, strict=True):
             expect_shape(name, value, shape_of(self.input)[:1])
+        expect_summands([self.input], stream_type(self.result).element_type)
         if not self.epsilon.value.data >= 0.0:
             raise VerifyException(f"epsilon: expected at least 0, got {self.epsilon.value.data}")
 
@@ -221,3 +226,6 @@ class ThresholdOp(IRDLOperation):
         expect_broadcast("threshold", self.threshold, shape_of(self.input))
         expect_same_element("threshold", [self.threshold], stream_type(self.input).element_type)
         expect_same_element("result", [self.result], IntegerType(1))
+        element = stream_type(self.input).element_type
+        if not is_float(element):
+            raise VerifyException(f"input: expected elements of f32 or f64, got {element}")

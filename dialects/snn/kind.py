@@ -120,9 +120,9 @@ def _spiking(body: BodyPolynomials, spike: Symbol) -> Kind | None:
     argument = spike.argument
     if argument is None:
         return None
-    if not body.states:
-        return Kind("threshold") if _affine(argument, body.inputs) else None
     counts = spike.kind == "count"
+    if not body.states:
+        return Kind("threshold", counts=counts) if _affine(argument, body.inputs) else None
     for index, state in enumerate(body.states):
         update, floor = _unbounded(body.next_states[index])
         echo = _echo(update, spike, state)
@@ -216,7 +216,11 @@ def _compares(argument: Polynomial, membrane: Polynomial, counts: bool) -> bool:
         return True
     if not counts:
         return False
-    # a count divides: argument = membrane * (1 / theta)
+    # a count divides: argument = membrane * (1 / theta), theta a number or a parameter
+    for monomial, coefficient in membrane.terms.items():
+        ratio = Polynomial.constant(argument.terms.get(monomial, 0) / coefficient)
+        if argument == membrane * ratio:
+            return True
     for symbol in argument.symbols:
         if symbol.kind == "coefficient" and argument == membrane * Polynomial.of(symbol):
             return True

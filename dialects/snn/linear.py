@@ -38,6 +38,7 @@ from snncc.dialects.snn.types import (
     expect_same_element,
     expect_shape,
     expect_static,
+    expect_summands,
     shape_of,
     stream_type,
 )
@@ -101,6 +102,7 @@ class WeightedSum(IRDLOperation):
         element = stream_type(self.result).element_type
         operands = [self.weight] if self.bias is None else [self.weight, self.bias]
         expect_same_element("weight and bias", operands, element)
+        expect_summands([self.input], element)
         if self.bias is not None:
             expect_shape("bias", self.bias, (outputs,))
 
@@ -149,6 +151,8 @@ class WeightedSum(IRDLOperation):
         type = parser.parse_function_type()
         if len(type.inputs) != len(operands) or len(type.outputs) != 1:
             parser.raise_error(f"expected {len(operands)} operand types and one result type")
+        if not all(isinstance(t, TensorType) for t in (*type.inputs, *type.outputs)):
+            parser.raise_error("expected a tensor type")
         values = parser.resolve_operands(operands, type.inputs.data, parser.pos)
         return _Text(
             input=values[0],
@@ -193,14 +197,13 @@ class LinearOp(WeightedSum):
         node: str | None = None,
     ):
         weight_type = stream_type(weight)
-        outputs = weight_type.get_shape()[0]
         super().__init__(
             operands=[input, weight, bias],
             properties={
                 "bias_position": BiasPositionAttr(BiasPosition(bias_position)),
                 "node": None if node is None else StringAttr(node),
             },
-            result_types=[TensorType(weight_type.element_type, [outputs])],
+            result_types=[TensorType(weight_type.element_type, weight_type.get_shape()[:1])],
         )
 
     def verify_(self) -> None:
@@ -284,7 +287,7 @@ class ConvolutionOp(WeightedSum):
                 "groups": IntegerAttr(groups, i64),
                 "node": None if node is None else StringAttr(node),
             },
-            result_types=[TensorType(weight_type.element_type, [kernel[0], *sizes])],
+            result_types=[TensorType(weight_type.element_type, [*kernel[:1], *sizes])],
         )
 
     @property

@@ -48,7 +48,7 @@ from xdsl.traits import (
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.hints import isa
 
-from snncc.dialects.snn.attributes import BlobAttr
+from snncc.dialects.snn.attributes import BlobAttr, print_dense
 from snncc.dialects.snn.types import (
     Stream,
     describe,
@@ -103,7 +103,7 @@ class ParameterOp(IRDLOperation):
         if isinstance(self.value, BlobAttr):
             printer.print_attribute(self.value)
         else:
-            self.value.print_without_type(printer)
+            print_dense(printer, self.value)
         printer.print_op_attributes(self.attributes, print_keyword=True)
 
     @classmethod
@@ -194,7 +194,9 @@ class ConstantOp(IRDLOperation):
     def print(self, printer: Printer) -> None:
         printer.print_op_attributes(self.attributes)
         printer.print_string(" ")
-        printer.print_attribute(self.value)
+        print_dense(printer, self.value)
+        printer.print_string(" : ")
+        printer.print_attribute(self.value.type)
 
     @classmethod
     def parse(cls, parser: Parser) -> ConstantOp:
@@ -292,6 +294,8 @@ class DelayOp(IRDLOperation):
         least = 1
         if isinstance(self.steps, DenseIntOrFPElementsAttr):
             least = 0
+            if not isinstance(self.steps.get_element_type(), IntegerType):
+                raise VerifyException(f"by: expected whole numbers, got {self.steps.type}")
             if self.steps.get_shape() != shape_of(self.stream):
                 raise VerifyException(
                     f"by: expected one number of steps for each element of {self.stream.type}, "
@@ -416,10 +420,8 @@ class NetworkOp(IRDLOperation):
     def _verify_order(self) -> None:
         seen: set[SSAValue] = set(self.body.block.args)
         for op in self.body.block.ops:
-            for operand in op.operands:
-                looks_back = (
-                    isinstance(op, DelayOp) and not op.is_instantaneous and operand is op.stream
-                )
+            for index, operand in enumerate(op.operands):
+                looks_back = isinstance(op, DelayOp) and not op.is_instantaneous and index == 0
                 if operand not in seen and not looks_back:
                     raise VerifyException(self._order_message(op, operand, seen))
             seen.update(op.results)
@@ -473,7 +475,7 @@ class NetworkOp(IRDLOperation):
             return type
 
         def parse_input() -> None:
-            name = parser.parse_str_literal("name of an input")
+            name = parser.parse_str_literal(" for the name of an input")
             argument = parser.parse_argument(expect_type=False)
             parser.parse_punctuation(":")
             type = parse_stream_type()
@@ -481,7 +483,7 @@ class NetworkOp(IRDLOperation):
             arguments.append(argument.resolve(type))
 
         def parse_output() -> tuple[str, Stream]:
-            name = parser.parse_str_literal("name of an output")
+            name = parser.parse_str_literal(" for the name of an output")
             parser.parse_punctuation(":")
             return name, parse_stream_type()
 

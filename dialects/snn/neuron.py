@@ -334,8 +334,10 @@ class NeuronOp(IRDLOperation):
         self._verify_body()
         if self.kind is not None:
             # the analysis is imported here: it walks bodies, and needs this module
-            from snncc.dialects.snn.kind import kind_of
+            from snncc.dialects.snn.kind import CUSTOM, kind_of
 
+            if self.kind.data == CUSTOM:
+                raise VerifyException('kind: "custom" is no hint; leave it out')
             found = kind_of(self)
             if found.name != self.kind.data:
                 raise VerifyException(
@@ -386,6 +388,13 @@ class NeuronOp(IRDLOperation):
             if got != types:
                 wanted, found = (", ".join(map(str, t)) for t in (types, got))
                 raise VerifyException(f"snn.next: expected {what} ({wanted}), got ({found})")
+        seen: set[SSAValue] = set(self.body.block.args)
+        for op in self.body.block.ops:
+            if op is not self.terminator and (len(op.results) != 1 or op.regions):
+                raise VerifyException(f"body: expected scalar arithmetic, got {op.name}")
+            if not seen.issuperset(op.operands):
+                raise VerifyException(f"body: {op.name} uses a value that is defined below it")
+            seen.update(op.results)
 
     # The body is isolated, but xDSL prints and parses nested regions in the name table of
     # the ops around it. Ports are printed under their own names, so the table is set aside.
@@ -424,7 +433,10 @@ class NeuronOp(IRDLOperation):
         printer._next_valid_name_id[-1] = 0
         for port in (*self.input_ports, *self.state_ports, *self.parameter_ports):
             printer._ssa_values[port.argument] = port.name
-            names[port.name] = 1
+            # values of the body are numbered behind the ports of their name: %x_2 after %x_1
+            base, _, number = port.name.rpartition("_")
+            base, count = (base, int(number) + 1) if base and number.isdigit() else (port.name, 1)
+            names[base] = max(names.get(base, 0), count)
         printer.print_region(self.body, print_entry_block_args=False, print_empty_block=False)
         names.clear()
         names.update(names_before)
@@ -434,9 +446,9 @@ class NeuronOp(IRDLOperation):
     def parse(cls, parser: Parser) -> NeuronOp:
         node = kind = None
         if parser.parse_optional_keyword("as"):
-            node = parser.parse_str_literal("name of the node")
+            node = parser.parse_str_literal(" for the name of the node")
         if parser.parse_optional_keyword("kind"):
-            kind = parser.parse_str_literal("kind of neuron")
+            kind = parser.parse_str_literal(" for the kind of neuron")
 
         arguments: list[Parser.Argument] = []
 

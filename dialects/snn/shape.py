@@ -38,6 +38,7 @@ from snncc.dialects.snn.types import (
     expect_same_element,
     expect_shape,
     expect_static,
+    expect_summands,
     is_float,
     shape_of,
     shape_text,
@@ -171,6 +172,8 @@ class Pool2dOp(IRDLOperation):
             expect_same_element("result", [self.result], stream_type(self.input).element_type)
         elif not is_float(element):
             raise VerifyException(f"result: expected elements of f32 or f64, got {element}")
+        else:
+            expect_summands([self.input], element)
 
     def print(self, printer: Printer) -> None:
         printer.print_string(f" {self.pool.data.value} ")
@@ -208,7 +211,7 @@ class Pool2dOp(IRDLOperation):
         if len(type.inputs) != 1 or len(type.outputs) != 1:
             parser.raise_error("expected one operand type and one result type")
         result = type.outputs.data[0]
-        if not isa(result, Stream):
+        if not isa(result, Stream) or not isa(type.inputs.data[0], Stream):
             parser.raise_error("expected a tensor type")
         op = cls(
             pool,

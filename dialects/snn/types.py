@@ -107,6 +107,14 @@ def expect_float_result(op: Operation) -> None:
         raise VerifyException(f"result: expected elements of f32 or f64, got {element}")
 
 
+def expect_summands(values: Iterable[SSAValue], element: Attribute) -> None:
+    """Spikes and counts become floats; floats have the sum's type, so that none is rounded."""
+    for index, value in enumerate(values):
+        given = stream_type(value).element_type
+        if is_float(given) and given != element:
+            raise VerifyException(f"operand {index}: expected elements of {element}, got {given}")
+
+
 def expect_same_element(what: str, values: Iterable[SSAValue], element: Attribute) -> None:
     for value in values:
         if stream_type(value).element_type != element:

@@ -271,6 +271,17 @@ def lif_counts(b: Body, x: Scalar, v: Scalar, beta: Scalar):
     return [n], [u - b.to_float(n)]
 
 
+def if_counts_of_a_number(b: Body, x: Scalar, v: Scalar):
+    """The threshold is a number of the body, not a parameter."""
+    u = v + x
+    n = b.count(u / 2.0, 65535)
+    return [n], [u - b.to_float(n) * 2.0]
+
+
+def count_without_a_state(b: Body, x: Scalar, theta: Scalar):
+    return [b.count(x / theta, 3, width=2)], []
+
+
 def if_floor(b: Body, x: Scalar, v: Scalar, theta: Scalar, low: Scalar):
     u = v + x
     z = b.spike(u - theta)
@@ -301,6 +312,8 @@ SPIKING: list[Case] = [
     (cuba_lif_value_with_echo, Kind("cuba_lif", "value", "same")),
     (if_counts, Kind("if", "subtract", "same", counts=True)),
     (lif_counts, Kind("lif", "subtract", "same", counts=True)),
+    (if_counts_of_a_number, Kind("if", "subtract", "same", counts=True)),
+    (count_without_a_state, Kind("threshold", counts=True)),
     (if_floor, Kind("if", "subtract", "same", floor=True)),
     (lif_counts_floor, Kind("lif", "subtract", "same", counts=True, floor=True)),
 ]
@@ -308,32 +321,6 @@ SPIKING: list[Case] = [
 
 @pytest.mark.parametrize(**each(SPIKING))
 def test_spiking_bodies_and_their_resets(equations: Callable[..., Any], kind: Kind):
-    assert found(equations) == kind
-
-
-# bodies that have a name and are not found yet
-
-
-def if_counts_of_a_number(b: Body, x: Scalar, v: Scalar):
-    """The threshold is a number of the body, not a parameter."""
-    u = v + x
-    n = b.count(u / 2.0, 65535)
-    return [n], [u - b.to_float(n) * 2.0]
-
-
-def count_without_a_state(b: Body, x: Scalar, theta: Scalar):
-    return [b.count(x / theta, 3, width=2)], []
-
-
-MISSED: list[Case] = [
-    (if_counts_of_a_number, Kind("if", "subtract", "same", counts=True)),
-    (count_without_a_state, Kind("threshold", counts=True)),
-]
-
-
-@pytest.mark.xfail(strict=True, reason="kind_of does not find these")
-@pytest.mark.parametrize(**each(MISSED))
-def test_bodies_that_are_missed(equations: Callable[..., Any], kind: Kind):
     assert found(equations) == kind
 
 

@@ -476,3 +476,42 @@ kernel.delay_read %l at %p into %y steps [1, 0, 2] : memref<5x3xi8> at memref<1x
 kernel.delay_read %l at %p now %y into %y steps [1, -1, 2] : memref<5x3xi8> at memref<1xi32> now memref<3xi8> -> memref<3xi8>
 
 // CHECK: | Operation does not verify: steps: expected 0 to 5
+
+// -----
+
+// weights have two axes, groups are counted from 1, content fits its buffer
+
+%w, %x, %o = "test.op"() : () -> (memref<6xf32>, memref<6xf32>, memref<4xf32>)
+kernel.dense %w, %x into %o : memref<6xf32>, memref<6xf32> -> memref<4xf32>
+
+// CHECK: | Operation does not verify: weight: expected [inputs, outputs], got memref<6xf32>
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<6x4x1xf32>, memref<6xi16>, index, memref<4xf32>)
+kernel.gather %w rows %l count %n into %o : memref<6x4x1xf32> rows memref<6xi16> -> memref<4xf32>
+
+// CHECK: | Operation does not verify: weight: expected [inputs, outputs], got memref<6x4x1xf32>
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>)
+kernel.scatter %w rows %l count %n into %o input [4, 5, 2] stride [2, 2] padding [1, 1] dilation [1, 1] groups 0 : memref<2x3x3x4xf32> rows memref<40xi16> -> memref<2x3x4xf32>
+
+// CHECK: | Operation does not verify: groups: expected at least 1, got 0
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer const @w : memref<2xf32> = dense<[1.0, 2.0, 3.0]> : tensor<3xf32>
+}
+
+// CHECK: | Operation does not verify: content: expected one or 2 elements of f32, got tensor<3xf32>
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer const @w : memref<2xf32> = dense<1> : tensor<2xi8>
+}
+
+// CHECK: | Operation does not verify: content: expected one or 2 elements of f32, got tensor<2xi8>

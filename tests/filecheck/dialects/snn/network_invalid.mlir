@@ -309,3 +309,22 @@ snn.network @net ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xf32>) {
 }
 
 // CHECK: | Operation does not verify: snn.add "sum" uses a value that is defined below it; only snn.delay may
+
+// -----
+
+// the start of a delay is defined above it, also where it is the stream
+
+snn.network @net () -> ("y" : tensor<2xf32>) {
+  %y = snn.delay %c by 1 init %c as "axon" : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
+  %c = snn.constant dense<0.5> : tensor<2xf32>
+  snn.yield %y : tensor<2xf32>
+}
+
+// CHECK: | Operation does not verify: snn.delay "axon" uses a value that is defined below it; only snn.delay may
+
+// -----
+
+%x = "test.op"() : () -> tensor<2xf32>
+%y = snn.delay %x by dense<[1.5, 2.0]> : tensor<2xf32> init %x : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
+
+// CHECK: | Operation does not verify: by: expected whole numbers, got tensor<2xf32>

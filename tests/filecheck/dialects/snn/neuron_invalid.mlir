@@ -243,3 +243,36 @@ snn.next (%x : f32)
 
 // CHECK:      | Operation does not verify: result 'result' at position 0 does not verify:
 // CHECK-NEXT: | attribute f32 expected from variable 'T', but got f64
+
+// -----
+
+// bodies are scalar arithmetic in order
+
+%x = "test.op"() : () -> tensor<2xf32>
+%y = snn.neuron (%x = %x : tensor<2xf32>) -> (tensor<2xf32>) {
+  %a = arith.addf %x, %b : f32
+  %b = arith.addf %x, %x : f32
+  snn.next (%a : f32)
+}
+
+// CHECK: | Operation does not verify: body: arith.addf uses a value that is defined below it
+
+// -----
+
+%x = "test.op"() : () -> tensor<2xf32>
+%y = snn.neuron (%x = %x : tensor<2xf32>) -> (tensor<2xf32>) {
+  "test.op"(%x) : (f32) -> ()
+  snn.next (%x : f32)
+}
+
+// CHECK: | Operation does not verify: body: expected scalar arithmetic, got test.op
+
+// -----
+
+%x = "test.op"() : () -> tensor<2xf32>
+%y = snn.neuron kind "custom" (%x = %x : tensor<2xf32>) state (%v = %x : tensor<2xf32>) -> (tensor<2xf32>) {
+  %0 = arith.mulf %v, %v : f32
+  snn.next (%0 : f32) state (%0 : f32)
+}
+
+// CHECK: | Operation does not verify: kind: "custom" is no hint; leave it out

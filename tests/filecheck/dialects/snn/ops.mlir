@@ -509,3 +509,26 @@ snn.network @kinds ("x" %x : tensor<2xf32>) -> ("z" : tensor<2xi1>) {
 // CHECK-NEXT:   snn.yield %threshold : tensor<2xi1>
 // CHECK-NEXT: }
 // CHECK-NEXT: }
+
+// -----
+
+// values of a body are numbered behind the ports of their name
+
+snn.network @numbered ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xf32>) {
+  %y = snn.neuron (%x = %x : tensor<2xf32>, %x_1 = %x : tensor<2xf32>, %y_4 = %x : tensor<2xf32>) -> (tensor<2xf32>) {
+    %x_2 = arith.addf %x, %x_1 : f32
+    %y = arith.addf %x_2, %y_4 : f32
+    snn.next (%y : f32)
+  }
+  snn.yield %y : tensor<2xf32>
+}
+
+// CHECK:      snn.network @numbered ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xf32>) {
+// CHECK-NEXT:   %y = snn.neuron (%x = %x : tensor<2xf32>, %x_1 = %x : tensor<2xf32>, %y_4 = %x : tensor<2xf32>) -> (tensor<2xf32>) {
+// CHECK-NEXT:     %x_2 = arith.addf %x, %x_1 : f32
+// CHECK-NEXT:     %y_5 = arith.addf %x_2, %y_4 : f32
+// CHECK-NEXT:     snn.next (%y_5 : f32)
+// CHECK-NEXT:   }
+// CHECK-NEXT:   snn.yield %y : tensor<2xf32>
+// CHECK-NEXT: }
+// CHECK-NEXT: }

@@ -485,3 +485,63 @@
 %y = snn.concat %x, %z axis 1 : (tensor<2x3xi1>, tensor<2x1xi1>) -> tensor<2x5xi1>
 
 // CHECK: | Operation does not verify: result: expected shape 2x4, got 2x5
+
+// -----
+
+// a sum rounds nothing before it adds: floats have the type of the result
+
+%x, %z = "test.op"() : () -> (tensor<2xf32>, tensor<2xf64>)
+%y = snn.add %x, %z : (tensor<2xf32>, tensor<2xf64>) -> tensor<2xf32>
+
+// CHECK: | Operation does not verify: operand 1: expected elements of f32, got f64
+
+// -----
+
+%x, %s = "test.op"() : () -> (tensor<2xf64>, tensor<2xf32>)
+%y = snn.scale %x, %s : (tensor<2xf64>, tensor<2xf32>) -> tensor<2xf32>
+
+// CHECK: | Operation does not verify: operand 0: expected elements of f32, got f64
+
+// -----
+
+%x, %p = "test.op"() : () -> (tensor<2x3xf64>, tensor<2xf32>)
+%y = snn.batch_norm %x, %p, %p, %p, %p epsilon 0.0 : f64 : (tensor<2x3xf64>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>) -> tensor<2x3xf32>
+
+// CHECK: | Operation does not verify: operand 0: expected elements of f32, got f64
+
+// -----
+
+%x, %w = "test.op"() : () -> (tensor<2xf64>, tensor<3x2xf32>)
+%y = snn.linear %x, %w : (tensor<2xf64>, tensor<3x2xf32>) -> tensor<3xf32>
+
+// CHECK: | Operation does not verify: operand 0: expected elements of f32, got f64
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4xf64>
+%y = snn.pool2d avg %x kernel [2, 2] stride [2, 2] padding [0, 0, 0, 0] : (tensor<1x4x4xf64>) -> tensor<1x2x2xf32>
+
+// CHECK: | Operation does not verify: operand 0: expected elements of f32, got f64
+
+// -----
+
+%x, %t = "test.op"() : () -> (tensor<2xi8>, tensor<2xi8>)
+%y = snn.threshold gt %x, %t : (tensor<2xi8>, tensor<2xi8>) -> tensor<2xi1>
+
+// CHECK: | Operation does not verify: input: expected elements of f32 or f64, got i8
+
+// -----
+
+// weights without axes
+
+%x = "test.op"() : () -> tensor<f32>
+%y = snn.linear %x, %x : (tensor<f32>, tensor<f32>) -> tensor<f32>
+
+// CHECK: | Operation does not verify: weight: expected [outputs, inputs], got tensor<f32>
+
+// -----
+
+%x = "test.op"() : () -> tensor<f32>
+%y = snn.conv1d %x, %x stride [1] padding [0, 0] dilation [1] : (tensor<f32>, tensor<f32>) -> tensor<f32>
+
+// CHECK: | Operation does not verify: weight: expected [outputs, inputs per group, kernel length], got tensor<f32>

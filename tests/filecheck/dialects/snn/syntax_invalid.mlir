@@ -177,14 +177,14 @@ snn.network @net () -> ("y" : i1) {
 %x = "test.op"() : () -> f32
 %z = snn.spike gt %x surrogate <atan> : f32
 
-// CHECK: string literal expected{{.*}}name of the surrogate
+// CHECK: string literal expected for the name of the surrogate
 
 // -----
 
 %x = "test.op"() : () -> f32
 %z = snn.spike gt %x surrogate <"snntorch.atan", 2.0> : f32
 
-// CHECK: identifier expected{{.*}}name of an option of the surrogate
+// CHECK: identifier expected for the name of an option of the surrogate
 
 // -----
 
@@ -245,3 +245,26 @@ snn.network @net () -> ("y" : i1) {
 "test.op"(%inner) : (f32) -> ()
 
 // CHECK: values used but not defined: [%inner]
+
+// -----
+
+// operands that are no tensors
+
+%x = "test.op"() : () -> f32
+%y = snn.linear %x, %x : (f32, f32) -> tensor<3xf32>
+
+// CHECK: expected a tensor type
+
+// -----
+
+%x = "test.op"() : () -> f32
+%y = snn.conv1d %x, %x stride [1] padding [0, 0] dilation [1] : (f32, f32) -> tensor<1x1xf32>
+
+// CHECK: expected a tensor type
+
+// -----
+
+%x = "test.op"() : () -> f32
+%y = snn.pool2d sum %x kernel [1, 1] stride [1, 1] padding [0, 0, 0, 0] : (f32) -> tensor<1x1x1xf32>
+
+// CHECK: expected a tensor type
