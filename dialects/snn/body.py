@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from xdsl.builder import Builder
-from xdsl.dialects import arith, math
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import (
     AnyFloat,
     FloatAttr,
@@ -152,9 +152,6 @@ class Body:
 
     def minimum(self, left: Scalar, right: Scalar) -> Scalar:
         return self.insert(arith.MinimumfOp(left.value, right.value))
-
-    def exp(self, argument: Scalar) -> Scalar:
-        return self.insert(math.ExpOp(argument.value))
 
 
 def build_neuron(

@@ -25,7 +25,7 @@ CUSTOM = "custom"
 
 KINDS = {
     "threshold": "no state; z = H(x - theta)",
-    "map": "no state; y = f(x)",
+    "map": "no state; y = a polynomial of x",
     "i": "v' = v + b x; y = v'",
     "li": "v' = a v + b x + c; y = v'",
     "cuba_li": "i' = alpha i + w x; v' = a v + b i; y = v'",

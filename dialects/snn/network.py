@@ -223,8 +223,10 @@ class DelayOp(IRDLOperation):
         y[t] = x[t - d]    for t >= d
         y[t] = init        for t < d
 
-        %y = snn.delay %x by 3 init %zero as "axon" : tensor<8xi1>, tensor<i1>
-        %y = snn.delay %x by dense<[1, 3]> : tensor<2xi64> init %zero : tensor<2xi1>, tensor<i1>
+        %y = snn.delay %x by 3 init %zero as "axon"
+             : tensor<8xi1>, tensor<i1> -> tensor<8xi1>
+        %y = snn.delay %x by dense<[1, 3]> : tensor<2xi64> init %zero
+             : tensor<2xi1>, tensor<i1> -> tensor<2xi1>
 
     `by` is one number of steps (at least 1), or one for each element (at least 0, of the
     stream's shape). A delay with an element of 0 steps is instantaneous: it cannot close
