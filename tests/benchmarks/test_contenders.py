@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from xdsl.dialects import math
 
 from benchmarks.dense_source import DenseSource, LoopOrder
 from benchmarks.networks import bernoulli, cuba, cuba_lif
@@ -114,7 +115,7 @@ def test_contenders_name_what_they_lack():
     """An operation without a rule is refused, not left out."""
 
     def exponential(b: Body, x: Scalar, v: Scalar):
-        return [b.spike(b.exp(x) + v, "gt")], [v]
+        return [b.spike(b.insert(math.ExpOp(x.value)) + v, "gt")], [v]
 
     writer = NetworkWriter("custom", (3,))
     writer.neuron("exp", exponential, {"v": 0.0}, {})

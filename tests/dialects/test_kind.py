@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from xdsl.dialects import math
 from xdsl.dialects.builtin import TensorType, f32
 from xdsl.utils.test_value import create_ssa_value
 
@@ -462,7 +463,7 @@ def decay_by_the_input(b: Body, x: Scalar, v: Scalar, theta: Scalar):
 
 
 def exponential(b: Body, x: Scalar, v: Scalar, theta: Scalar):
-    u = v + b.exp(v) + x
+    u = v + b.insert(math.ExpOp(v.value)) + x
     return [b.spike(u - theta)], [u]
 
 
@@ -606,7 +607,7 @@ def test_the_comparison_does_not_change_the_kind(comparison: str):
 
 def test_expressions_of_parameters_are_coefficients():
     def from_tau(b: Body, x: Scalar, v: Scalar, tau: Scalar, theta: Scalar):
-        decay = b.exp(-1.0 / tau)
+        decay = b.insert(math.ExpOp((-1.0 / tau).value))
         u = decay * v + (1.0 - decay) * x
         z = b.spike(u - theta)
         return [z], [u - b.to_float(z) * theta]

@@ -16,7 +16,7 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccError, error
-from snncc.importers.nir.isolated import IsolationFailure, run_isolated
+from snncc.importers.nir.isolated import IsolationFailure, Part, run_isolated
 from snncc.importers.nir.model import NODE_CLASSES, WHOLE_NUMBERS, Graph, Node, Value
 from snncc.importers.nir.transport import pack_graph, pack_problems, unpack
 
@@ -26,9 +26,8 @@ MAX_NODES = 4096
 MAX_EDGES = 100_000
 MAX_DEPTH = 32
 MAX_AXES = 32
+MAX_NAME = 255
 MAX_TEXT = 4096
-MIN_SECONDS = 4.0
-BYTES_PER_SECOND = 20 << 20
 MEMORY = 64 << 20
 COMPRESSION = 1100
 """More than deflate can compress: a dataset that claims more per stored byte lies."""
@@ -46,11 +45,10 @@ def read_nir(path: Path, *, max_bytes: int = MAX_BYTES) -> Graph:
     """
     if not path.is_file():
         raise error("SNC-I010", f"{path.name}: no such file")
-    size = path.stat().st_size
     try:
         data = run_isolated(
             lambda: _read(path, max_bytes),
-            seconds=MIN_SECONDS + size / BYTES_PER_SECOND,
+            seconds=_patience(path.stat().st_size),
             memory=2 * max_bytes + MEMORY,
         )
     except IsolationFailure as fault:
@@ -62,7 +60,15 @@ def read_nir(path: Path, *, max_bytes: int = MAX_BYTES) -> Graph:
     return unpack(data)
 
 
-def _read(path: Path, max_bytes: int) -> bytes:
+def _patience(size: int) -> float:
+    """
+    Seconds for a file of `size` bytes. A node takes 2 ms and some KiB, an array far less:
+    a few MiB may hold the largest graph, what is beyond is arrays.
+    """
+    return 4 + min(size / (1 << 20), 10) + size / (20 << 20)
+
+
+def _read(path: Path, max_bytes: int) -> list[Part]:
     """Reads in the process that calls it; every fault becomes a problem."""
     try:
         with h5py.File(path, "r") as file:
@@ -100,8 +106,10 @@ class _Reader:
         problems: list[Problem] = []
         for member in map(str, members):
             full = f"{name}.{member}" if name else member
-            if _printable(member) != member or len(member) > MAX_TEXT:
-                text = f"the name {_printable(member)[:64]!r} is not UTF-8 text of sensible length"
+            if not member.isprintable() or len(full) > MAX_NAME:
+                text = (
+                    f"the name {_printable(full)[:64]!r} is not text of at most {MAX_NAME} letters"
+                )
                 problems.append(Problem("SNC-I011", text))
                 continue
             try:
@@ -159,7 +167,10 @@ class _Reader:
         if shape[0] > MAX_EDGES:
             raise error("SNC-I017", f"the file has more than {MAX_EDGES} edges")
         self.admit(dataset, "edges", name)
-        return [(str(source), str(target)) for source, target in dataset.asstr()[()]]
+        pairs = [(str(source), str(target)) for source, target in dataset.asstr()[()]]
+        if any(len(end) > MAX_NAME for pair in pairs for end in pair):
+            raise error("SNC-I011", f"edges: a name of more than {MAX_NAME} letters")
+        return pairs
 
     def text(self, group: h5py.Group, field: str, node: str) -> str:
         value = self.value(group, field, node)

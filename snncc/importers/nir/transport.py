@@ -10,20 +10,21 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccError
+from snncc.importers.nir.isolated import Part
 from snncc.importers.nir.model import Graph, Node
 
 
-def pack_graph(graph: Graph) -> bytes:
+def pack_graph(graph: Graph) -> list[Part]:
     arrays: list[Array] = []
-    header = {"graph": _describe(graph, arrays)}
-    return _join(header, [np.ascontiguousarray(a).tobytes() for a in arrays])
+    header = _header({"graph": _describe(graph, arrays)})
+    return [header, *(np.ascontiguousarray(array).ravel().data for array in arrays)]
 
 
-def pack_problems(problems: Sequence[Problem]) -> bytes:
-    return _join({"problems": [problem.as_dict() for problem in problems]}, [])
+def pack_problems(problems: Sequence[Problem]) -> list[Part]:
+    return [_header({"problems": [problem.as_dict() for problem in problems]})]
 
 
-def unpack(data: bytes) -> Graph:
+def unpack(data: bytes | bytearray) -> Graph:
     """The graph; raises SnnccError with the problems where there is none."""
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
@@ -32,10 +33,10 @@ def unpack(data: bytes) -> Graph:
     return _graph(header["graph"], memoryview(data)[8 + size :])
 
 
-def _join(header: dict[str, Any], arrays: Sequence[bytes]) -> bytes:
-    text = json.dumps(header).encode()
+def _header(content: dict[str, Any]) -> bytes:
+    text = json.dumps(content).encode()
     text += b" " * (-(len(text) + 8) % 16)  # the arrays start aligned
-    return b"".join([len(text).to_bytes(8, "little"), text, *arrays])
+    return len(text).to_bytes(8, "little") + text
 
 
 def _describe(graph: Graph, arrays: list[Array]) -> dict[str, Any]:

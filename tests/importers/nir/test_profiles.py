@@ -75,7 +75,7 @@ def test_published_braille_network_as_in_spikingjelly(name: str, nets: Path) -> 
     net = snncc.load(nets / "nir_braille_rnn" / case["file"], **case["options"])
     hidden = check(net, case)["lif1.lif"]
     assert np.packbits(hidden).tobytes() == golden()[f"hidden/{name}"].tobytes()
-    assert hidden.sum() > 100
+    assert hidden.sum() > 50
 
 
 def test_cases_cover_every_neuron_that_a_framework_imports() -> None:
