@@ -115,6 +115,8 @@ class _Reader:
             try:
                 graph.nodes[member] = self.node(members, member, full, depth)
             except SnnccError as found:
+                if found.code == "SNC-I017":
+                    raise  # a limit ends the reading: what follows could be without end
                 problems.extend(found.problems)
             except (OSError, RuntimeError, KeyError, ValueError, TypeError) as fault:
                 reason = " ".join(str(fault).split())[:200]
