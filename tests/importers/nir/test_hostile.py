@@ -405,7 +405,7 @@ CASES: Mapping[str, Mapping[str, tuple[str, Make]]] = {
             patched(lambda f: [f["node/nodes"].__setitem__(f"s{k}", f["node"]) for k in range(10)]),
         ),
         "node is its own nodes": (
-            "SNC-I011",
+            "SNC-I017",
             replaced("node/nodes", lambda g, n: g.__setitem__(n, g)),
         ),
     },
