@@ -57,8 +57,8 @@ def support() -> str:
         "",
         "## NIR node classes",
         "",
-        "Classes without state mean the same in every profile. A profile that has no neuron for a",
-        "class refuses it (SNC-I018).",
+        "Classes without state mean the same in every profile; where the framework's importer has",
+        "none, a warning says so. A profile that has no neuron for a class refuses it (SNC-I018).",
         "",
         f"| class | {' | '.join(profiles)} |",
         f"| --- |{' --- |' * len(profiles)}",
@@ -67,7 +67,7 @@ def support() -> str:
         cells = []
         for profile in profiles.values():
             if name not in NEURON_CLASSES:
-                cells.append("yes")
+                cells.append("as NIR (W001)" if name in profile.lacks else "yes")
                 continue
             method = getattr(profile, f"make_{name.lower()}", None)
             cells.append(_doc(method).split("\n")[0] if method is not None else "refused")

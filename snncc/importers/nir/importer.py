@@ -78,6 +78,7 @@ def _import(path: Path, like: str | None, choices: Choices, max_bytes: int) -> I
         network_name, _provenance(path, like, choices)
     )
     warnings.extend(_departures(specs))
+    warnings.extend(_lacking(flat, profile))
     return Imported(module, warnings)
 
 
@@ -306,4 +307,21 @@ def _departures(specs: dict[str, NeuronSpec]) -> list[Problem]:
     return [
         Problem("SNC-W001", text, ", ".join(names), severity="warning")
         for text, names in nodes.items()
+    ]
+
+
+def _lacking(graph: FlatGraph, profile: Profile) -> list[Problem]:
+    """One warning for each class that the framework's importer does not have."""
+    nodes: dict[str, list[str]] = {}
+    for name, node in graph.nodes.items():
+        if node.type in profile.lacks:
+            nodes.setdefault(node.type, []).append(name)
+    return [
+        Problem(
+            "SNC-W001",
+            f"the importer of {profile.name} has no {type}: taken as NIR defines it",
+            ", ".join(names),
+            severity="warning",
+        )
+        for type, names in nodes.items()
     ]

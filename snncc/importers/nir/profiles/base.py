@@ -88,6 +88,8 @@ class Profile:
     Whether a neuron with weights on its own spikes is one layer, whose neuron takes the
     recurrent input as a port of its own, `recurrent`.
     """
+    lacks: Sequence[str] = ()
+    """Classes without state that the importer drops or refuses; taken as NIR defines them."""
     pools_by_power: bool = False
     """Sum pools are LPPool2d(1): (sum / k) * k, without padding (PyTorch-based importers)."""
 

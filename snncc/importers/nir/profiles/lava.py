@@ -28,6 +28,7 @@ from snncc.importers.nir.profiles.base import (
 class Lava(Profile):
     name = "lava"
     source = "NIR paper, nir_to_lava.py, as of the published traces"
+    lacks = ("Linear", "Conv1d", "AvgPool2d", "Scale", "Delay", "Threshold")
     default_dt = 1e-4
     resets = (("value", "same"),)
     recurrent_bias = "never"

@@ -26,6 +26,7 @@ from snncc.importers.nir.profiles.base import (
 class Norse(Profile):
     name = "norse"
     source = "norse 1.1.0, torch/utils/import_nir.py"
+    lacks = ("Scale", "Conv1d", "AvgPool2d", "Delay", "Threshold")
     default_dt = 1e-3
     resets = (("value", "same"), ("subtract", "same"))
     recurrent_bias = "after_first"

@@ -34,6 +34,7 @@ MAX_COUNT = 65535
 class Rockpool(Profile):
     name = "rockpool"
     source = "rockpool 3.0.3, nn/modules/torch/nir.py"
+    lacks = ("Scale", "Conv1d", "Conv2d", "SumPool2d", "AvgPool2d", "Flatten", "Delay", "Threshold")
     reset = "subtract"
     resets = (("subtract", "same"),)
     integrator = "exact"

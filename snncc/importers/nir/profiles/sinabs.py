@@ -30,6 +30,7 @@ MAX_COUNT = 65535
 class Sinabs(Profile):
     name = "sinabs"
     source = "sinabs 3.1.3, nir.py"
+    lacks = ("Linear", "Scale", "Conv1d", "AvgPool2d", "Delay", "Threshold")
     reset = "subtract"
     resets = (("subtract", "same"), ("value", "same"))
     integrator = "exact"

@@ -33,6 +33,7 @@ from snncc.importers.nir.profiles.base import (
 class SnnTorch(Profile):
     name = "snntorch"
     source = "snntorch 1.0.0, import_nir.py"
+    lacks = ("Scale", "Delay", "Threshold")
     default_dt = 1e-4
     resets = (("value", "same"), ("value", "next"), ("subtract", "same"), ("subtract", "next"))
     pools_by_power = True

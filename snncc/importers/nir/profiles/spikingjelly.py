@@ -26,6 +26,7 @@ from snncc.importers.nir.profiles.base import (
 class SpikingJelly(Profile):
     name = "spikingjelly"
     source = "spikingjelly 2.0.0, activation_based/nir_exchange/from_nir.py"
+    lacks = ("Scale", "Delay", "Threshold")
     default_dt = 1e-4
     resets = (("value", "same"), ("subtract", "same"))
     recurrent_bias = "after_first"

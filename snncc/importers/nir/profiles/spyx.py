@@ -25,6 +25,7 @@ from snncc.importers.nir.profiles.base import (
 class Spyx(Profile):
     name = "spyx"
     source = "spyx 1.0, nir.py"
+    lacks = ("Conv1d", "AvgPool2d", "Scale", "Delay", "Threshold")
     default_dt = 1.0
     reset = "subtract"
     reset_timing = "next"
