@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+from math import prod
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp
+from xdsl.dialects.builtin import (
+    AnyDenseElement,
+    DenseIntOrFPElementsAttr,
+    ModuleOp,
+    RankedStructure,
+    ShapedType,
+    TensorType,
+)
 from xdsl.parser import Parser
 from xdsl.utils.exceptions import ParseError, VerifyException
 
 from snncc.dialects import get_all_dialects, snn
 from snncc.dialects.arrays import array_of, blob_of
+from snncc.dialects.snn.types import is_float
 from snncc.errors import Problem, SnnccError, error
 
 MAX_TEXT_BYTES = 64 << 20
+MAX_ELEMENTS = 1 << 26
+"""Of a stream, a delay line, or a parameter whose values stand in the text."""
+STRINGS = re.compile(r'//[^\n]*|"(?:[^"\\\n\v\f]|\\["nt\\]|\\[0-9A-Fa-f]{2})*"|"')
+"""Comments, strings, and quotes that open none."""
 
 
 def context() -> Context:
@@ -36,8 +50,10 @@ def save_module(module: ModuleOp, path: Path) -> None:
     Writes the text to `path` and the arrays that it names by digest to
     `path.with_suffix(".safetensors")`. Raises SNC-C004 where that fails.
     """
+    if path.suffix.lower() != ".mlir":
+        raise error("SNC-C004", f"{path}: expected a name that ends in .mlir")
     arrays = {
-        op.sym_name.data: np.ascontiguousarray(array_of(op.value, op.type))
+        op.sym_name.data: array_of(op.value, op.type)
         for op in module.ops
         if isinstance(op, snn.ParameterOp) and not isinstance(op.value, DenseIntOrFPElementsAttr)
     }
@@ -47,7 +63,7 @@ def save_module(module: ModuleOp, path: Path) -> None:
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             text_file, arrays_file = Path(folder, "text"), Path(folder, "arrays")
             text_file.write_text(f"{module!s}\n", encoding="utf-8")
-            save_file(arrays, arrays_file)
+            arrays_file.write_bytes(save(arrays))
             os.replace(arrays_file, weights)
             os.replace(text_file, path)
     except OSError as fault:
@@ -65,9 +81,12 @@ def load_module(path: Path) -> ModuleOp:
         raise error("SNC-I017", f"{path.name}: the text is over {MAX_TEXT_BYTES >> 20} MiB")
     try:
         text = path.read_text(encoding="utf-8")
-        module = Parser(context(), text, path.name).parse_module()
+        _expect_closed_strings(text, path.name)
+        module = _Parser(context(), text, path.name).parse_module()
+        _expect_sizes(module)
         resolve_parameters(module, path.with_suffix(".safetensors"))
         module.verify()
+        _expect_finite(module)
     except (ParseError, VerifyException, UnicodeDecodeError, RecursionError) as fault:
         raise error("SNC-I021", f"{path.name}: {_first_line(fault)}") from None
     except SnnccError:
@@ -77,8 +96,52 @@ def load_module(path: Path) -> ModuleOp:
     networks = [op for op in module.ops if isinstance(op, snn.NetworkOp)]
     if len(networks) != 1:
         raise error("SNC-I021", f"{path.name}: expected one snn.network, got {len(networks)}")
-    _expect_finite(module)
     return module
+
+
+class _Parser(Parser):
+    """Refuses dense<...> of a large type before its elements, or one many times, are made."""
+
+    def parse_dense_int_or_fp_elements_attr(
+        self, type: RankedStructure[AnyDenseElement] | None
+    ) -> DenseIntOrFPElementsAttr:
+        if type is not None:
+            _expect_size("dense", type)
+        return super().parse_dense_int_or_fp_elements_attr(type)
+
+    def _parse_dense_literal_type(self) -> RankedStructure[AnyDenseElement]:
+        type = super()._parse_dense_literal_type()
+        _expect_size("dense", type)
+        return type
+
+
+def _expect_closed_strings(text: str, name: str) -> None:
+    """On a quote that opens no string, xDSL's lexer takes time exponential in the line."""
+    for match in STRINGS.finditer(text):
+        if match.group() == '"':
+            number = text.count("\n", 0, match.start()) + 1
+            raise error("SNC-I021", f"{name}: line {number}: a string that does not end")
+
+
+def _expect_sizes(module: ModuleOp) -> None:
+    """No stream in the text claims more than a machine holds; parameters are as they are."""
+    for op in module.walk():
+        if isinstance(op, snn.UseOp):
+            continue
+        types = [value.type for value in op.results]
+        types += [
+            argument.type for region in op.regions for b in region.blocks for argument in b.args
+        ]
+        depth = op.depth if isinstance(op, snn.DelayOp) else 1
+        for type in types:
+            if isinstance(type, TensorType):
+                _expect_size(op.name, type, depth)
+
+
+def _expect_size(what: str, type: ShapedType, depth: int = 1) -> None:
+    if depth * prod(type.get_shape()) > MAX_ELEMENTS:
+        claimed = f"{depth} steps of {type}" if depth > 1 else str(type)
+        raise error("SNC-I017", f"{what}: {claimed} has more than {MAX_ELEMENTS} elements")
 
 
 def _first_line(fault: BaseException) -> str:
@@ -86,7 +149,7 @@ def _first_line(fault: BaseException) -> str:
     lines = [line.strip() for line in str(fault).splitlines() if line.strip()]
     text = lines[-1][:300] if lines else type(fault).__name__
     if isinstance(fault, ParseError):
-        number = fault.span.input.content.count("\n", 0, fault.span.start) + 1
+        number = str(fault.span.input.content).count("\n", 0, fault.span.start) + 1
         return f"line {number}: {text}"
     return text
 
@@ -140,7 +203,8 @@ def _expect_finite(module: ModuleOp) -> None:
         Problem("SNC-I015", f"parameter {op.sym_name.data!r} has values that are not finite")
         for op in module.ops
         if isinstance(op, snn.ParameterOp)
-        and not np.isfinite(array_of(op.value, op.type).astype(np.float64)).all()
+        and is_float(op.type.element_type)
+        and not np.isfinite(array_of(op.value, op.type)).all()
     ]
     if problems:
         raise SnnccError(problems)
