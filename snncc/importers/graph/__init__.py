@@ -1,0 +1,1 @@
+"""The graph that exported models become before they are networks: see `graph.py`."""

@@ -1,0 +1,583 @@
+"""
+A graph of whole-tensor operations: what a file of torch or ONNX says, in one vocabulary.
+
+A `Value` is one tensor, with all its axes: batch and, in a model of a whole sequence,
+time. Values are made by the methods of `Graph` only. These fold what is constant (with
+NumPy, in the type of the operands), drop what changes no value (a product with 1, a
+reshape to the same shape) and make equal expressions one value. So two parts of a graph
+compute the same where they *are* the same value, which is how a loop is proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from snncc.dialects.arrays import Array
+from snncc.errors import error
+from snncc.importers.graph import operations as ops
+
+Shape: TypeAlias = tuple[int, ...]
+Attributes: TypeAlias = tuple[tuple[str, Any], ...]
+
+MAX_VALUES = 1 << 20
+MAX_ELEMENTS = 1 << 26
+
+
+@dataclass(eq=False, slots=True)
+class Value:
+    """
+    One tensor of the graph.
+
+    `op` names a method of `Graph`; `attributes` are that operation's, sorted by name.
+    `array` is the content of a constant. `name` is the model's name of an input or a
+    parameter, `scope` the module that an operation was written in ("net.1").
+    """
+
+    op: str
+    operands: tuple[Value, ...]
+    attributes: Attributes
+    shape: Shape
+    dtype: np.dtype[Any]
+    array: Array | None = None
+    name: str | None = None
+    scope: str | None = None
+    number: int = 0
+
+    @property
+    def is_constant(self) -> bool:
+        return self.op == "constant"
+
+    def attribute(self, name: str) -> Any:
+        return dict(self.attributes)[name]
+
+    @property
+    def content(self) -> Array:
+        assert self.array is not None, f"{self.op} is not constant"
+        return self.array
+
+    def __repr__(self) -> str:
+        label = f" {self.name}" if self.name else ""
+        return f"<{self.op}{label} %{self.number} {self.dtype}{list(self.shape)}>"
+
+
+@dataclass
+class Graph:
+    """
+    Makes values. Each method is one operation; shapes are checked, and faults are
+    SNC-I014 with the operation's name.
+
+    `scope` is given to the values that are made while it is set.
+    """
+
+    scope: str | None = None
+    _known: dict[tuple[Any, ...], Value] = field(default_factory=dict)
+    _count: int = 0
+
+    # --- leaves
+
+    def input(self, name: str, shape: Shape, dtype: Any = np.float32) -> Value:
+        return self._make("input", (), {"name": name}, shape, np.dtype(dtype), name=name)
+
+    def constant(self, array: Any, name: str | None = None) -> Value:
+        """A constant; equal arrays of one name are one value."""
+        array = np.asarray(array)
+        if array.dtype == np.float64 and not isinstance(array, np.ndarray):
+            array = array.astype(np.float32)
+        key = ("constant", array.tobytes(), array.shape, array.dtype.str, name)
+        if key not in self._known:
+            array = array.copy()
+            array.flags.writeable = False
+            self._known[key] = self._new(
+                Value("constant", (), (), array.shape, array.dtype, array, name, self.scope)
+            )
+        return self._known[key]
+
+    # --- elementwise
+
+    def unary(self, op: str, x: Value) -> Value:
+        """`op` is one of `operations.UNARY`."""
+        if x.is_constant:
+            return self._folded([x], ops.UNARY[op](x.content))
+        dtype = np.dtype(bool) if op == "not" else x.dtype
+        if op == "not" and x.op in ops.OPPOSITE and np.issubdtype(x.operands[0].dtype, np.integer):
+            return self.binary(ops.OPPOSITE[x.op], *x.operands)
+        return self._make(op, (x,), {}, x.shape, dtype)
+
+    def binary(self, op: str, a: Value, b: Value) -> Value:
+        """`op` is one of `operations.BINARY`; the operands broadcast and have one type."""
+        if a.dtype != b.dtype:
+            raise error("SNC-I014", f"{op}: operands of {a.dtype} and {b.dtype}")
+        shape = self._broadcast(op, a.shape, b.shape)
+        if a.is_constant and b.is_constant:
+            with np.errstate(all="ignore"):
+                return self._folded([a, b], ops.BINARY[op](a.content, b.content))
+        kept = self._identity(op, a, b, shape)
+        if kept is not None:
+            return kept
+        if op in ops.MIRRORED and a.is_constant:  # 0 < x is x > 0
+            op, a, b = ops.MIRRORED[op], b, a
+        dtype = np.dtype(bool) if op in ops.COMPARISONS else a.dtype
+        return self._make(op, (a, b), {}, shape, dtype)
+
+    def where(self, condition: Value, a: Value, b: Value) -> Value:
+        """`a` where the condition holds, else `b`."""
+        if a.dtype != b.dtype:
+            raise error("SNC-I014", f"where: operands of {a.dtype} and {b.dtype}")
+        shape = self._broadcast("where", condition.shape, a.shape, b.shape)
+        if condition.is_constant and (condition.content.all() or not condition.content.any()):
+            return self.expand(a if condition.content.all() else b, shape)
+        if a is b:
+            return self.expand(a, shape)
+        return self._make("where", (condition, a, b), {}, shape, a.dtype)
+
+    def cast(self, x: Value, dtype: Any) -> Value:
+        dtype = np.dtype(dtype)
+        if x.dtype == dtype:
+            return x
+        if x.is_constant:
+            return self._folded([x], x.content.astype(dtype))
+        if x.op == "cast" and x.operands[0].dtype == bool:
+            if dtype == bool:
+                return x.operands[0]
+            return self.cast(x.operands[0], dtype)
+        if dtype == bool:
+            return self.binary("ne", x, self.constant(np.zeros((), x.dtype)))
+        return self._make("cast", (x,), {}, x.shape, dtype)
+
+    def detach(self, x: Value) -> Value:
+        """The same value; no gradient flows through it."""
+        if x.is_constant or x.op == "detach" or x.dtype == bool:
+            return x
+        return self._make("detach", (x,), {}, x.shape, x.dtype)
+
+    # --- shapes
+
+    def reshape(self, x: Value, shape: Sequence[int]) -> Value:
+        """One size may be -1."""
+        sizes = list(shape)
+        if -1 in sizes:
+            rest = prod(s for s in sizes if s != -1)
+            if rest == 0 or prod(x.shape) % rest:
+                raise error("SNC-I014", f"reshape: {list(x.shape)} to {sizes}")
+            sizes[sizes.index(-1)] = prod(x.shape) // rest
+        if prod(sizes) != prod(x.shape) or any(s < 0 for s in sizes):
+            raise error("SNC-I014", f"reshape: {list(x.shape)} to {sizes}")
+        target = tuple(sizes)
+        if x.shape == target:
+            return x
+        if x.is_constant:
+            return self._folded([x], x.content.reshape(target))
+        if x.op == "reshape":
+            return self.reshape(x.operands[0], target)
+        if x.op in ("cast", "detach"):  # keeps a spike next to what made it
+            inner = self.reshape(x.operands[0], target)
+            return self.cast(inner, x.dtype) if x.op == "cast" else self.detach(inner)
+        return self._make("reshape", (x,), {"shape": target}, target, x.dtype)
+
+    def transpose(self, x: Value, order: Sequence[int]) -> Value:
+        """Axis i of the result is axis order[i] of the operand."""
+        rank = len(x.shape)
+        axes = tuple(a % rank if rank else a for a in order)
+        if sorted(axes) != list(range(rank)):
+            raise error("SNC-I014", f"transpose: axes {list(order)} of {list(x.shape)}")
+        if axes == tuple(range(rank)):
+            return x
+        shape = tuple(x.shape[a] for a in axes)
+        if x.is_constant:
+            return self._folded([x], np.ascontiguousarray(x.content.transpose(axes)))
+        if x.op == "transpose":
+            inner = x.attribute("order")
+            return self.transpose(x.operands[0], [inner[a] for a in axes])
+        moved = [a for a in axes if x.shape[a] != 1]
+        if moved == sorted(moved):
+            return self.reshape(x, shape)
+        return self._make("transpose", (x,), {"order": axes}, shape, x.dtype)
+
+    def expand(self, x: Value, shape: Sequence[int]) -> Value:
+        """Broadcasts to `shape` (NumPy's rule); -1 keeps a size."""
+        target = list(shape)
+        lead = len(target) - len(x.shape)
+        if lead < 0:
+            raise error("SNC-I014", f"expand: {list(x.shape)} to {target}")
+        for axis, size in enumerate(target):
+            if size == -1:
+                target[axis] = x.shape[axis - lead]
+        if self._broadcast("expand", x.shape, tuple(target)) != tuple(target):
+            raise error("SNC-I014", f"expand: {list(x.shape)} to {target}")
+        if x.shape == tuple(target):
+            return x
+        self._limit(tuple(target))
+        if x.is_constant:
+            return self._folded([x], np.ascontiguousarray(np.broadcast_to(x.content, target)))
+        if prod(target) == prod(x.shape):
+            return self.reshape(x, target)
+        return self._make("expand", (x,), {"shape": tuple(target)}, tuple(target), x.dtype)
+
+    def slice(self, x: Value, axis: int, start: int, stop: int, step: int = 1) -> Value:
+        """x[start:stop:step] along one axis, with Python's rules; `step` may be negative."""
+        axis = self._axis("slice", x, axis)
+        span = range(x.shape[axis])[start:stop:step]
+        if len(span) == 0:
+            raise error("SNC-I014", f"slice: nothing is left of axis {axis} of {list(x.shape)}")
+        return self.take(x, axis, tuple(span))
+
+    def select(self, x: Value, axis: int, index: int) -> Value:
+        """x[index] along one axis, which goes away."""
+        axis = self._axis("select", x, axis)
+        size = x.shape[axis]
+        if not -size <= index < size:
+            raise error("SNC-I014", f"select: index {index} of axis {axis} of {list(x.shape)}")
+        part = self.take(x, axis, (index % size,))
+        return self.reshape(part, x.shape[:axis] + x.shape[axis + 1 :])
+
+    def take(self, x: Value, axis: int, indices: Sequence[int]) -> Value:
+        """The given places along one axis, in that order."""
+        axis = self._axis("take", x, axis)
+        size = x.shape[axis]
+        indices = tuple(i % size if -size <= i < size else i for i in indices)
+        if any(not 0 <= i < size for i in indices):
+            raise error("SNC-I014", f"take: indices {list(indices)[:8]} of axis of size {size}")
+        if indices == tuple(range(size)):
+            return x
+        shape = (*x.shape[:axis], len(indices), *x.shape[axis + 1 :])
+        if x.is_constant:
+            return self._folded([x], np.take(x.content, indices, axis))
+        if x.op == "concat" and x.attribute("axis") == axis:
+            return self._take_from_parts(x, axis, indices)
+        if x.op == "take" and x.attribute("axis") == axis:
+            inner = x.attribute("indices")
+            return self.take(x.operands[0], axis, [inner[i] for i in indices])
+        return self._make("take", (x,), {"axis": axis, "indices": indices}, shape, x.dtype)
+
+    def concat(self, parts: Sequence[Value], axis: int) -> Value:
+        axis = self._axis("concat", parts[0], axis)
+        first = parts[0]
+        for part in parts:
+            same = part.shape[:axis] + part.shape[axis + 1 :]
+            if same != first.shape[:axis] + first.shape[axis + 1 :] or part.dtype != first.dtype:
+                raise error("SNC-I014", f"concat: {first!r} and {part!r} along axis {axis}")
+        if len(parts) == 1:
+            return first
+        flat: list[Value] = []
+        for part in parts:
+            nested = part.op == "concat" and part.attribute("axis") == axis
+            flat.extend(part.operands if nested else [part])
+        size = sum(part.shape[axis] for part in flat)
+        shape = (*first.shape[:axis], size, *first.shape[axis + 1 :])
+        self._limit(shape)
+        if all(part.is_constant for part in flat):
+            return self._folded(flat, np.concatenate([p.content for p in flat], axis))
+        whole = _parts_of_one(flat, axis)
+        if whole is not None:
+            return whole
+        return self._make("concat", tuple(flat), {"axis": axis}, shape, first.dtype)
+
+    def stack(self, parts: Sequence[Value], axis: int) -> Value:
+        rank = len(parts[0].shape) + 1
+        axis = axis % rank
+        grown = [self.reshape(p, (*p.shape[:axis], 1, *p.shape[axis:])) for p in parts]
+        return self.concat(grown, axis)
+
+    def pad(self, x: Value, pads: Sequence[tuple[int, int]], value: float = 0.0) -> Value:
+        """Constant padding: (before, after) for each axis, none negative."""
+        pads = tuple((int(a), int(b)) for a, b in pads)
+        if len(pads) != len(x.shape) or any(p < 0 for pair in pads for p in pair):
+            raise error("SNC-I014", f"pad: {list(pads)} of {list(x.shape)}")
+        for axis, (before, after) in enumerate(pads):
+            parts = [x]
+            for size, place in ((before, 0), (after, len(parts))):
+                if size:
+                    shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
+                    self._limit(shape)
+                    filler = self.constant(np.full(shape, value, x.dtype))
+                    parts.insert(place if place == 0 else len(parts), filler)
+            x = self.concat(parts, axis)
+        return x
+
+    # --- sums
+
+    def reduce(self, kind: str, x: Value, axes: Iterable[int], keep: bool = False) -> Value:
+        """`kind` is sum, mean, max or min over `axes`."""
+        picked = tuple(sorted({self._axis(kind, x, a) for a in axes}))
+        if not picked:
+            return x
+        if x.is_constant:
+            array = ops.REDUCTIONS[kind](x.content, axis=picked, keepdims=keep)
+            return self._folded([x], np.asarray(array, x.dtype))
+        shape = tuple(
+            1 if axis in picked else size
+            for axis, size in enumerate(x.shape)
+            if keep or axis not in picked
+        )
+        if all(x.shape[axis] == 1 for axis in picked):
+            return self.reshape(x, shape)
+        return self._make(f"reduce_{kind}", (x,), {"axes": picked, "keep": keep}, shape, x.dtype)
+
+    def linear(self, x: Value, weight: Value, bias: Value | None = None) -> Value:
+        """y[..., o] = sum over i of weight[o, i] x[..., i], and the bias [o]."""
+        if len(weight.shape) != 2 or not x.shape or x.shape[-1] != weight.shape[1]:
+            raise error("SNC-I014", f"linear: {x!r} with a weight of {list(weight.shape)}")
+        shape = (*x.shape[:-1], weight.shape[0])
+        operands = (x, weight) if bias is None else (x, weight, self.expand(bias, shape[-1:]))
+        if all(v.is_constant for v in operands):
+            array = x.content @ weight.content.T
+            return self._folded([], array if bias is None else array + operands[2].content)
+        return self._make("linear", operands, {}, shape, x.dtype)
+
+    def matmul(self, a: Value, b: Value) -> Value:
+        """NumPy's `a @ b`. With a constant matrix on one side it is a `linear`."""
+        if len(a.shape) == 1:
+            row = self.matmul(self.reshape(a, (1, *a.shape)), b)
+            axis = len(row.shape) - (2 if len(b.shape) > 1 else 1)
+            return self.reshape(row, row.shape[:axis] + row.shape[axis + 1 :])
+        if len(b.shape) == 1:
+            column = self.matmul(a, self.reshape(b, (*b.shape, 1)))
+            return self.reshape(column, column.shape[:-1])
+        if a.shape[-1] != b.shape[-2]:
+            raise error("SNC-I014", f"matmul: {list(a.shape)} with {list(b.shape)}")
+        if a.is_constant and b.is_constant:
+            return self._folded([], a.content @ b.content)
+        if b.is_constant and len(b.shape) == 2:
+            return self.linear(a, self.transpose(b, (1, 0)))
+        lead = self._broadcast("matmul", a.shape[:-2], b.shape[:-2])
+        shape = (*lead, a.shape[-2], b.shape[-1])
+        return self._make("matmul", (a, b), {}, shape, a.dtype)
+
+    def conv(
+        self,
+        x: Value,
+        weight: Value,
+        bias: Value | None,
+        *,
+        stride: Sequence[int],
+        padding: Sequence[tuple[int, int]],
+        dilation: Sequence[int],
+        groups: int,
+    ) -> Value:
+        """Cross-correlation of [N, C, *spatial] with [O, C / groups, *kernel]."""
+        rank = len(weight.shape) - 2
+        if len(x.shape) != rank + 2 or rank < 1:
+            raise error("SNC-I014", f"conv: {x!r} with a weight of {list(weight.shape)}")
+        if x.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
+            raise error("SNC-I014", f"conv: {x!r}, weight {list(weight.shape)}, groups {groups}")
+        spatial = self._window(
+            "conv", x.shape[2:], weight.shape[2:], stride, padding, dilation, ceil=False
+        )
+        attributes = {
+            "stride": tuple(stride),
+            "padding": tuple(tuple(p) for p in padding),
+            "dilation": tuple(dilation),
+            "groups": groups,
+        }
+        operands = (x, weight) if bias is None else (x, weight, bias)
+        shape = (x.shape[0], weight.shape[0], *spatial)
+        return self._make("conv", operands, attributes, shape, x.dtype)
+
+    def pool(
+        self,
+        kind: str,
+        x: Value,
+        *,
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        padding: Sequence[tuple[int, int]],
+        dilation: Sequence[int] | None = None,
+        ceil: bool = False,
+        exclude_padding: bool = False,
+    ) -> Value:
+        """`kind` is sum, avg or max over windows of [N, C, *spatial]."""
+        dilation = dilation or (1,) * len(kernel)
+        if len(x.shape) != len(kernel) + 2:
+            raise error("SNC-I014", f"pool: {x!r} with a kernel of {list(kernel)}")
+        spatial = self._window("pool", x.shape[2:], kernel, stride, padding, dilation, ceil)
+        attributes = {
+            "kind": kind,
+            "kernel": tuple(kernel),
+            "stride": tuple(stride),
+            "padding": tuple(tuple(p) for p in padding),
+            "dilation": tuple(dilation),
+            "ceil": ceil,
+            "exclude_padding": exclude_padding,
+        }
+        return self._make("pool", (x,), attributes, (*x.shape[:2], *spatial), x.dtype)
+
+    def batch_norm(
+        self, x: Value, gamma: Value, beta: Value, mean: Value, variance: Value, epsilon: float
+    ) -> Value:
+        """With fixed statistics, per channel (axis 1)."""
+        operands = (x, gamma, beta, mean, variance)
+        if len(x.shape) < 2 or any(v.shape != (x.shape[1],) for v in operands[1:]):
+            raise error("SNC-I014", f"batch_norm: {operands!r}")
+        return self._make("batch_norm", operands, {"epsilon": epsilon}, x.shape, x.dtype)
+
+    # --- a value again, with other operands
+
+    def rebuild(self, value: Value, operands: Sequence[Value]) -> Value:
+        """The operation of `value` on other operands, through the method that makes it."""
+        old, self.scope = self.scope, value.scope
+        try:
+            return self._rebuild(value, list(operands), dict(value.attributes))
+        finally:
+            self.scope = old
+
+    def _rebuild(self, value: Value, args: list[Value], attributes: dict[str, Any]) -> Value:
+        op = value.op
+        if op in ("constant", "input"):
+            return value
+        if op in ops.UNARY:
+            return self.unary(op, *args)
+        if op in ops.BINARY:
+            return self.binary(op, *args)
+        if op.startswith("reduce_"):
+            return self.reduce(op[7:], args[0], attributes["axes"], attributes["keep"])
+        if op == "cast":
+            return self.cast(args[0], value.dtype)
+        if op == "concat":
+            return self.concat(args, attributes["axis"])
+        if op == "conv":
+            return self.conv(args[0], args[1], args[2] if len(args) > 2 else None, **attributes)
+        if op == "pool":
+            return self.pool(attributes.pop("kind"), args[0], **attributes)
+        return getattr(self, op)(*args, **attributes)  # type: ignore[no-any-return]
+
+    # --- within
+
+    def _folded(self, sources: Sequence[Value], array: Array) -> Value:
+        """A constant; it keeps the name of the one named array that it was made of."""
+        names = {v.name for v in sources if v.name is not None}
+        return self.constant(array, names.pop() if len(names) == 1 else None)
+
+    def _identity(self, op: str, a: Value, b: Value, shape: Shape) -> Value | None:
+        """What an operation with 0 or 1 leaves unchanged (a zero's sign aside)."""
+        for x, c, right in ((a, b, True), (b, a, False)):
+            if not c.is_constant or c.dtype.kind not in "fiu" or x.shape != shape:
+                continue
+            zero, one = not c.content.any(), bool((c.content == 1).all())
+            if op == "add" and zero or op == "mul" and one:
+                return x
+            if right and (op == "sub" and zero or op in ("div", "pow") and one):
+                return x
+            if op == "mul" and zero:
+                return self.constant(np.zeros(shape, x.dtype))
+        if op == "sub" and (b.op == "detach" and b.operands[0] is a or a is b):
+            return self.constant(np.zeros(shape, a.dtype))
+        if op in ("maximum", "minimum", "and", "or") and a is b:
+            return a
+        if op == "add":  # straight-through: the value of h, the gradient of the other
+            for detached, soft in ((a, b), (b, a)):
+                if detached.op == "detach" and detached.operands[0].op == "sub":
+                    hard, taken = detached.operands[0].operands
+                    if taken is soft or taken.op == "detach" and taken.operands[0] is soft:
+                        return hard
+        return None
+
+    def _take_from_parts(self, x: Value, axis: int, indices: Sequence[int]) -> Value:
+        place: list[tuple[Value, int]] = []
+        for part in x.operands:
+            place.extend((part, i) for i in range(part.shape[axis]))
+        runs: list[tuple[Value, list[int]]] = []
+        for index in indices:
+            part, inner = place[index]
+            if runs and runs[-1][0] is part:
+                runs[-1][1].append(inner)
+            else:
+                runs.append((part, [inner]))
+        return self.concat([self.take(part, axis, inner) for part, inner in runs], axis)
+
+    def _window(
+        self,
+        op: str,
+        sizes: Sequence[int],
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        padding: Sequence[tuple[int, int]],
+        dilation: Sequence[int],
+        ceil: bool,
+    ) -> Shape:
+        result = []
+        for size, k, s, (before, after), d in zip(
+            sizes, kernel, stride, padding, dilation, strict=True
+        ):
+            room = size + before + after - d * (k - 1) - 1
+            if s < 1 or d < 1 or k < 1 or room < 0 or min(before, after) < 0:
+                raise error("SNC-I014", f"{op}: a window of {list(kernel)} on {list(sizes)}")
+            count = room // s + 1
+            if ceil and room % s and (count * s < size + before):
+                count += 1  # the last window must start inside
+            result.append(count)
+        return tuple(result)
+
+    def _axis(self, op: str, x: Value, axis: int) -> int:
+        rank = len(x.shape)
+        if not -rank <= axis < rank:
+            raise error("SNC-I014", f"{op}: axis {axis} of {list(x.shape)}")
+        return axis % rank
+
+    def _broadcast(self, op: str, *shapes: Shape) -> Shape:
+        try:
+            return np.broadcast_shapes(*shapes)
+        except ValueError:
+            texts = ", ".join(str(list(shape)) for shape in shapes)
+            raise error("SNC-I014", f"{op}: shapes {texts} do not broadcast") from None
+
+    def _limit(self, shape: Shape) -> None:
+        if prod(shape) > MAX_ELEMENTS:
+            raise error("SNC-I017", f"a tensor of shape {list(shape)} is over the limit")
+
+    def _make(
+        self,
+        op: str,
+        operands: tuple[Value, ...],
+        attributes: Mapping[str, Any],
+        shape: Shape,
+        dtype: np.dtype[Any],
+        name: str | None = None,
+    ) -> Value:
+        self._limit(shape)
+        sorted_attributes = tuple(sorted(attributes.items()))
+        key = (op, tuple(id(v) for v in operands), sorted_attributes, shape, dtype.str)
+        if key not in self._known:
+            value = Value(op, operands, sorted_attributes, shape, dtype, None, name, self.scope)
+            self._known[key] = self._new(value)
+        return self._known[key]
+
+    def _new(self, value: Value) -> Value:
+        if self._count >= MAX_VALUES:
+            raise error("SNC-I017", f"the graph has more than {MAX_VALUES} operations")
+        value.number = self._count
+        self._count += 1
+        return value
+
+
+def _parts_of_one(parts: Sequence[Value], axis: int) -> Value | None:
+    """The value that was taken apart, where all of its parts stand in order again."""
+    source = parts[0].operands[0] if parts[0].op == "take" else None
+    if source is None:
+        return None
+    indices: list[int] = []
+    for part in parts:
+        if part.op != "take" or part.operands[0] is not source or part.attribute("axis") != axis:
+            return None
+        indices.extend(part.attribute("indices"))
+    return source if indices == list(range(source.shape[axis])) else None
+
+
+def cone(outputs: Iterable[Value]) -> list[Value]:
+    """All values that the outputs depend on and they themselves, operands first."""
+    order: list[Value] = []
+    seen: set[Value] = set()
+    stack: list[tuple[Value, bool]] = [(value, False) for value in reversed(list(outputs))]
+    while stack:
+        value, done = stack.pop()
+        if done:
+            order.append(value)
+        elif value not in seen:
+            seen.add(value)
+            stack.append((value, True))
+            stack.extend((operand, False) for operand in reversed(value.operands))
+    return order
