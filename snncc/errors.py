@@ -9,6 +9,10 @@ from typing import Literal
 Severity = Literal["error", "warning"]
 
 CODES: dict[str, str] = {
+    "SNC-I001": "a spike without a state that is carried between steps",
+    "SNC-I002": "a constant tensor looks like a state that the export lost",
+    "SNC-I003": "the graph is unrolled over time",
+    "SNC-I004": "the surrogate gradient is not known",
     "SNC-I005": "the file does not state a choice that changes spikes",
     "SNC-I010": "the file cannot be read",
     "SNC-I011": "the file's structure is damaged",
@@ -23,6 +27,9 @@ CODES: dict[str, str] = {
     "SNC-I020": "the file refers to something outside itself",
     "SNC-I021": "the IR text is not valid",
     "SNC-I022": "the arrays beside the IR are missing or differ",
+    "SNC-I023": "the batch axis cannot be freed",
+    "SNC-I024": "the given states do not fit the model",
+    "SNC-I025": "the model computes what a network of streams cannot say",
     "SNC-R001": "the input does not fit the network",
     "SNC-R002": "the initial state does not fit the network",
     "SNC-R003": "the labels do not fit the output",

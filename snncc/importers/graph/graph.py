@@ -84,18 +84,8 @@ class Graph:
         return self._make("input", (), {"name": name}, shape, np.dtype(dtype), name=name)
 
     def constant(self, array: Any, name: str | None = None) -> Value:
-        """A constant; equal arrays of one name are one value."""
-        array = np.asarray(array)
-        if array.dtype == np.float64 and not isinstance(array, np.ndarray):
-            array = array.astype(np.float32)
-        key = ("constant", array.tobytes(), array.shape, array.dtype.str, name)
-        if key not in self._known:
-            array = array.copy()
-            array.flags.writeable = False
-            self._known[key] = self._new(
-                Value("constant", (), (), array.shape, array.dtype, array, name, self.scope)
-            )
-        return self._known[key]
+        """A constant; equal arrays of one name, or of none, are one value."""
+        return self._constant(np.asarray(array), name, name)
 
     # --- elementwise
 
@@ -154,6 +144,16 @@ class Graph:
         if x.is_constant or x.op == "detach" or x.dtype == bool:
             return x
         return self._make("detach", (x,), {}, x.shape, x.dtype)
+
+    def spike(self, u: Value, comparison: str, surrogate: Any = None) -> Value:
+        """
+        Whether `u` is above (`gt`) or not below (`ge`) zero, as a boolean, with the
+        derivative that the model has for it (an attribute of the dialect, or None).
+        """
+        if surrogate is None:
+            return self.binary(comparison, u, self.constant(np.zeros((), u.dtype)))
+        attributes = {"comparison": comparison, "surrogate": surrogate}
+        return self._make("spike", (u,), attributes, u.shape, np.dtype(bool))
 
     # --- shapes
 
@@ -359,14 +359,15 @@ class Graph:
         dilation: Sequence[int],
         groups: int,
     ) -> Value:
-        """Cross-correlation of [N, C, *spatial] with [O, C / groups, *kernel]."""
+        """Cross-correlation of [(N,) C, *spatial] with [O, C / groups, *kernel]."""
         rank = len(weight.shape) - 2
-        if len(x.shape) != rank + 2 or rank < 1:
+        if len(x.shape) not in (rank + 1, rank + 2) or rank < 1:
             raise error("SNC-I014", f"conv: {x!r} with a weight of {list(weight.shape)}")
-        if x.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
+        lead, channels = x.shape[: -rank - 1], x.shape[-rank - 1]
+        if groups < 1 or channels != weight.shape[1] * groups or weight.shape[0] % groups:
             raise error("SNC-I014", f"conv: {x!r}, weight {list(weight.shape)}, groups {groups}")
         spatial = self._window(
-            "conv", x.shape[2:], weight.shape[2:], stride, padding, dilation, ceil=False
+            "conv", x.shape[-rank:], weight.shape[2:], stride, padding, dilation, ceil=False
         )
         attributes = {
             "stride": tuple(stride),
@@ -375,7 +376,7 @@ class Graph:
             "groups": groups,
         }
         operands = (x, weight) if bias is None else (x, weight, bias)
-        shape = (x.shape[0], weight.shape[0], *spatial)
+        shape = (*lead, weight.shape[0], *spatial)
         return self._make("conv", operands, attributes, shape, x.dtype)
 
     def pool(
@@ -390,11 +391,12 @@ class Graph:
         ceil: bool = False,
         exclude_padding: bool = False,
     ) -> Value:
-        """`kind` is sum, avg or max over windows of [N, C, *spatial]."""
-        dilation = dilation or (1,) * len(kernel)
-        if len(x.shape) != len(kernel) + 2:
+        """`kind` is sum, avg or max over windows of [(N,) C, *spatial]."""
+        rank = len(kernel)
+        dilation = dilation or (1,) * rank
+        if len(x.shape) not in (rank + 1, rank + 2):
             raise error("SNC-I014", f"pool: {x!r} with a kernel of {list(kernel)}")
-        spatial = self._window("pool", x.shape[2:], kernel, stride, padding, dilation, ceil)
+        spatial = self._window("pool", x.shape[-rank:], kernel, stride, padding, dilation, ceil)
         attributes = {
             "kind": kind,
             "kernel": tuple(kernel),
@@ -404,16 +406,25 @@ class Graph:
             "ceil": ceil,
             "exclude_padding": exclude_padding,
         }
-        return self._make("pool", (x,), attributes, (*x.shape[:2], *spatial), x.dtype)
+        return self._make("pool", (x,), attributes, (*x.shape[:-rank], *spatial), x.dtype)
 
     def batch_norm(
-        self, x: Value, gamma: Value, beta: Value, mean: Value, variance: Value, epsilon: float
+        self,
+        x: Value,
+        gamma: Value,
+        beta: Value,
+        mean: Value,
+        variance: Value,
+        epsilon: float,
+        axis: int = 1,
     ) -> Value:
-        """With fixed statistics, per channel (axis 1)."""
+        """With fixed statistics, per channel (`axis`)."""
         operands = (x, gamma, beta, mean, variance)
-        if len(x.shape) < 2 or any(v.shape != (x.shape[1],) for v in operands[1:]):
+        axis = self._axis("batch_norm", x, axis)
+        if any(v.shape != (x.shape[axis],) for v in operands[1:]):
             raise error("SNC-I014", f"batch_norm: {operands!r}")
-        return self._make("batch_norm", operands, {"epsilon": epsilon}, x.shape, x.dtype)
+        attributes = {"epsilon": epsilon, "axis": axis}
+        return self._make("batch_norm", operands, attributes, x.shape, x.dtype)
 
     # --- a value again, with other operands
 
@@ -448,9 +459,19 @@ class Graph:
     # --- within
 
     def _folded(self, sources: Sequence[Value], array: Array) -> Value:
-        """A constant; it keeps the name of the one named array that it was made of."""
+        """A constant; it shows the name of the one named array that it was made of."""
         names = {v.name for v in sources if v.name is not None}
-        return self.constant(array, names.pop() if len(names) == 1 else None)
+        return self._constant(np.asarray(array), None, names.pop() if len(names) == 1 else None)
+
+    def _constant(self, array: Array, identity: str | None, name: str | None) -> Value:
+        key = ("constant", array.tobytes(), array.shape, array.dtype.str, identity)
+        if key not in self._known:
+            array = array.copy()
+            array.flags.writeable = False
+            self._known[key] = self._new(
+                Value("constant", (), (), array.shape, array.dtype, array, name, self.scope)
+            )
+        return self._known[key]
 
     def _identity(self, op: str, a: Value, b: Value, shape: Shape) -> Value | None:
         """What an operation with 0 or 1 leaves unchanged (a zero's sign aside)."""
@@ -539,7 +560,7 @@ class Graph:
         name: str | None = None,
     ) -> Value:
         self._limit(shape)
-        sorted_attributes = tuple(sorted(attributes.items()))
+        sorted_attributes = tuple(sorted(attributes.items(), key=lambda item: item[0]))
         key = (op, tuple(id(v) for v in operands), sorted_attributes, shape, dtype.str)
         if key not in self._known:
             value = Value(op, operands, sorted_attributes, shape, dtype, None, name, self.scope)

@@ -75,4 +75,4 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
     "min": np.min,
 }
 
-ELEMENTWISE = {*UNARY, *BINARY, "where", "cast", "detach"}
+ELEMENTWISE = {*UNARY, *BINARY, "where", "cast", "detach", "spike"}

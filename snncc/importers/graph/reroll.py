@@ -1,0 +1,399 @@
+"""
+Finds the loop in a graph that was unrolled over time, and proves it.
+
+Every value belongs to a step. The last steps are compared: values that do the same in
+neighbouring steps are one *role*. What a step reads of earlier steps are its states. The
+step that is found is then run symbolically from constant initial states; since equal
+expressions are one value of the graph, the loop is proved where each step gives the very
+values of the unrolled graph. Where any of this fails there is no loop: `reroll` says so
+by None, and guesses nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from snncc.dialects.arrays import Array
+from snncc.errors import SnnccError
+from snncc.importers.graph import operations as ops
+from snncc.importers.graph.graph import Graph, Value, cone
+from snncc.importers.graph.model import State
+
+MAX_TRIALS = 64
+
+
+@dataclass
+class Unrolled:
+    """A graph with one input value and one output value for each step."""
+
+    graph: Graph
+    inputs: Mapping[str, Sequence[Value]]
+    outputs: Mapping[str, Sequence[Value]]
+    steps: int
+
+
+@dataclass
+class Loop:
+    """One step: its inputs, outputs and states, on the same graph."""
+
+    inputs: dict[str, Value]
+    outputs: dict[str, Value]
+    states: list[State] = field(default_factory=list)
+
+
+class _NoLoop(Exception):
+    pass
+
+
+def reroll(unrolled: Unrolled) -> Loop | None:
+    """The loop, or None where none can be proved."""
+    if unrolled.steps < 2:
+        return None
+    best: tuple[int, _Step] | None = None
+    for late in (False, True):
+        try:
+            step = _Roller(unrolled, late=late).step()
+        except _NoLoop:
+            continue
+        if best is None or len(step.kept) < best[0]:
+            best = len(step.kept), step
+    return best[1].proved(unrolled) if best is not None else None
+
+
+class _Roller:
+    """Labels values with steps, and matches neighbouring steps."""
+
+    def __init__(self, unrolled: Unrolled, *, late: bool):
+        self.u = unrolled
+        self.ends = [
+            [lanes[t] for lanes in unrolled.outputs.values()] for t in range(unrolled.steps)
+        ]
+        self.order = cone(itertools.chain.from_iterable(self.ends))
+        self.users: dict[Value, list[Value]] = {value: [] for value in self.order}
+        for value in self.order:
+            for operand in value.operands:
+                self.users[operand].append(value)
+        self.label = self._labels(late)
+        self.invariant: set[Value] = set()
+        """What neighbouring steps share: it follows from constant streams alone."""
+        self.before: list[dict[Value, Value]] = [{} for _ in range(unrolled.steps)]
+        """For each step t: value of step t -> the value of step t - 1 of the same role."""
+
+    def _labels(self, late: bool) -> dict[Value, int | None]:
+        """The step of each value; None for what is the same at every step."""
+        places = {
+            lane: t for lanes in self.u.inputs.values() for t, lane in enumerate(lanes)
+        }
+        depends: dict[Value, int] = {}
+        for value in self.order:
+            depends[value] = max(
+                [places.get(value, -1), *(depends[operand] for operand in value.operands)]
+            )
+        first = {}
+        for t in reversed(range(self.u.steps)):
+            for value in self.ends[t]:
+                first[value] = t
+        label: dict[Value, int | None] = {}
+        for value in reversed(self.order):
+            if value.is_constant or value.op == "input" and value not in places:
+                label[value] = None
+                continue
+            uses = [t for user in self.users[value] if (t := label[user]) is not None]
+            if value in first:
+                uses.append(first[value])
+            latest = min(uses)
+            earliest = depends[value]
+            moves = late or self._is_scaled(value, label)
+            label[value] = latest if earliest < 0 or moves and value not in places else earliest
+        return label
+
+    def _is_scaled(self, value: Value, label: Mapping[Value, int | None]) -> bool:
+        """Arithmetic on one value and constants that only the next step needs: its decay."""
+        varying = [operand for operand in value.operands if not operand.is_constant]
+        return (
+            value.op in ("mul", "div", "neg")
+            and len(varying) == 1
+            and value.dtype.kind == "f"
+            and all(user.dtype.kind == "f" for user in self.users[value])
+            and bool(self.users[value])
+        )
+
+    def _match(self, t: int, pairs: Iterable[tuple[Value, Value]]) -> None:
+        """Pairs values of step t with those of step t - 1, from the given pairs down."""
+        known = self.before[t]
+        stack = list(pairs)
+        while stack:
+            a, b = stack.pop()
+            if a is b:
+                self.invariant.update(cone([a]))
+                continue
+            if a in known:
+                if known[a] is not b:
+                    raise _NoLoop
+                continue
+            if (a.op, a.shape, a.dtype) != (b.op, b.shape, b.dtype):
+                raise _NoLoop
+            if a.op == "input":
+                if not self._same_input(a, b):
+                    raise _NoLoop
+            elif a.attributes != b.attributes:
+                raise _NoLoop
+            known[a] = b
+            for x, y in zip(a.operands, b.operands, strict=True):
+                if x is y:
+                    self.invariant.update(cone([x]))
+                    continue
+                s, r = self.label[x], self.label[y]
+                if s is None or r is None or s - r != 1:
+                    raise _NoLoop
+                if s == t:
+                    stack.append((x, y))
+                elif s >= 1:
+                    self.pending[s].append((x, y))
+                else:
+                    raise _NoLoop
+
+    def _same_input(self, a: Value, b: Value) -> bool:
+        return any(
+            any(x is a for x in lanes)
+            and [x is a for x in lanes].index(True) == [x is b for x in lanes].index(True) + 1
+            for lanes in self.u.inputs.values()
+            if any(x is b for x in lanes)
+        )
+
+    def step(self) -> _Step:
+        last = self.u.steps - 1
+        self.pending: list[list[tuple[Value, Value]]] = [[] for _ in range(self.u.steps)]
+        matched = last + 1  # steps from here on are matched with the step before them
+        for t in range(last, 0, -1):
+            try:
+                ends = zip(self.ends[t], self.ends[t - 1], strict=True)
+                self._match(t, [*ends, *self.pending[t]])
+            except _NoLoop:
+                break
+            matched = t
+        for t in range(last, matched - 1, -1):
+            step = self._step_at(t, last)
+            if step is not None:
+                return step
+        raise _NoLoop
+
+    def _step_at(self, t: int, last: int) -> _Step | None:
+        """The step as step t does it, if all that it reads of earlier steps is known at t."""
+        after: list[dict[Value, Value]] = [
+            {b: a for a, b in pairs.items()} for pairs in self.before
+        ]
+        roles: dict[Value, tuple[Value, int]] = {}
+        outputs = self.ends[t]
+        seen: set[Value] = set()
+        stack = list(outputs)
+        while stack:
+            value = stack.pop()
+            if value in seen:
+                continue
+            seen.add(value)
+            for operand in value.operands:
+                place = self.label[operand]
+                if place is None:
+                    continue
+                if place == t or operand in self.invariant:
+                    stack.append(operand)
+                    continue
+                role = operand
+                for later in range(place + 1, t + 1):
+                    if role not in after[later]:
+                        return None
+                    role = after[later][role]
+                roles[operand] = (role, t - place)
+                stack.append(role)
+        del last
+        inputs = {}
+        for name, lanes in self.u.inputs.items():
+            inputs[name] = lanes[t]
+        return _Step(
+            self.u.graph, inputs, dict(zip(self.u.outputs, outputs, strict=True)), roles, seen
+        )
+
+
+class _Step:
+    """One step over values of the unrolled graph, and what it reads of earlier steps."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        inputs: dict[str, Value],
+        outputs: dict[str, Value],
+        roles: dict[Value, tuple[Value, int]],
+        inside: set[Value],
+    ):
+        self.graph = graph
+        self.inputs = inputs
+        self.outputs = outputs
+        self.roles = roles  # value of an earlier step -> (value of this step, steps ago)
+        self.inside = inside
+        self.kept = self._kept()
+
+    def _kept(self) -> list[Value]:
+        """The roles that must be carried: not those that others give by mere arithmetic."""
+        depth: dict[Value, int] = {}
+        for role, ago in self.roles.values():
+            depth[role] = max(depth.get(role, 0), ago)
+        kept = list(depth)
+        for role in sorted(depth, key=lambda value: -value.number):
+            others = {r for r in kept if r is not role and depth[r] >= depth[role]}
+            if self._follows(role, others):
+                kept.remove(role)
+        self.depth = {role: depth[role] for role in kept}
+        return kept
+
+    def _follows(self, role: Value, others: set[Value]) -> bool:
+        stack, read = list(role.operands), False
+        if role.op not in ops.ELEMENTWISE:
+            return False
+        while stack:
+            value = stack.pop()
+            if value.is_constant:
+                continue
+            if value in others:
+                read = True
+            elif value.op in ops.ELEMENTWISE and value in self.inside:
+                stack.extend(value.operands)
+            else:
+                return False
+        return read
+
+    def run(
+        self,
+        inputs: Mapping[str, Value],
+        past: Mapping[Value, Sequence[Value]],
+    ) -> tuple[dict[str, Value], dict[Value, Value]]:
+        """
+        One step: its outputs, and the value of each kept role.
+
+        `past`: for each kept role its value one step ago, two steps ago, ...
+        """
+        g = self.graph
+        memo: dict[tuple[Value, int], Value] = {
+            (self.inputs[name], 0): value for name, value in inputs.items()
+        }
+
+        def at(value: Value, ago: int) -> Value:
+            """A value of this step as it was some steps ago (0: now)."""
+            stack = [(value, ago)]
+            while stack:
+                v, a = stack[-1]
+                if (v, a) in memo:
+                    stack.pop()
+                    continue
+                if a and v in past and a <= len(past[v]):
+                    memo[v, a] = past[v][a - 1]
+                    continue
+                needed = []
+                for operand in v.operands:
+                    role, more = self.roles.get(operand, (operand, 0))
+                    needed.append((role, a + more))
+                if v.is_constant or v.op == "input":
+                    if a and v in self.inputs.values():
+                        raise _NoLoop  # an input is not kept
+                    memo[v, a] = v
+                    continue
+                missing = [key for key in needed if key not in memo]
+                if missing:
+                    stack.extend(missing)
+                else:
+                    memo[v, a] = g.rebuild(v, [memo[key] for key in needed])
+                    stack.pop()
+            return memo[value, ago]
+
+        return (
+            {name: at(value, 0) for name, value in self.outputs.items()},
+            {role: at(role, 0) for role in self.kept},
+        )
+
+    def proved(self, unrolled: Unrolled) -> Loop | None:
+        """The loop with its initial states, if some give exactly the unrolled graph."""
+        for initial in itertools.islice(self._initial_states(unrolled), MAX_TRIALS):
+            try:
+                if self._gives(unrolled, initial):
+                    return self._loop(initial)
+            except (SnnccError, _NoLoop):
+                continue
+        return None
+
+    def _initial_states(self, unrolled: Unrolled) -> Iterable[dict[Value, Array]]:
+        """Zeros first, then constants that the graph has in the shape of the state."""
+        values = cone(lanes[0] for lanes in unrolled.outputs.values())
+        choices: list[list[Array]] = []
+        for role in self.kept:
+            found = [np.zeros((), role.dtype)]
+            for value in values:
+                if value.is_constant and value.dtype == role.dtype:
+                    array = value.content
+                    if array.shape == role.shape or array.size == 1:
+                        if (array == array.ravel()[:1]).all():
+                            array = array.ravel()[:1].reshape(())
+                        if not any(np.array_equal(array, known) for known in found):
+                            found.append(array)
+            choices.append(found)
+        # by the number of states that do not start at zero
+        for places in range(len(choices) + 1):
+            for chosen in itertools.combinations(range(len(choices)), places):
+                options = [
+                    found[1:] if index in chosen else found[:1]
+                    for index, found in enumerate(choices)
+                ]
+                for arrays in itertools.product(*options):
+                    yield dict(zip(self.kept, arrays, strict=True))
+
+    def _gives(self, unrolled: Unrolled, initial: Mapping[Value, Array]) -> bool:
+        g = self.graph
+        past: dict[Value, list[Value]] = {}
+        for role, array in initial.items():
+            start = g.constant(np.broadcast_to(array, role.shape))
+            past[role] = [start] * self.depth[role]
+        for t in range(unrolled.steps):
+            inputs = {name: lanes[t] for name, lanes in unrolled.inputs.items()}
+            outputs, after = self.run(inputs, past)
+            if any(outputs[name] is not lanes[t] for name, lanes in unrolled.outputs.items()):
+                return False
+            past = {role: [after[role], *values[:-1]] for role, values in past.items()}
+        return True
+
+    def _loop(self, initial: Mapping[Value, Array]) -> Loop:
+        """The step on fresh inputs and states."""
+        g = self.graph
+        inputs = {
+            name: g.input(name, value.shape, value.dtype) for name, value in self.inputs.items()
+        }
+        past: dict[Value, list[Value]] = {}
+        names = iter(_state_names(self.kept))
+        labels = {role: next(names) for role in self.kept}
+        for role in self.kept:
+            texts = [labels[role] + ("" if ago == 1 else f".{ago}")
+                     for ago in range(1, self.depth[role] + 1)]
+            past[role] = [g.input(f"state {text}", role.shape, role.dtype) for text in texts]
+        outputs, after = self.run(inputs, past)
+        states = []
+        for role in self.kept:
+            line = [after[role], *past[role]]
+            for ago, before in enumerate(past[role]):
+                name = before.name or ""
+                states.append(
+                    State(name.removeprefix("state "), before, line[ago], initial[role])
+                )
+        return Loop(inputs, outputs, states)
+
+
+def _state_names(roles: Sequence[Value]) -> list[str]:
+    """By the module that each is computed in, numbered where that is not enough."""
+    counts: dict[str, int] = {}
+    names = []
+    for role in roles:
+        base = "state" if role.scope is None else role.scope
+        counts[base] = counts.get(base, 0) + 1
+        names.append(base if counts[base] == 1 else f"{base}_{counts[base]}")
+    return names
