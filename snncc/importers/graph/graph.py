@@ -131,17 +131,18 @@ class Graph:
             return x
         if x.is_constant:
             return self._folded([x], x.content.astype(dtype))
-        if x.op == "cast" and x.operands[0].dtype == bool:
-            if dtype == bool:
+        boolean = dtype.kind == "b"
+        if x.op == "cast" and x.operands[0].dtype.kind == "b":
+            if boolean:
                 return x.operands[0]
             return self.cast(x.operands[0], dtype)
-        if dtype == bool:
+        if boolean:
             return self.binary("ne", x, self.constant(np.zeros((), x.dtype)))
         return self._make("cast", (x,), {}, x.shape, dtype)
 
     def detach(self, x: Value) -> Value:
         """The same value; no gradient flows through it."""
-        if x.is_constant or x.op == "detach" or x.dtype == bool:
+        if x.is_constant or x.op == "detach" or x.dtype.kind == "b":
             return x
         return self._make("detach", (x,), {}, x.shape, x.dtype)
 
@@ -323,11 +324,11 @@ class Graph:
         if len(weight.shape) != 2 or not x.shape or x.shape[-1] != weight.shape[1]:
             raise error("SNC-I014", f"linear: {x!r} with a weight of {list(weight.shape)}")
         shape = (*x.shape[:-1], weight.shape[0])
-        operands = (x, weight) if bias is None else (x, weight, self.expand(bias, shape[-1:]))
+        operands = [x, weight] if bias is None else [x, weight, self.expand(bias, shape[-1:])]
         if all(v.is_constant for v in operands):
             array = x.content @ weight.content.T
             return self._folded([], array if bias is None else array + operands[2].content)
-        return self._make("linear", operands, {}, shape, x.dtype)
+        return self._make("linear", tuple(operands), {}, shape, x.dtype)
 
     def matmul(self, a: Value, b: Value) -> Value:
         """NumPy's `a @ b`. With a constant matrix on one side it is a `linear`."""
@@ -479,13 +480,13 @@ class Graph:
             if not c.is_constant or c.dtype.kind not in "fiu" or x.shape != shape:
                 continue
             zero, one = not c.content.any(), bool((c.content == 1).all())
-            if op == "add" and zero or op == "mul" and one:
+            if (op == "add" and zero) or (op == "mul" and one):
                 return x
-            if right and (op == "sub" and zero or op in ("div", "pow") and one):
+            if right and ((op == "sub" and zero) or (op in ("div", "pow") and one)):
                 return x
             if op == "mul" and zero:
                 return self.constant(np.zeros(shape, x.dtype))
-        if op == "sub" and (b.op == "detach" and b.operands[0] is a or a is b):
+        if op == "sub" and ((b.op == "detach" and b.operands[0] is a) or a is b):
             return self.constant(np.zeros(shape, a.dtype))
         if op in ("maximum", "minimum", "and", "or") and a is b:
             return a
@@ -493,7 +494,7 @@ class Graph:
             for detached, soft in ((a, b), (b, a)):
                 if detached.op == "detach" and detached.operands[0].op == "sub":
                     hard, taken = detached.operands[0].operands
-                    if taken is soft or taken.op == "detach" and taken.operands[0] is soft:
+                    if taken is soft or (taken.op == "detach" and taken.operands[0] is soft):
                         return hard
         return None
 

@@ -85,9 +85,7 @@ class _Roller:
 
     def _labels(self, late: bool) -> dict[Value, int | None]:
         """The step of each value; None for what is the same at every step."""
-        places = {
-            lane: t for lanes in self.u.inputs.values() for t, lane in enumerate(lanes)
-        }
+        places = {lane: t for lanes in self.u.inputs.values() for t, lane in enumerate(lanes)}
         depends: dict[Value, int] = {}
         for value in self.order:
             depends[value] = max(
@@ -99,16 +97,16 @@ class _Roller:
                 first[value] = t
         label: dict[Value, int | None] = {}
         for value in reversed(self.order):
-            if value.is_constant or value.op == "input" and value not in places:
+            if value.is_constant or (value.op == "input" and value not in places):
                 label[value] = None
                 continue
-            uses = [t for user in self.users[value] if (t := label[user]) is not None]
+            uses = [t for t in (label[user] for user in self.users[value]) if t is not None]
             if value in first:
                 uses.append(first[value])
             latest = min(uses)
             earliest = depends[value]
             moves = late or self._is_scaled(value, label)
-            label[value] = latest if earliest < 0 or moves and value not in places else earliest
+            label[value] = latest if earliest < 0 or (moves and value not in places) else earliest
         return label
 
     def _is_scaled(self, value: Value, label: Mapping[Value, int | None]) -> bool:
@@ -373,8 +371,10 @@ class _Step:
         names = iter(_state_names(self.kept))
         labels = {role: next(names) for role in self.kept}
         for role in self.kept:
-            texts = [labels[role] + ("" if ago == 1 else f".{ago}")
-                     for ago in range(1, self.depth[role] + 1)]
+            texts = [
+                labels[role] + ("" if ago == 1 else f".{ago}")
+                for ago in range(1, self.depth[role] + 1)
+            ]
             past[role] = [g.input(f"state {text}", role.shape, role.dtype) for text in texts]
         outputs, after = self.run(inputs, past)
         states = []
@@ -382,9 +382,7 @@ class _Step:
             line = [after[role], *past[role]]
             for ago, before in enumerate(past[role]):
                 name = before.name or ""
-                states.append(
-                    State(name.removeprefix("state "), before, line[ago], initial[role])
-                )
+                states.append(State(name.removeprefix("state "), before, line[ago], initial[role]))
         return Loop(inputs, outputs, states)
 
 

@@ -130,15 +130,15 @@ class Spreader:
         return rule(value, first, [o for o in operands[1:] if isinstance(o, Value)])
 
     def _each(
-        self, value: Value, source: Spread, rest: Sequence[Value], axis: int, **changed: object
+        self, value: Value, source: Spread, rest: Sequence[Value], place: int, **changed: object
     ) -> Spread:
-        """The operation on every lane, with some attributes changed."""
+        """The operation on every lane, with some attributes changed; the axis is at `place`."""
         attributes = {**dict(value.attributes), **changed}
         template = Value(
             value.op, (), tuple(sorted(attributes.items())), (), value.dtype, scope=value.scope
         )
         lanes = tuple(self.graph.rebuild(template, [lane, *rest]) for lane in source.lanes)
-        return Spread(lanes, axis, source.form)
+        return Spread(lanes, place, source.form)
 
     def _elementwise(self, value: Value, operands: list[Part]) -> Part:
         rank = len(value.shape)
@@ -199,9 +199,7 @@ class Spreader:
             if shape is not None:
                 inner = x.operands[0]
                 place = len(inner.shape) - len(x.shape) + axis
-                cut = self.graph.reshape(
-                    inner, inner.shape[:place] + inner.shape[place + 1 :]
-                )
+                cut = self.graph.reshape(inner, inner.shape[:place] + inner.shape[place + 1 :])
                 return self.graph.expand(cut, shape)
         if not x.is_constant:
             raise Uneven("has an operand that may differ from sample to sample")
@@ -298,9 +296,7 @@ class Spreader:
             ]
             if places[0] != places[1] or places[0] >= rank - 2:
                 raise Uneven("has operands with the axis in different places")
-            lanes = tuple(
-                self.graph.matmul(x, y) for x, y in zip(a.lanes, b.lanes, strict=True)
-            )
+            lanes = tuple(self.graph.matmul(x, y) for x, y in zip(a.lanes, b.lanes, strict=True))
             return Spread(lanes, places[0])
         if isinstance(a, Spread):
             if a.axis == len(value.operands[0].shape) - 1 or not isinstance(b, Value):
@@ -309,7 +305,8 @@ class Spreader:
             if len(b.shape) > 2 and a.form == "own" and axis >= rank - 2:
                 raise Uneven("has operands with the axis in different places")
             return Spread(tuple(self.graph.matmul(x, b) for x in a.lanes), axis, a.form)
-        assert isinstance(b, Spread) and isinstance(a, Value)
+        assert isinstance(b, Spread)
+        assert isinstance(a, Value)
         inner = len(value.operands[1].shape)
         if b.axis == inner - 2:
             raise Uneven("sums over the axis")

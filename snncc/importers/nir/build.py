@@ -7,10 +7,7 @@ from collections.abc import Mapping, Sequence
 from xdsl.builder import Builder
 from xdsl.dialects.builtin import (
     AnyFloat,
-    ArrayAttr,
-    FunctionType,
     ModuleOp,
-    StringAttr,
     TensorType,
     f32,
     i1,
@@ -26,7 +23,7 @@ from snncc.importers.nir.cycles import (
     is_recurrent_layer,
     recurrent_edges,
 )
-from snncc.importers.nir.emit import Emitter
+from snncc.importers.nir.emit import NirEmitter
 from snncc.importers.nir.model import IDENTITY, FlatGraph, Node
 from snncc.importers.nir.profiles.base import NeuronSpec, Profile
 from snncc.importers.nir.shapes import Shape
@@ -51,7 +48,7 @@ class NetworkBuilder:
         self.profile = profile
         self.predecessors = graph.predecessors()
         self.successors = graph.successors()
-        self.emitter = Emitter(profile)
+        self.emitter = NirEmitter(profile)
         self.values: dict[str, SSAValue] = {}
         self._elements: dict[str, Attribute] = {}
         self._late: dict[tuple[str, str], snn.DelayOp] = {}
@@ -85,19 +82,7 @@ class NetworkBuilder:
                 self._emit(current, nodes[current])
         self._connect_delays()
 
-        streams = [self.values[n] for n in outputs]
-        block = network.body.block
-        block.add_ops(self.emitter.fixed)
-        block.add_ops(self.emitter.delays)
-        block.add_ops(self.emitter.operations)
-        block.add_op(snn.YieldOp(streams))
-        network.output_names = ArrayAttr([StringAttr(n) for n in outputs])
-        network.function_type = FunctionType.from_lists(
-            block.arg_types, [stream.type for stream in streams]
-        )
-        module = ModuleOp([*self.emitter.parameters, network])
-        module.verify()
-        return module
+        return self.emitter.finish(network, {n: self.values[n] for n in outputs})
 
     def _delays_at_source(self, loop: Sequence[str]) -> bool:
         if self.profile.recurrent_bias == "in_layers":
