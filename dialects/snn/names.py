@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xdsl.dialects.builtin import DictionaryAttr
 from xdsl.ir import Operation
 
 from snncc.dialects.snn.network import DelayOp, NetworkOp
@@ -15,7 +16,8 @@ class StateNames:
     """
     The names of a network's nodes and states: `lif1`, `lif1.v`, and the delay `axon`.
 
-    A neuron or delay without a node is named by its place: `neuron0`, `delay0`.
+    A neuron or delay without a node is named by its place: `neuron0`, `delay0`. Where a
+    model has names of its own for states, the network's `state_names` gives them.
     """
 
     def __init__(self, network: NetworkOp):
@@ -40,6 +42,10 @@ class StateNames:
             else:
                 for index, port in enumerate(op.state_ports):
                     self.name_of[op, index] = f"{node}.{port.name}"
+        given = network.attributes.get("state_names")
+        if isinstance(given, DictionaryAttr):
+            renamed = {place.data: name for name, place in given.data.items()}  # type: ignore[attr-defined]
+            self.name_of = {key: renamed.get(n, n) for key, n in self.name_of.items()}
 
     def is_delay(self, op: Operation) -> bool:
         return isinstance(op, DelayOp)

@@ -10,8 +10,11 @@ compute the same where they *are* the same value, which is how a loop is proved.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import accumulate
 from math import prod
 from typing import Any, TypeAlias
 
@@ -26,6 +29,13 @@ Attributes: TypeAlias = tuple[tuple[str, Any], ...]
 
 MAX_VALUES = 1 << 20
 MAX_ELEMENTS = 1 << 26
+MAX_AXES = 32
+MAX_INDICES = 1 << 20
+"""Places that one operation takes along an axis."""
+MAX_FOLDED = 1 << 24
+"""Elements of a constant that is larger than what it is made of."""
+MAX_WORK = 1 << 28
+"""Bytes that folding makes in all, and what else costs as much: files are untrusted."""
 
 
 @dataclass(eq=False, slots=True)
@@ -77,6 +87,9 @@ class Graph:
     scope: str | None = None
     _known: dict[tuple[Any, ...], Value] = field(default_factory=dict)
     _count: int = 0
+    _work: int = 0
+    _ends: dict[Value, list[int]] = field(default_factory=dict)
+    _uniform: dict[Value, tuple[bool, bool]] = field(default_factory=dict)
 
     # --- leaves
 
@@ -104,6 +117,7 @@ class Graph:
             raise error("SNC-I014", f"{op}: operands of {a.dtype} and {b.dtype}")
         shape = self._broadcast(op, a.shape, b.shape)
         if a.is_constant and b.is_constant:
+            self._expect_moderate(shape, a, b)
             with np.errstate(all="ignore"):
                 return self._folded([a, b], ops.BINARY[op](a.content, b.content))
         kept = self._identity(op, a, b, shape)
@@ -119,10 +133,13 @@ class Graph:
         if a.dtype != b.dtype:
             raise error("SNC-I014", f"where: operands of {a.dtype} and {b.dtype}")
         shape = self._broadcast("where", condition.shape, a.shape, b.shape)
-        if condition.is_constant and (condition.content.all() or not condition.content.any()):
-            return self.expand(a if condition.content.all() else b, shape)
+        if condition.is_constant and any(self._all_zero_or_one(condition)):
+            return self.expand(a if self._all_zero_or_one(condition)[1] else b, shape)
         if a is b:
             return self.expand(a, shape)
+        if condition.is_constant and a.is_constant and b.is_constant:
+            self._expect_moderate(shape, condition, a, b)
+            return self._folded([a, b], np.where(condition.content, a.content, b.content))
         return self._make("where", (condition, a, b), {}, shape, a.dtype)
 
     def cast(self, x: Value, dtype: Any) -> Value:
@@ -214,6 +231,7 @@ class Graph:
             return x
         self._limit(tuple(target))
         if x.is_constant:
+            self._expect_moderate(tuple(target), x)
             return self._folded([x], np.ascontiguousarray(np.broadcast_to(x.content, target)))
         if prod(target) == prod(x.shape):
             return self.reshape(x, target)
@@ -225,7 +243,7 @@ class Graph:
         span = range(x.shape[axis])[start:stop:step]
         if len(span) == 0:
             raise error("SNC-I014", f"slice: nothing is left of axis {axis} of {list(x.shape)}")
-        return self.take(x, axis, tuple(span))
+        return x if span == range(x.shape[axis]) else self.take(x, axis, span)
 
     def select(self, x: Value, axis: int, index: int) -> Value:
         """x[index] along one axis, which goes away."""
@@ -240,13 +258,17 @@ class Graph:
         """The given places along one axis, in that order."""
         axis = self._axis("take", x, axis)
         size = x.shape[axis]
+        if len(indices) > MAX_INDICES:
+            raise error("SNC-I017", f"take: {len(indices)} places of an axis of size {size}")
+        self.charge(32 * len(indices))
         indices = tuple(i % size if -size <= i < size else i for i in indices)
         if any(not 0 <= i < size for i in indices):
             raise error("SNC-I014", f"take: indices {list(indices)[:8]} of axis of size {size}")
-        if indices == tuple(range(size)):
+        if len(indices) == size and all(i == k for k, i in enumerate(indices)):
             return x
         shape = (*x.shape[:axis], len(indices), *x.shape[axis + 1 :])
         if x.is_constant:
+            self._expect_moderate(shape, x)
             return self._folded([x], np.take(x.content, indices, axis))
         if x.op == "concat" and x.attribute("axis") == axis:
             return self._take_from_parts(x, axis, indices)
@@ -268,10 +290,12 @@ class Graph:
         for part in parts:
             nested = part.op == "concat" and part.attribute("axis") == axis
             flat.extend(part.operands if nested else [part])
+            self.charge(8 * (len(part.operands) if nested else 1))
         size = sum(part.shape[axis] for part in flat)
         shape = (*first.shape[:axis], size, *first.shape[axis + 1 :])
         self._limit(shape)
         if all(part.is_constant for part in flat):
+            self._expect_moderate(shape, *flat)
             return self._folded(flat, np.concatenate([p.content for p in flat], axis))
         whole = _parts_of_one(flat, axis)
         if whole is not None:
@@ -294,7 +318,7 @@ class Graph:
             for size, place in ((before, 0), (after, len(parts))):
                 if size:
                     shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
-                    self._limit(shape)
+                    self._expect_moderate(shape)
                     filler = self.constant(np.full(shape, value, x.dtype))
                     parts.insert(place if place == 0 else len(parts), filler)
             x = self.concat(parts, axis)
@@ -308,6 +332,7 @@ class Graph:
         if not picked:
             return x
         if x.is_constant:
+            self.charge(x.content.nbytes)
             array = ops.REDUCTIONS[kind](x.content, axis=picked, keepdims=keep)
             return self._folded([x], np.asarray(array, x.dtype))
         shape = tuple(
@@ -326,6 +351,7 @@ class Graph:
         shape = (*x.shape[:-1], weight.shape[0])
         operands = [x, weight] if bias is None else [x, weight, self.expand(bias, shape[-1:])]
         if all(v.is_constant for v in operands):
+            self._expect_moderate_product(shape, x)
             array = x.content @ weight.content.T
             return self._folded([], array if bias is None else array + operands[2].content)
         return self._make("linear", tuple(operands), {}, shape, x.dtype)
@@ -341,12 +367,13 @@ class Graph:
             return self.reshape(column, column.shape[:-1])
         if a.shape[-1] != b.shape[-2]:
             raise error("SNC-I014", f"matmul: {list(a.shape)} with {list(b.shape)}")
+        lead = self._broadcast("matmul", a.shape[:-2], b.shape[:-2])
+        shape = (*lead, a.shape[-2], b.shape[-1])
         if a.is_constant and b.is_constant:
+            self._expect_moderate_product(shape, a)
             return self._folded([], a.content @ b.content)
         if b.is_constant and len(b.shape) == 2:
             return self.linear(a, self.transpose(b, (1, 0)))
-        lead = self._broadcast("matmul", a.shape[:-2], b.shape[:-2])
-        shape = (*lead, a.shape[-2], b.shape[-1])
         return self._make("matmul", (a, b), {}, shape, a.dtype)
 
     def conv(
@@ -461,14 +488,18 @@ class Graph:
 
     def _folded(self, sources: Sequence[Value], array: Array) -> Value:
         """A constant; it shows the name of the one named array that it was made of."""
+        self.charge(array.nbytes)
         names = {v.name for v in sources if v.name is not None}
         return self._constant(np.asarray(array), None, names.pop() if len(names) == 1 else None)
 
     def _constant(self, array: Array, identity: str | None, name: str | None) -> Value:
-        key = ("constant", array.tobytes(), array.shape, array.dtype.str, identity)
+        content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        digest = blake2b(content.data, digest_size=16).digest()
+        key = ("constant", digest, array.shape, array.dtype.str, identity)
         if key not in self._known:
-            array = array.copy()
-            array.flags.writeable = False
+            if array.flags.writeable or not array.flags.c_contiguous:
+                array = array.copy()
+                array.flags.writeable = False
             self._known[key] = self._new(
                 Value("constant", (), (), array.shape, array.dtype, array, name, self.scope)
             )
@@ -479,7 +510,7 @@ class Graph:
         for x, c, right in ((a, b, True), (b, a, False)):
             if not c.is_constant or c.dtype.kind not in "fiu" or x.shape != shape:
                 continue
-            zero, one = not c.content.any(), bool((c.content == 1).all())
+            zero, one = self._all_zero_or_one(c)
             if (op == "add" and zero) or (op == "mul" and one):
                 return x
             if right and ((op == "sub" and zero) or (op in ("div", "pow") and one)):
@@ -499,12 +530,14 @@ class Graph:
         return None
 
     def _take_from_parts(self, x: Value, axis: int, indices: Sequence[int]) -> Value:
-        place: list[tuple[Value, int]] = []
-        for part in x.operands:
-            place.extend((part, i) for i in range(part.shape[axis]))
+        if x not in self._ends:
+            self._ends[x] = list(accumulate(part.shape[axis] for part in x.operands))
+        ends = self._ends[x]
         runs: list[tuple[Value, list[int]]] = []
         for index in indices:
-            part, inner = place[index]
+            at = bisect_right(ends, index)
+            part = x.operands[at]
+            inner = index - ends[at] + part.shape[axis]
             if runs and runs[-1][0] is part:
                 runs[-1][1].append(inner)
             else:
@@ -547,7 +580,30 @@ class Graph:
             texts = ", ".join(str(list(shape)) for shape in shapes)
             raise error("SNC-I014", f"{op}: shapes {texts} do not broadcast") from None
 
+    def _all_zero_or_one(self, constant: Value) -> tuple[bool, bool]:
+        if constant not in self._uniform:
+            content = constant.content
+            self._uniform[constant] = (not content.any(), bool((content == 1).all()))
+        return self._uniform[constant]
+
+    def charge(self, work: int) -> None:
+        """Counts what folding costs, in bytes, against the limit."""
+        self._work += work
+        if self._work > MAX_WORK:
+            raise error("SNC-I017", "the model has too much that is constant to be computed")
+
+    def _expect_moderate(self, shape: Shape, *sources: Value) -> None:
+        """Of a constant that is about to be made."""
+        if prod(shape) > max(MAX_FOLDED, *(prod(v.shape) for v in sources), 0):
+            raise error("SNC-I017", f"a constant of shape {list(shape)} is over the limit")
+
+    def _expect_moderate_product(self, shape: Shape, a: Value) -> None:
+        self._expect_moderate(shape)
+        self.charge(prod(shape) * a.shape[-1] // (16 if a.dtype.kind == "f" else 1))
+
     def _limit(self, shape: Shape) -> None:
+        if len(shape) > MAX_AXES:
+            raise error("SNC-I017", f"a tensor of {len(shape)} axes")
         if prod(shape) > MAX_ELEMENTS:
             raise error("SNC-I017", f"a tensor of shape {list(shape)} is over the limit")
 
@@ -580,6 +636,8 @@ def _parts_of_one(parts: Sequence[Value], axis: int) -> Value | None:
     """The value that was taken apart, where all of its parts stand in order again."""
     source = parts[0].operands[0] if parts[0].op == "take" else None
     if source is None:
+        return None
+    if sum(part.shape[axis] for part in parts) != source.shape[axis]:
         return None
     indices: list[int] = []
     for part in parts:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem
 from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.quantization import Quantization
 
 
 @dataclass
@@ -37,3 +38,5 @@ class Model:
     warnings: list[Problem] = field(default_factory=list)
     constants: Mapping[str, Array] = field(default_factory=dict)
     """Tensors that are read but are no parameters: where lost states hide."""
+    quantizations: Mapping[str, Quantization] = field(default_factory=dict)
+    """What the file stores as integers, by the name of the constant that they became."""

@@ -387,11 +387,11 @@ class _Step:
 
 
 def _state_names(roles: Sequence[Value]) -> list[str]:
-    """By the module that each is computed in, numbered where that is not enough."""
+    """By the module that each is computed in: "lif1.state", "lif1.state2"."""
     counts: dict[str, int] = {}
     names = []
     for role in roles:
-        base = "state" if role.scope is None else role.scope
+        base = "state" if role.scope is None else f"{role.scope}.state"
         counts[base] = counts.get(base, 0) + 1
-        names.append(base if counts[base] == 1 else f"{base}_{counts[base]}")
+        names.append(base if counts[base] == 1 else f"{base}{counts[base]}")
     return names

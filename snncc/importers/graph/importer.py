@@ -1,0 +1,386 @@
+"""From a model as its file has it to a network: states named, loops rolled, batch freed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.ir import Attribute
+
+from snncc.errors import Problem, error
+from snncc.importers.graph.emit import build_network
+from snncc.importers.graph.graph import Graph, Value, cone
+from snncc.importers.graph.model import Model, State
+from snncc.importers.graph.reroll import Loop, Unrolled, reroll
+from snncc.importers.graph.spread import Part, Spread, Spreader, Uneven, free_axis
+
+States: TypeAlias = "Sequence[str] | Mapping[str, tuple[str, str]]"
+"""Names of states in order, or name -> (input, output)."""
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Axes:
+    """
+    What a caller says of a model's axes.
+
+    `time`: the axis of time in a model of a whole sequence; None where it takes one step
+    (or where its inputs are constant). `batch`: that of the samples, counted without time;
+    None where there is none; "auto" is the first of two or more. `steps`: how many steps a
+    model of a sequence has been exported for.
+    """
+
+    time: int | None = None
+    batch: int | str | None = AUTO
+    steps: int | None = None
+
+
+@dataclass
+class Imported:
+    module: ModuleOp
+    warnings: list[Problem] = field(default_factory=list)
+
+
+@dataclass
+class _Step:
+    """One step with its batch axes; `held` inputs are the same at every step."""
+
+    inputs: dict[str, Value]
+    outputs: dict[str, Value]
+    states: list[State]
+    held: list[str] = field(default_factory=list)
+    steps: int | None = None
+    sequence: int | None = None
+
+
+def import_model(
+    model: Model,
+    name: str,
+    *,
+    states: States | None = None,
+    axes: Axes | None = None,
+    attributes: Mapping[str, Attribute] | None = None,
+) -> Imported:
+    """
+    The network of a model. Raises SNC-I001 and SNC-I002 where a spike has no state,
+    SNC-I023 where the batch is not one, SNC-I024 where `states` do not fit, SNC-I025 for
+    what streams cannot say.
+    """
+    axes = axes or Axes()
+    warnings = list(model.warnings)
+    if states:
+        model = _labelled(model, states)
+    step = _step_of(model, axes, warnings, labelled=bool(states))
+    inputs, outputs, carried = _without_batch(model.graph, step, axes)
+    found: dict[str, Attribute] = dict(attributes or {})
+    if step.held:
+        found["held"] = ArrayAttr([StringAttr(n) for n in step.held])
+    if step.steps is not None:
+        found["steps"] = IntegerAttr(step.steps, i64)
+    if step.sequence is not None:
+        found["sequence"] = IntegerAttr(step.sequence, i64)
+    return Imported(build_network(name, inputs, outputs, carried, found), warnings)
+
+
+# --- states
+
+
+def _labelled(model: Model, states: States) -> Model:
+    """The model with some inputs and outputs as states."""
+    if isinstance(states, Mapping):
+        pairs = [(label, *ends) for label, ends in states.items()]
+    else:
+        count = len(states)
+        if len(set(states)) != count:
+            raise error("SNC-I024", f"states: names stand twice in {', '.join(states)}")
+        if count >= len(model.inputs) or count >= len(model.outputs):
+            raise error(
+                "SNC-I024",
+                f"{count} states, but the model has {len(model.inputs)} inputs "
+                f"({', '.join(model.inputs)}) and {len(model.outputs)} outputs",
+                remedy="a step takes its streams, then its states, and gives back both",
+            )
+        ends = zip(list(model.inputs)[-count:], list(model.outputs)[-count:], strict=True)
+        pairs = [(label, *pair) for label, pair in zip(states, ends, strict=True)]
+    found = list(model.states)
+    for label, before, after in pairs:
+        for what, name, known in (
+            ("input", before, model.inputs),
+            ("output", after, model.outputs),
+        ):
+            if name not in known:
+                raise error(
+                    "SNC-I024",
+                    f"state {label!r}: no {what} is named {name!r}",
+                    remedy=f"{what}s: {', '.join(known)}",
+                )
+        a, b = model.inputs[before], model.outputs[after]
+        if a.shape != b.shape:
+            raise error(
+                "SNC-I024",
+                f"state {label!r}: {before} is {list(a.shape)}, {after} is {list(b.shape)}",
+            )
+        found.append(State(label, a, model.graph.cast(b, a.dtype)))
+    inputs = {n: v for n, v in model.inputs.items() if n not in {b for _, b, _ in pairs}}
+    outputs = {n: v for n, v in model.outputs.items() if n not in {a for _, _, a in pairs}}
+    if not inputs or not outputs:
+        raise error("SNC-I024", "all inputs or outputs are states: no stream is left")
+    return replace(model, inputs=inputs, outputs=outputs, states=found)
+
+
+# --- one step
+
+
+def _step_of(model: Model, axes: Axes, warnings: list[Problem], *, labelled: bool) -> _Step:
+    live = set(cone(model.outputs.values()))
+    read = [state for state in model.states if state.before in live or labelled]
+    if axes.time is not None:
+        return _sequence(model, axes, warnings)
+    if read:
+        return _Step(model.inputs, model.outputs, _closed(read, model.states, model.outputs))
+    if not any(_is_spike(value) for value in live):
+        return _Step(model.inputs, model.outputs, [])
+    found = _inferred(model, axes)
+    if found is None:
+        raise _stateless(model, live)
+    return found
+
+
+def _closed(
+    states: Sequence[State], known: Sequence[State], outputs: Mapping[str, Value]
+) -> list[State]:
+    """The states that outputs or other such states read."""
+    found = list(states)
+    while True:
+        live = set(cone([*outputs.values(), *(state.after for state in found)]))
+        more = [state for state in known if state.before in live and state not in found]
+        if not more:
+            return found
+        found.extend(more)
+
+
+def _is_spike(value: Value) -> bool:
+    """A comparison of floats that depends on more than constants."""
+    compares = value.op in ("gt", "ge", "lt", "le", "spike")
+    return compares and value.operands[0].dtype.kind == "f"
+
+
+def _stateless(model: Model, live: set[Value]) -> Exception:
+    spike = next(value for value in live if _is_spike(value))
+    lost = [
+        name
+        for name, array in model.constants.items()
+        if array.ndim >= 1 and array.size > 1 and not name.endswith("num_batches_tracked")
+    ]
+    remedy = (
+        "export the step with its states as inputs and outputs and name them (states=[...]), "
+        "load the live module, or give time_axis for a model of a whole sequence"
+    )
+    if lost:
+        return error(
+            "SNC-I002",
+            f"the tensor {lost[0]!r} is read but never written: it looks like a state that the "
+            "export lost",
+            node=spike.scope,
+            remedy=remedy,
+        )
+    return error(
+        "SNC-I001",
+        "a spike has no state that is carried between steps",
+        node=spike.scope,
+        remedy=remedy,
+    )
+
+
+# --- a whole sequence
+
+
+def _sequence(model: Model, axes: Axes, warnings: list[Problem]) -> _Step:
+    assert axes.time is not None
+    bound_states = {
+        state.before: model.graph.constant(np.broadcast_to(initial, state.before.shape))
+        for state in model.states
+        for initial in [state.initial if state.initial is not None else np.zeros((), np.float32)]
+    }
+    timed = {}
+    for name, value in model.inputs.items():
+        rank = len(value.shape)
+        if not -rank <= axes.time < rank:
+            continue
+        if axes.steps is None or value.shape[axes.time] == axes.steps:
+            timed[name] = axes.time % rank
+    sizes = {model.inputs[name].shape[axis] for name, axis in timed.items()}
+    if len(sizes) != 1:
+        shapes = ", ".join(f"{n}: {list(v.shape)}" for n, v in model.inputs.items())
+        raise error(
+            "SNC-I024",
+            f"time_axis={axes.time}: the inputs do not have one number of steps ({shapes})",
+            remedy="give T, the number of steps: inputs without it are constant",
+        )
+    steps = sizes.pop()
+    tried = _rolled(model, timed, steps, bound_states)
+    if isinstance(tried, _Step):
+        return tried
+    warnings.append(
+        Problem(
+            "SNC-I003",
+            f"the model is unrolled over {steps} steps and no loop was found: T is fixed",
+            severity="warning",
+            remedy="export one step with its states to run any number of steps",
+        )
+    )
+    return _whole(model, timed, steps, tried)
+
+
+def _inferred(model: Model, axes: Axes) -> _Step | None:
+    """
+    A loop that is there without being told of: an input that is taken apart along one
+    axis, or a constant one, and outputs put together again. Only what is proved counts.
+    """
+    counts = {
+        len(value.operands)
+        for value in model.outputs.values()
+        if value.op == "concat" and len(value.operands) > 1
+    }
+    counts |= {
+        value.shape[value.attribute("axis")]
+        for value in model.outputs.values()
+        if value.op == "concat"
+    }
+    for count in sorted(counts, reverse=True):
+        if axes.steps is not None and count != axes.steps:
+            continue
+        for axis in (0, 1, None):
+            timed = {
+                name: axis
+                for name, value in model.inputs.items()
+                if axis is not None and len(value.shape) > axis and value.shape[axis] == count
+            }
+            if axis is not None and not timed:
+                continue
+            found = _rolled(model, timed, count, {})
+            if isinstance(found, _Step):
+                return found
+    return None
+
+
+def _rolled(
+    model: Model,
+    timed: Mapping[str, int],
+    steps: int,
+    bound: Mapping[Value, Value],
+) -> _Step | list[Part]:
+    """One step of a model of a sequence; where there is no loop, its outputs by steps."""
+    graph = model.graph
+    lanes: dict[str, list[Value]] = {}
+    parts: dict[Value, Part] = dict(bound)
+    for name, axis in timed.items():
+        value = model.inputs[name]
+        shape = value.shape[:axis] + value.shape[axis + 1 :]
+        lanes[name] = [graph.input(f"{name} at {t}", shape, value.dtype) for t in range(steps)]
+        parts[value] = Spread(tuple(lanes[name]), axis)
+    spreader = Spreader(graph, steps, uniform=False)
+    ends = spreader.evaluate(list(model.outputs.values()), parts)
+    if not all(isinstance(end, Spread) and end.form == "own" for end in ends):
+        return ends
+    outputs = {
+        name: end.lanes
+        for name, end in zip(model.outputs, ends, strict=True)
+        if isinstance(end, Spread)
+    }
+    loop: Loop | None = reroll(Unrolled(graph, lanes, outputs, steps))
+    if loop is None:
+        return ends
+    held = [name for name in model.inputs if name not in timed]
+    inputs = {name: loop.inputs.get(name, model.inputs[name]) for name in model.inputs}
+    return _Step(inputs, loop.outputs, loop.states, held, steps if held else None)
+
+
+def _whole(model: Model, timed: Mapping[str, int], steps: int, ends: list[Part]) -> _Step:
+    """All steps as one: inputs and outputs have time as their first axis after the batch."""
+    raise error(
+        "SNC-I025",
+        f"a model of {steps} steps that is no loop",
+        remedy="export one step with its states",
+    )
+
+
+# --- the batch
+
+
+def _without_batch(
+    graph: Graph, step: _Step, axes: Axes
+) -> tuple[dict[str, Value], dict[str, Value], list[State]]:
+    count, axis = _batch_of(step, axes)
+    if count is None or axis is None:
+        return step.inputs, step.outputs, step.states
+    bound: dict[Value, Part] = {}
+
+    def cut(name: str, value: Value) -> Value:
+        if len(value.shape) <= axis or value.shape[axis] != count:
+            return value
+        shape = value.shape[:axis] + value.shape[axis + 1 :]
+        free = graph.input(f"{name} of one sample", shape, value.dtype)
+        bound[value] = Spread((free,), axis)
+        return free
+
+    inputs = {name: cut(name, value) for name, value in step.inputs.items()}
+    befores = [cut(state.name, state.before) for state in step.states]
+    ends = [*step.outputs.values(), *(state.after for state in step.states)]
+    freed = free_axis(graph, ends, bound, count)
+    results = []
+    for end, part in zip(ends, freed, strict=True):
+        results.append(_sample(graph, end, part, axis, count))
+    outputs = dict(zip(step.outputs, results, strict=False))
+    states = []
+    for state, before, after in zip(step.states, befores, results[len(outputs) :], strict=True):
+        states.append(State(state.name, before, after, _initial(state, before, axis, count)))
+    return inputs, outputs, states
+
+
+def _batch_of(step: _Step, axes: Axes) -> tuple[int | None, int | None]:
+    if axes.batch is None:
+        return None, None
+    first = next(iter(step.inputs.values()))
+    if axes.batch == AUTO:
+        if len(first.shape) < 2:
+            return None, None
+        return first.shape[0], 0
+    axis = int(axes.batch)
+    if not -len(first.shape) <= axis < len(first.shape):
+        raise error("SNC-I023", f"batch_axis={axis}: the input has shape {list(first.shape)}")
+    axis %= len(first.shape)
+    return first.shape[axis], axis
+
+
+def _sample(graph: Graph, end: Value, part: Part, axis: int, count: int) -> Value:
+    if isinstance(part, Spread) and part.form == "own":
+        return part.lanes[0]
+    if isinstance(part, Value):
+        if part.is_constant and len(part.shape) > axis and part.shape[axis] == count:
+            return graph.select(part, axis, 0)
+        return part
+    raise error(
+        "SNC-I023",
+        f"an output of shape {list(end.shape)} has the samples inside another axis",
+        remedy="give batch_axis, or batch_axis=None where the model takes one sample",
+    )
+
+
+def _initial(
+    state: State, before: Value, axis: int, count: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None:
+    array = state.initial
+    if array is None or array.ndim < state.before.shape.__len__() or before is state.before:
+        return array
+    samples = np.moveaxis(array, axis, 0)
+    if samples.shape[0] not in (1, count) or (samples != samples[:1]).any():
+        raise error("SNC-I023", f"state {state.name!r} starts differently in each sample")
+    return np.ascontiguousarray(samples[0])
+
+
+__all__ = ["Axes", "Imported", "States", "Uneven", "import_model"]
