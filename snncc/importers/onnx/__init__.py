@@ -1,0 +1,1 @@
+"""Reads ONNX files into a graph of whole-tensor operations (see `importers/graph`)."""

@@ -1,0 +1,1 @@
+"""Reads what torch.export writes, without torch: see `pt2.py`."""

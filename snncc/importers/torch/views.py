@@ -1,0 +1,109 @@
+"""
+Views: tensors that share the memory of another one, and how a write to one reaches it.
+
+A view is a chain of steps from the whole tensor to the part. `read` gives the part,
+`write` the whole with the part replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from snncc.errors import error
+from snncc.importers.graph.graph import Graph, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    shape: tuple[int, ...]
+
+    def read(self, graph: Graph, whole: Value) -> Value:
+        return graph.reshape(whole, self.shape)
+
+    def write(self, graph: Graph, whole: Value, part: Value) -> Value:
+        return graph.reshape(part, whole.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Transpose:
+    order: tuple[int, ...]
+
+    def read(self, graph: Graph, whole: Value) -> Value:
+        return graph.transpose(whole, self.order)
+
+    def write(self, graph: Graph, whole: Value, part: Value) -> Value:
+        places = sorted(range(len(self.order)), key=lambda axis: self.order[axis])
+        return graph.transpose(part, places)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The places of `span` along one axis; its step is positive."""
+
+    axis: int
+    span: range
+
+    def read(self, graph: Graph, whole: Value) -> Value:
+        return graph.slice(whole, self.axis, self.span.start, self.span.stop, self.span.step)
+
+    def write(self, graph: Graph, whole: Value, part: Value) -> Value:
+        pieces: list[Value] = []
+        end = 0
+        for at, place in self._runs():
+            if place.start > end:
+                pieces.append(graph.slice(whole, self.axis, end, place.start))
+            pieces.append(graph.slice(part, self.axis, at, at + len(place)))
+            end = place.stop
+        if end < whole.shape[self.axis]:
+            pieces.append(graph.slice(whole, self.axis, end, whole.shape[self.axis]))
+        return graph.concat(pieces, self.axis)
+
+    def _runs(self) -> list[tuple[int, range]]:
+        """Neighbours in the whole that are neighbours in the part, and where in the part."""
+        if self.span.step == 1:
+            return [(0, self.span)]
+        return [(at, range(place, place + 1)) for at, place in enumerate(self.span)]
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    shape: tuple[int, ...]
+
+    def read(self, graph: Graph, whole: Value) -> Value:
+        return graph.expand(whole, self.shape)
+
+    def write(self, graph: Graph, whole: Value, part: Value) -> Value:
+        raise error(
+            "SNC-I012",
+            "a write into a broadcast tensor, whose elements share memory",
+            remedy="write to a copy: x.expand(...).clone()",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    def read(self, graph: Graph, whole: Value) -> Value:
+        return graph.detach(whole)
+
+    def write(self, graph: Graph, whole: Value, part: Value) -> Value:
+        return part
+
+
+Step: TypeAlias = "Reshape | Transpose | Part | Expand | Detach"
+View: TypeAlias = tuple[Step, ...]
+
+
+def read(graph: Graph, whole: Value, view: Sequence[Step]) -> Value:
+    for step in view:
+        whole = step.read(graph, whole)
+    return whole
+
+
+def write(graph: Graph, whole: Value, view: Sequence[Step], part: Value) -> Value:
+    """The whole tensor after `part` was written to a view of it."""
+    if not view:
+        return part
+    inner = view[0].read(graph, whole)
+    return view[0].write(graph, whole, write(graph, inner, view[1:], part))
