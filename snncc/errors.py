@@ -45,6 +45,9 @@ CODES: dict[str, str] = {
     "SNC-W004": "a node is not used",
     "SNC-W005": "a recurrent edge takes one step",
     "SNC-W006": "a time constant is not a whole number of steps",
+    "SNC-W007": "an axis of any size is read with the size of the example",
+    "SNC-W008": "an input is written in place",
+    "SNC-W009": "the file has what a run left in a state",
     "SNC-X001": "internal error",
 }
 """Every code and what it means in general; a message says what it means here."""

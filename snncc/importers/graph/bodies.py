@@ -89,7 +89,7 @@ class BodyWriter:
         return value.operands if counted is None else [counted[0]]
 
     def write(self, b: Body, bound: Mapping[Value, Scalar]) -> Outputs:
-        """Outputs as they are (spikes, counts, floats), the states after them as floats."""
+        """Outputs as they are (spikes, counts, floats), states as the model has them."""
         scalars = dict(bound)
 
         def get(value: Value) -> Scalar:
@@ -113,7 +113,7 @@ class BodyWriter:
                 scalars[value] = b.count(as_float(counted[0]), counted[1])
             else:
                 scalars[value] = self._operation(b, value, operand)
-        return [get(v) for v in self.outputs], [as_float(v) for v in self.states]
+        return [get(v) for v in self.outputs], [operand(v) for v in self.states]
 
     def _literal(self, b: Body, value: Value) -> Scalar:
         number = value.content.reshape(-1)[0].item()

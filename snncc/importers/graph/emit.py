@@ -199,7 +199,7 @@ class _Builder:
                 self.aliases[state.name] = StringAttr(full)
         initial = {
             port: self.emitter.constant(
-                uniform(np.asarray(0.0 if s.initial is None else s.initial, np.float32))
+                uniform(np.asarray(0 if s.initial is None else s.initial).astype(_dtype(s.before)))
             )
             for port, s in zip(labels, population.states, strict=True)
         }
@@ -328,6 +328,10 @@ def _map_of(root: Value, roots: set[Value], rest: set[Value]) -> _Map:
             else:
                 inputs.append(operand)
     return _Map(root, body, inputs)
+
+
+def _dtype(value: Value) -> type[np.generic]:
+    return np.bool_ if value.dtype.kind == "b" else np.float32
 
 
 def _element(value: Value) -> Attribute:

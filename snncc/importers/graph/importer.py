@@ -75,7 +75,7 @@ def import_model(
     if states:
         model = _labelled(model, states)
     step = _step_of(model, axes, warnings, labelled=bool(states))
-    inputs, outputs, carried = _without_batch(model.graph, step, axes)
+    inputs, outputs, carried = _without_batch(model.graph, step, axes, warnings)
     found: dict[str, Attribute] = dict(attributes or {})
     if step.held:
         found["held"] = ArrayAttr([StringAttr(n) for n in step.held])
@@ -129,6 +129,8 @@ def _labelled(model: Model, states: States) -> Model:
     outputs = {n: v for n, v in model.outputs.items() if n not in {a for _, _, a in pairs}}
     if not inputs or not outputs:
         raise error("SNC-I024", "all inputs or outputs are states: no stream is left")
+    if list(outputs) == ["output0"]:  # it was numbered among the states
+        outputs = {"output": outputs["output0"]}
     return replace(model, inputs=inputs, outputs=outputs, states=found)
 
 
@@ -313,7 +315,7 @@ def _whole(model: Model, timed: Mapping[str, int], steps: int, ends: list[Part])
 
 
 def _without_batch(
-    graph: Graph, step: _Step, axes: Axes
+    graph: Graph, step: _Step, axes: Axes, warnings: list[Problem]
 ) -> tuple[dict[str, Value], dict[str, Value], list[State]]:
     count, axis = _batch_of(step, axes)
     if count is None or axis is None:
@@ -338,7 +340,7 @@ def _without_batch(
     outputs = dict(zip(step.outputs, results, strict=False))
     states = []
     for state, before, after in zip(step.states, befores, results[len(outputs) :], strict=True):
-        states.append(State(state.name, before, after, _initial(state, before, axis, count)))
+        states.append(State(state.name, before, after, _initial(state, before, axis, count, warnings)))
     return inputs, outputs, states
 
 
@@ -372,14 +374,23 @@ def _sample(graph: Graph, end: Value, part: Part, axis: int, count: int) -> Valu
 
 
 def _initial(
-    state: State, before: Value, axis: int, count: int
+    state: State, before: Value, axis: int, count: int, warnings: list[Problem]
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None:
     array = state.initial
-    if array is None or array.ndim < state.before.shape.__len__() or before is state.before:
+    if array is None or array.ndim < len(state.before.shape) or before is state.before:
         return array
     samples = np.moveaxis(array, axis, 0)
     if samples.shape[0] not in (1, count) or (samples != samples[:1]).any():
-        raise error("SNC-I023", f"state {state.name!r} starts differently in each sample")
+        warnings.append(
+            Problem(
+                "SNC-W009",
+                f"state {state.name!r}: the file has what a run left in it, different in each "
+                "sample; it starts at 0",
+                remedy="reset the model before its export, or give state0",
+                severity="warning",
+            )
+        )
+        return None
     return np.ascontiguousarray(samples[0])
 
 

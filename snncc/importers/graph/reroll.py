@@ -12,7 +12,7 @@ by None, and guesses nothing.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,7 @@ from snncc.importers.graph.graph import Graph, Value, cone
 from snncc.importers.graph.model import State
 
 MAX_TRIALS = 64
+MAX_CANDIDATES = 8
 
 
 @dataclass
@@ -53,15 +54,14 @@ def reroll(unrolled: Unrolled) -> Loop | None:
     """The loop, or None where none can be proved."""
     if unrolled.steps < 2:
         return None
-    best: tuple[int, _Step] | None = None
+    found: list[tuple[int, Loop]] = []
     for late in (False, True):
-        try:
-            step = _Roller(unrolled, late=late).step()
-        except _NoLoop:
-            continue
-        if best is None or len(step.kept) < best[0]:
-            best = len(step.kept), step
-    return best[1].proved(unrolled) if best is not None else None
+        for step in itertools.islice(_Roller(unrolled, late=late).steps(), MAX_CANDIDATES):
+            loop = step.proved(unrolled)
+            if loop is not None:
+                found.append((len(step.kept), loop))
+                break
+    return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
 class _Roller:
@@ -86,15 +86,17 @@ class _Roller:
     def _labels(self, late: bool) -> dict[Value, int | None]:
         """The step of each value; None for what is the same at every step."""
         places = {lane: t for lanes in self.u.inputs.values() for t, lane in enumerate(lanes)}
-        depends: dict[Value, int] = {}
+        first: dict[Value, int] = {}
+        for t in reversed(range(self.u.steps)):
+            first.update(dict.fromkeys(self.ends[t], t))
+        depends: dict[Value, int] = {}  # the earliest step; an output is not given earlier
         for value in self.order:
             depends[value] = max(
-                [places.get(value, -1), *(depends[operand] for operand in value.operands)]
+                places.get(value, -1),
+                first.get(value, -1),
+                *(depends[operand] for operand in value.operands),
+                -1,
             )
-        first = {}
-        for t in reversed(range(self.u.steps)):
-            for value in self.ends[t]:
-                first[value] = t
         label: dict[Value, int | None] = {}
         for value in reversed(self.order):
             if value.is_constant or (value.op == "input" and value not in places):
@@ -105,20 +107,16 @@ class _Roller:
                 uses.append(first[value])
             latest = min(uses)
             earliest = depends[value]
-            moves = late or self._is_scaled(value, label)
+            moves = late or self._follows_one(value)
             label[value] = latest if earliest < 0 or (moves and value not in places) else earliest
         return label
 
-    def _is_scaled(self, value: Value, label: Mapping[Value, int | None]) -> bool:
-        """Arithmetic on one value and constants that only the next step needs: its decay."""
-        varying = [operand for operand in value.operands if not operand.is_constant]
-        return (
-            value.op in ("mul", "div", "neg")
-            and len(varying) == 1
-            and value.dtype.kind == "f"
-            and all(user.dtype.kind == "f" for user in self.users[value])
-            and bool(self.users[value])
-        )
+    def _follows_one(self, value: Value) -> bool:
+        """
+        An operation on one value and constants. Where only later steps need it, they do it
+        themselves: the value is the state, not its decay or what weights make of it.
+        """
+        return sum(not operand.is_constant for operand in value.operands) == 1
 
     def _match(self, t: int, pairs: Iterable[tuple[Value, Value]]) -> None:
         """Pairs values of step t with those of step t - 1, from the given pairs down."""
@@ -135,10 +133,7 @@ class _Roller:
                 continue
             if (a.op, a.shape, a.dtype) != (b.op, b.shape, b.dtype):
                 raise _NoLoop
-            if a.op == "input":
-                if not self._same_input(a, b):
-                    raise _NoLoop
-            elif a.attributes != b.attributes:
+            if a.attributes != b.attributes:  # inputs are known: theirs are their names
                 raise _NoLoop
             known[a] = b
             for x, y in zip(a.operands, b.operands, strict=True):
@@ -155,32 +150,30 @@ class _Roller:
                 else:
                     raise _NoLoop
 
-    def _same_input(self, a: Value, b: Value) -> bool:
-        return any(
-            any(x is a for x in lanes)
-            and [x is a for x in lanes].index(True) == [x is b for x in lanes].index(True) + 1
-            for lanes in self.u.inputs.values()
-            if any(x is b for x in lanes)
-        )
-
-    def step(self) -> _Step:
+    def steps(self) -> Iterator[_Step]:
+        """What a step may be, by the latest steps first: none of it is proved."""
         last = self.u.steps - 1
         self.pending: list[list[tuple[Value, Value]]] = [[] for _ in range(self.u.steps)]
-        matched = last + 1  # steps from here on are matched with the step before them
+        for lanes in self.u.inputs.values():
+            for t in range(1, len(lanes)):
+                self.before[t][lanes[t]] = lanes[t - 1]
+        alike = True
         for t in range(last, 0, -1):
+            if alike:
+                try:
+                    self._match(t, zip(self.ends[t], self.ends[t - 1], strict=True))
+                except _NoLoop:
+                    alike = False  # the first steps are often simplified
             try:
-                ends = zip(self.ends[t], self.ends[t - 1], strict=True)
-                self._match(t, [*ends, *self.pending[t]])
+                self._match(t, self.pending[t])
             except _NoLoop:
                 break
-            matched = t
-        for t in range(last, matched - 1, -1):
-            step = self._step_at(t, last)
+        for t in range(last, 0, -1):
+            step = self._step_at(t)
             if step is not None:
-                return step
-        raise _NoLoop
+                yield step
 
-    def _step_at(self, t: int, last: int) -> _Step | None:
+    def _step_at(self, t: int) -> _Step | None:
         """The step as step t does it, if all that it reads of earlier steps is known at t."""
         after: list[dict[Value, Value]] = [
             {b: a for a, b in pairs.items()} for pairs in self.before
@@ -208,7 +201,6 @@ class _Roller:
                     role = after[later][role]
                 roles[operand] = (role, t - place)
                 stack.append(role)
-        del last
         inputs = {}
         for name, lanes in self.u.inputs.items():
             inputs[name] = lanes[t]
@@ -233,6 +225,13 @@ class _Step:
         self.outputs = outputs
         self.roles = roles  # value of an earlier step -> (value of this step, steps ago)
         self.inside = inside
+        self.weighed = {
+            roles[operand][0]
+            for value in inside
+            for operand in value.operands
+            if operand in roles and value.op not in ops.ELEMENTWISE
+        }
+        """Roles that weights read: computed again, they would tie the steps of a loop."""
         self.kept = self._kept()
 
     def _kept(self) -> list[Value]:
@@ -243,7 +242,7 @@ class _Step:
         kept = list(depth)
         for role in sorted(depth, key=lambda value: -value.number):
             others = {r for r in kept if r is not role and depth[r] >= depth[role]}
-            if self._follows(role, others):
+            if role not in self.weighed and self._follows(role, others):
                 kept.remove(role)
         self.depth = {role: depth[role] for role in kept}
         return kept
