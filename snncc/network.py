@@ -12,12 +12,14 @@ from xdsl.dialects.builtin import ModuleOp
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
+from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import shape_of
 from snncc.errors import Problem, SnnccWarning
 from snncc.inputs import to_states, to_streams
 from snncc.interpreters.network import NetworkInterpreter, Run
 
 if TYPE_CHECKING:
+    from snncc.importers.graph.importer import States
     from snncc.importers.nir.profiles.base import Integrator, Reset, Timing
     from snncc.options import LoadOptions
 
@@ -93,7 +95,7 @@ class Network:
             trace=trace,
             progress=progress,
         )
-        return as_result(run, batched=streams.batched, trace=trace)
+        return as_result(self.op, run, batched=streams.batched, trace=trace)
 
     def __repr__(self) -> str:
         def text(shapes: Mapping[str, tuple[int, ...]]) -> str:
@@ -102,8 +104,13 @@ class Network:
         return f"Network({self.name}: {text(self.inputs)} -> {text(self.outputs)})"
 
 
-def as_result(run: Run, *, batched: bool, trace: bool) -> dict[str, Any]:
-    """The arrays of a run as users get them: without the batch axis where they gave none."""
+def as_result(
+    network: snn.NetworkOp, run: Run, *, batched: bool, trace: bool
+) -> dict[str, Any]:
+    """
+    The arrays of a run as users get them: without the batch axis where they gave none, and
+    delays of one step without the axis of steps.
+    """
 
     def shaped(array: Array) -> Array:
         return array if batched else array[:, 0]
@@ -112,15 +119,21 @@ def as_result(run: Run, *, batched: bool, trace: bool) -> dict[str, Any]:
     if trace:
         for name, array in run.trace.items():
             result.setdefault(name, shaped(array))
-        result["final"] = {
-            name: array if batched else array[0] for name, array in run.final.items()
-        }
+        names = StateNames(network)
+        lines = {name for key, name in names.name_of.items() if names.is_line(key)}
+        final = {n: array[:, 0] if n in lines else array for n, array in run.final.items()}
+        result["final"] = {name: array if batched else array[0] for name, array in final.items()}
     return result
 
 
 def load(
-    path: str | Path,
+    model: Any,
+    example_input: Any = None,
     *,
+    states: States | None = None,
+    T: int | None = None,
+    time_axis: int | None = None,
+    batch_axis: int | str | None = "auto",
     like: str | None = None,
     dt: float | None = None,
     reset: Reset | None = None,
@@ -129,9 +142,19 @@ def load(
     max_bytes: int | None = None,
 ) -> Network:
     """
-    Loads a network from a NIR file (.nir, .h5, .hdf5) or from saved IR (.mlir).
+    Loads a network.
 
-    `like` names the framework whose reading of NIR to take; `dt` (seconds), `reset`
+    `model` is a file: NIR (.nir, .h5, .hdf5), torch.export (.pt2), ONNX (.onnx) or saved
+    IR (.mlir); or, with an `example_input`, a live `torch.nn.Module` or a function of
+    tensors; or a `torch.export.ExportedProgram`.
+
+    Of models of torch and ONNX: `states` names what one step carries to the next, in the
+    order of the last inputs and outputs, or as {name: (input, output)}. `time_axis` is the
+    axis of the steps of a model of a whole sequence (inputs without it are constant; `T`
+    says how many steps where that is not clear). `batch_axis` is that of the samples,
+    counted without time; None where there is none.
+
+    Of NIR: `like` names the framework whose reading to take; `dt` (seconds), `reset`
     (value, subtract, none), `reset_timing` (same, next) and `integrator` (euler, exact)
     override single choices. What neither the file, the profile nor the caller states is
     an error (SNC-I005). `max_bytes` raises the limit on the size of the arrays. Departures
@@ -141,8 +164,16 @@ def load(
     """
     from snncc.options import LoadOptions
 
-    options = LoadOptions(like, dt, reset, reset_timing, integrator, max_bytes)
-    network = load_with(Path(path), options)
+    options = LoadOptions(
+        like, dt, reset, reset_timing, integrator, max_bytes, states, T, time_axis, batch_axis
+    )
+    if isinstance(model, str | Path):
+        network = load_with(Path(model), options)
+    else:
+        from snncc.importers.torch.live import import_live
+
+        imported = import_live(model, example_input, options.states, options.axes())
+        network = Network(imported.module, imported.warnings)
     for problem in network.warnings:
         python_warnings.warn(str(problem), SnnccWarning, stacklevel=2)
     return network
@@ -150,25 +181,13 @@ def load(
 
 def load_with(path: Path, options: LoadOptions) -> Network:
     """Loads without issuing the warnings: they are in `Network.warnings`."""
-    from snncc.errors import error
-
-    suffix = path.suffix.lower()
-    if suffix in (".nir", ".h5", ".hdf5"):
-        from snncc.importers.nir.importer import import_nir
-        from snncc.importers.nir.reader import MAX_BYTES
-
-        imported = import_nir(
-            path,
-            like=options.like,
-            choices=options.choices(),
-            max_bytes=options.max_bytes or MAX_BYTES,
-        )
-        return Network(imported.module, imported.warnings)
-    if suffix == ".mlir":
+    if path.suffix.lower() == ".mlir":
         from snncc.storage import load_module
 
         options.refuse_semantics(path)
+        options.refuse_axes(path)
         return Network(load_module(path))
-    raise error(
-        "SNC-I010", f"{path.name}: not a known kind of file", remedy="known: .nir, .h5, .mlir"
-    )
+    from snncc.importers.files import import_file
+
+    imported = import_file(path, options)
+    return Network(imported.module, imported.warnings)

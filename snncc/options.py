@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from snncc.errors import error
 
+AUTO = "auto"
+"""The batch axis is the first of two or more."""
+
 if TYPE_CHECKING:
+    from snncc.importers.graph.importer import Axes, States
     from snncc.importers.nir.profiles.base import Choices, Integrator, Reset, Timing
 
 PROFILES = (
@@ -27,6 +33,15 @@ TIMINGS = ("same", "next")
 INTEGRATORS = ("euler", "exact")
 
 
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number, of Python or of NumPy; a truth value is none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True)
 class LoadOptions:
     """What a caller chose of what a file does not state; None: not chosen."""
@@ -37,6 +52,10 @@ class LoadOptions:
     reset_timing: Timing | None = None
     integrator: Integrator | None = None
     max_bytes: int | None = None
+    states: States | None = None
+    T: int | None = None
+    time_axis: int | None = None
+    batch_axis: int | str | None = AUTO
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -49,15 +68,41 @@ class LoadOptions:
                 raise error(
                     "SNC-C003", f"{name}: expected one of {', '.join(known)}, got {value!r}"
                 )
-        if self.dt is not None and not (
-            isinstance(self.dt, int | float) and math.isfinite(self.dt) and self.dt > 0
+        if self.dt is not None:
+            if not (is_real(self.dt) and math.isfinite(self.dt) and self.dt > 0):
+                raise error("SNC-C003", f"dt: expected seconds above 0, got {self.dt!r}")
+            object.__setattr__(self, "dt", float(self.dt))  # NumPy's numbers too
+        if self.max_bytes is not None and not (is_whole(self.max_bytes) and self.max_bytes > 0):
+            raise error("SNC-C003", f"max_bytes: expected bytes above 0, got {self.max_bytes!r}")
+
+        self._check_axes()
+
+    def _check_axes(self) -> None:
+        if self.T is not None and not (is_whole(self.T) and self.T > 0):
+            raise error("SNC-C003", f"T: expected a number of steps above 0, got {self.T!r}")
+        if self.time_axis is not None and not is_whole(self.time_axis):
+            raise error("SNC-C003", f"time_axis: expected an axis, got {self.time_axis!r}")
+        if self.batch_axis not in (None, AUTO) and not is_whole(self.batch_axis):
+            raise error("SNC-C003", f"batch_axis: expected an axis or None, got {self.batch_axis!r}")
+        states = self.states
+        names = list(states) if isinstance(states, Sequence | Mapping) else None
+        if states is not None and (
+            isinstance(states, str) or names is None or not all(isinstance(n, str) for n in names)
         ):
-            raise error("SNC-C003", f"dt: expected seconds above 0, got {self.dt!r}")
+            raise error(
+                "SNC-C003",
+                f"states: expected names in order, or {{name: (input, output)}}, got {states!r}",
+            )
 
     def choices(self) -> Choices:
         from snncc.importers.nir.profiles.base import Choices
 
         return Choices(self.dt, self.reset, self.reset_timing, self.integrator)
+
+    def axes(self) -> Axes:
+        from snncc.importers.graph.importer import Axes
+
+        return Axes(self.time_axis, self.batch_axis, self.T)
 
     def refuse_semantics(self, path: Path) -> None:
         """For files that state everything: a choice would be silently without effect."""
@@ -69,6 +114,18 @@ class LoadOptions:
         if given:
             raise error(
                 "SNC-C003",
-                f"{path.name} states its semantics; {', '.join(given)} cannot change them",
+                f"{path} states its semantics; {', '.join(given)} cannot change them",
                 remedy="give these options when the model is imported",
+            )
+
+    def refuse_axes(self, path: Path) -> None:
+        """For files whose networks have no axes but those of their streams."""
+        given = [name for name in ("states", "T", "time_axis") if getattr(self, name) is not None]
+        if self.batch_axis != AUTO:
+            given.append("batch_axis")
+        if given:
+            raise error(
+                "SNC-C003",
+                f"{path} names its states and has no batch; {', '.join(given)} cannot change it",
+                remedy="these options are for models of torch and ONNX",
             )

@@ -50,6 +50,11 @@ class StateNames:
     def is_delay(self, op: Operation) -> bool:
         return isinstance(op, DelayOp)
 
+    def is_line(self, key: tuple[Operation, int]) -> bool:
+        """Whether a state is a delay of one step: users know it without its axis of steps."""
+        op, _ = key
+        return isinstance(op, DelayOp) and op.depth == 1
+
     def shape_of(self, key: tuple[Operation, int]) -> tuple[int, ...]:
         """Without the batch: a neuron's population, a delay's [depth, *shape]."""
         op, _ = key

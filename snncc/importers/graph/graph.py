@@ -140,6 +140,11 @@ class Graph:
         if condition.is_constant and a.is_constant and b.is_constant:
             self._expect_moderate(shape, condition, a, b)
             return self._folded([a, b], np.where(condition.content, a.content, b.content))
+        if a.is_constant and b.is_constant and condition.shape == shape:
+            if self._all_zero_or_one(a)[1] and self._all_zero_or_one(b)[0]:
+                return self.cast(condition, a.dtype)  # a spike, written as a choice
+            if self._all_zero_or_one(a)[0] and self._all_zero_or_one(b)[1]:
+                return self.cast(self.unary("not", condition), a.dtype)
         return self._make("where", (condition, a, b), {}, shape, a.dtype)
 
     def cast(self, x: Value, dtype: Any) -> Value:

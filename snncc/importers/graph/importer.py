@@ -107,6 +107,7 @@ def _labelled(model: Model, states: States) -> Model:
         ends = zip(list(model.inputs)[-count:], list(model.outputs)[-count:], strict=True)
         pairs = [(label, *pair) for label, pair in zip(states, ends, strict=True)]
     found = list(model.states)
+    read = set(cone(model.outputs.values()))
     for label, before, after in pairs:
         for what, name, known in (
             ("input", before, model.inputs),
@@ -123,6 +124,14 @@ def _labelled(model: Model, states: States) -> Model:
             raise error(
                 "SNC-I024",
                 f"state {label!r}: {before} is {list(a.shape)}, {after} is {list(b.shape)}",
+            )
+        if a not in read:
+            raise error(
+                "SNC-I024",
+                f"state {label!r}: nothing reads its input {before!r}, so the file does not carry "
+                "it",
+                remedy="torch.export makes one input of two that are given the same tensor: "
+                "export again with an example tensor of its own for each state",
             )
         found.append(State(label, a, model.graph.cast(b, a.dtype)))
     inputs = {n: v for n, v in model.inputs.items() if n not in {b for _, b, _ in pairs}}

@@ -119,7 +119,12 @@ class _Roller:
         return sum(not operand.is_constant for operand in value.operands) == 1
 
     def _match(self, t: int, pairs: Iterable[tuple[Value, Value]]) -> None:
-        """Pairs values of step t with those of step t - 1, from the given pairs down."""
+        """
+        Pairs values of step t with those of step t - 1, from the given pairs down.
+
+        The first steps are often simplified, so a pair that differs is left out, no more:
+        what is found here is a proposal.
+        """
         known = self.before[t]
         stack = list(pairs)
         while stack:
@@ -127,28 +132,19 @@ class _Roller:
             if a is b:
                 self.invariant.update(cone([a]))
                 continue
-            if a in known:
-                if known[a] is not b:
-                    raise _NoLoop
+            same = (a.op, a.shape, a.dtype, a.attributes) == (b.op, b.shape, b.dtype, b.attributes)
+            if a in known or not same or a.is_constant:
                 continue
-            if (a.op, a.shape, a.dtype) != (b.op, b.shape, b.dtype):
-                raise _NoLoop
-            if a.attributes != b.attributes:  # inputs are known: theirs are their names
-                raise _NoLoop
             known[a] = b
             for x, y in zip(a.operands, b.operands, strict=True):
+                s, r = self.label[x], self.label[y]
                 if x is y:
                     self.invariant.update(cone([x]))
-                    continue
-                s, r = self.label[x], self.label[y]
-                if s is None or r is None or s - r != 1:
-                    raise _NoLoop
-                if s == t:
-                    stack.append((x, y))
-                elif s >= 1:
-                    self.pending[s].append((x, y))
-                else:
-                    raise _NoLoop
+                elif s is not None and r is not None and s - r == 1:
+                    if s == t:
+                        stack.append((x, y))
+                    elif s >= 1:
+                        self.pending[s].append((x, y))
 
     def steps(self) -> Iterator[_Step]:
         """What a step may be, by the latest steps first: none of it is proved."""
@@ -157,17 +153,9 @@ class _Roller:
         for lanes in self.u.inputs.values():
             for t in range(1, len(lanes)):
                 self.before[t][lanes[t]] = lanes[t - 1]
-        alike = True
         for t in range(last, 0, -1):
-            if alike:
-                try:
-                    self._match(t, zip(self.ends[t], self.ends[t - 1], strict=True))
-                except _NoLoop:
-                    alike = False  # the first steps are often simplified
-            try:
-                self._match(t, self.pending[t])
-            except _NoLoop:
-                break
+            ends = zip(self.ends[t], self.ends[t - 1], strict=True)
+            self._match(t, [*ends, *self.pending[t]])
         for t in range(last, 0, -1):
             step = self._step_at(t)
             if step is not None:

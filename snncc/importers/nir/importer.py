@@ -58,7 +58,7 @@ def import_nir(
         with np.errstate(all="ignore"):
             return _import(path, like, choices or Choices(), max_bytes)
     except MemoryError:
-        raise error("SNC-I017", f"{path.name}: takes more memory than there is") from None
+        raise error("SNC-I017", f"{path}: takes more memory than there is") from None
 
 
 def _import(path: Path, like: str | None, choices: Choices, max_bytes: int) -> Imported:

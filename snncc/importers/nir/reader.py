@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from snncc.dialects.arrays import Array
-from snncc.errors import Problem, SnnccError, error
+from snncc.errors import Problem, SnnccError, error, expect_file
 from snncc.importers.nir.isolated import IsolationFailure, Part, run_isolated
 from snncc.importers.nir.model import NODE_CLASSES, WHOLE_NUMBERS, Graph, Node, Value
 from snncc.importers.nir.transport import pack_graph, pack_problems, unpack
@@ -43,8 +43,7 @@ def read_nir(path: Path, *, max_bytes: int = MAX_BYTES) -> Graph:
     where it is not a NIR graph, SNC-I012 for an unknown node type, SNC-I015 for values
     that are not finite, SNC-I017 over a limit, SNC-I020 for links out of the file.
     """
-    if not path.is_file():
-        raise error("SNC-I010", f"{path.name}: no such file")
+    expect_file(path, "SNC-I010")
     try:
         data = run_isolated(
             lambda: _read(path, max_bytes),
@@ -54,7 +53,7 @@ def read_nir(path: Path, *, max_bytes: int = MAX_BYTES) -> Graph:
     except IsolationFailure as fault:
         raise error(
             "SNC-I010",
-            f"{path.name}: not a readable HDF5 file ({fault})",
+            f"{path}: not a readable HDF5 file ({fault})",
             remedy="write it again with nir.write, or fetch it again: it may be cut short",
         ) from None
     return unpack(data)
@@ -76,11 +75,11 @@ def _read(path: Path, max_bytes: int) -> list[Part]:
     except SnnccError as found:
         return pack_problems(found.problems)
     except MemoryError:
-        text = f"{path.name}: takes more memory than the limit"
+        text = f"{path}: takes more memory than the limit"
         return pack_problems([Problem("SNC-I017", text)])
     except Exception as fault:  # h5py raises many kinds for a damaged file
         reason = " ".join(str(fault).split())[:200]
-        text = f"{path.name}: not a readable HDF5 file ({reason})"
+        text = f"{path}: not a readable HDF5 file ({reason})"
         remedy = "write it again with nir.write, or fetch it again: it may be cut short"
         return pack_problems([Problem("SNC-I010", text, remedy=remedy)])
 

@@ -22,9 +22,10 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccError, error
-from snncc.importers.torch.decode import (
+from snncc.importers.torch.decode import decode
+from snncc.importers.torch.exported import ExportedGraph
+from snncc.importers.torch.fields import (
     Record,
-    decode,
     dtype_of,
     field,
     listed,
@@ -33,7 +34,6 @@ from snncc.importers.torch.decode import (
     union,
     wrong,
 )
-from snncc.importers.torch.exported import ExportedGraph
 
 MAX_BYTES = 256 << 20
 """The default limit on a model's tensors, as stored in memory."""

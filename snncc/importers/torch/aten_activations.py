@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from snncc.importers.graph.graph import Graph, Value
-from snncc.importers.torch.aten_elementwise import clamp
+from snncc.importers.torch.aten_elementwise import add, clamp, div, expm1, log1p, mul, sub
 from snncc.importers.torch.promotion import typed
 from snncc.importers.torch.registry import Number, operator
 
@@ -44,20 +42,57 @@ def prelu(graph: Graph, self: Value, weight: Value) -> Value:
 def elu(
     graph: Graph, self: Value, alpha: Number = 1, scale: Number = 1, input_scale: Number = 1
 ) -> Value:
-    inner = graph.binary("mul", self, typed(graph, input_scale, self.dtype))
-    grown = graph.binary("sub", graph.unary("exp", inner), typed(graph, 1, self.dtype))
-    factor = float(np.float32(alpha)) * float(np.float32(scale))
-    low = graph.binary("mul", grown, typed(graph, factor, self.dtype))
-    return _by_sign(graph, self, graph.binary("mul", self, typed(graph, scale, self.dtype)), low)
+    grown = expm1(graph, mul(graph, self, input_scale))
+    low = mul(graph, grown, alpha * scale)
+    return _by_sign(graph, self, mul(graph, self, scale), low)
+
+
+@operator("aten.selu")
+def selu(graph: Graph, self: Value) -> Value:
+    return elu(graph, self, 1.6732632423543772, 1.0507009873554805)
+
+
+@operator("aten.celu")
+def celu(graph: Graph, self: Value, alpha: Number = 1) -> Value:
+    return elu(graph, self, alpha, 1, 1 / alpha)
 
 
 @operator("aten.softplus")
 def softplus(graph: Graph, self: Value, beta: Number = 1, threshold: Number = 20) -> Value:
-    dtype = self.dtype
-    scaled = graph.binary("mul", self, typed(graph, beta, dtype))
-    grown = graph.binary("add", graph.unary("exp", scaled), typed(graph, 1, dtype))
-    soft = graph.binary("div", graph.unary("log", grown), typed(graph, beta, dtype))
-    return graph.where(graph.binary("gt", scaled, typed(graph, threshold, dtype)), self, soft)
+    scaled = mul(graph, self, beta)
+    soft = div(graph, log1p(graph, graph.unary("exp", scaled)), beta)
+    high = graph.binary("gt", scaled, typed(graph, threshold, self.dtype))
+    return graph.where(high, self, soft)
+
+
+@operator("aten.log_sigmoid")
+def log_sigmoid(graph: Graph, self: Value) -> Value:
+    """min(x, 0) - log(1 + exp(-|x|))."""
+    decayed = graph.unary("exp", graph.unary("neg", graph.unary("abs", self)))
+    return graph.binary("sub", clamp(graph, self, max=0), log1p(graph, decayed))
+
+
+@operator("aten.hardshrink")
+def hardshrink(graph: Graph, self: Value, lambd: Number = 0.5) -> Value:
+    bound, zero = typed(graph, lambd, self.dtype), typed(graph, 0, self.dtype)
+    low = graph.binary("ge", self, graph.unary("neg", bound))
+    inside = graph.binary("and", low, graph.binary("le", self, bound))
+    return graph.where(inside, zero, self)
+
+
+@operator("aten.softshrink")
+def softshrink(graph: Graph, self: Value, lambd: Number = 0.5) -> Value:
+    bound = typed(graph, lambd, self.dtype)
+    high = graph.binary("gt", self, bound)
+    low = graph.binary("lt", self, graph.unary("neg", bound))
+    rest = graph.where(low, add(graph, self, lambd), typed(graph, 0, self.dtype))
+    return graph.where(high, sub(graph, self, lambd), rest)
+
+
+@operator("aten.hardswish")
+def hardswish(graph: Graph, self: Value) -> Value:
+    share = clamp(graph, add(graph, self, 3), min=0, max=6)
+    return div(graph, mul(graph, self, share), 6)
 
 
 @operator("aten.silu")

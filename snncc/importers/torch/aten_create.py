@@ -10,7 +10,7 @@ import numpy as np
 
 from snncc.errors import error
 from snncc.importers.graph.graph import Graph, Value
-from snncc.importers.torch.promotion import FLOAT, DType, type_of, typed
+from snncc.importers.torch.promotion import FLOAT, LONG, DType, type_of, typed
 from snncc.importers.torch.registry import Number, Operand, operator
 
 MAX_ELEMENTS = 1 << 24
@@ -124,8 +124,27 @@ def arange(
     if not step or not abs(end - start) / abs(step) < MAX_ELEMENTS:
         raise error("SNC-I017", f"arange: {start} to {end} by {step}")
     # torch counts in float64 (or integers) and rounds each element once
-    array = np.arange(start, end, step, np.dtype(np.int64 if whole else np.float64))
-    return graph.constant(array.astype(dtype or (np.int64 if whole else np.float32)))
+    graph.charge(16 * int(abs(end - start) / abs(step)))
+    counting: DType = np.dtype(np.int64 if whole else np.float64)
+    array = np.arange(start, end, step, dtype=counting)
+    return graph.constant(array.astype(dtype or (LONG if whole else FLOAT)))
+
+
+@operator("aten.linspace")
+def linspace(
+    graph: Graph, start: Number, end: Number, steps: int, dtype: DType | None = None
+) -> Value:
+    """From both ends to the middle, in the type of the result, as torch counts."""
+    if not 1 <= steps <= MAX_ELEMENTS:
+        raise error("SNC-I017", f"linspace: {steps} steps")
+    graph.charge(32 * steps)
+    kind = (dtype or FLOAT).type
+    first, last = kind(start), kind(end)
+    step = (last - first) / kind(max(steps - 1, 1))
+    places = np.arange(steps).astype(dtype or FLOAT)
+    near, far = first + step * places, last - step * (kind(steps - 1) - places)
+    array = np.where(np.arange(steps) < steps // 2, near, far) if steps > 1 else near
+    return graph.constant(array.astype(dtype or FLOAT))
 
 
 @operator("aten.eye")
@@ -133,4 +152,5 @@ def eye(graph: Graph, n: int, m: int | None = None, dtype: DType | None = None) 
     columns = n if m is None else m
     if n * columns > MAX_ELEMENTS:
         raise error("SNC-I017", f"eye: {n} by {columns} elements")
+    graph.charge(8 * n * columns)
     return graph.constant(np.eye(n, columns, dtype=dtype or FLOAT))

@@ -70,8 +70,7 @@ def floor_divide(graph: Graph, self: Operand, other: Operand) -> Value:
     """The floor of the exact quotient: of the rounded one where a power of two divides."""
     a, b = together(graph, self, other)
     if a.is_constant and b.is_constant:
-        with np.errstate(all="ignore"):
-            return graph.constant(np.floor_divide(a.content, b.content))
+        return folded(graph, np.floor_divide, a, b)
     if not _power_of_two(b):
         raise _inexact("floor division", "torch.floor(a / b)")
     return graph.unary("floor", graph.binary("div", a, b))
@@ -158,6 +157,18 @@ def round_(graph: Graph, self: Value, decimals: int = 0) -> Value:
 @operator("aten.frac")
 def frac(graph: Graph, self: Value) -> Value:
     return graph.binary("sub", self, graph.unary("trunc", self))
+
+
+@operator("aten.log1p")
+def log1p(graph: Graph, self: Value) -> Value:
+    """log(1 + x), where the sum is rounded: near 0 digits are lost that torch keeps."""
+    return graph.unary("log", add(graph, 1, self))
+
+
+@operator("aten.expm1")
+def expm1(graph: Graph, self: Value) -> Value:
+    """exp(x) - 1, where the power is rounded: near 0 digits are lost that torch keeps."""
+    return sub(graph, graph.unary("exp", self), 1)
 
 
 def _unary(name: str, operation: str) -> None:
@@ -255,6 +266,15 @@ def addcdiv(graph: Graph, self: Value, tensor1: Value, tensor2: Value, value: Nu
 # --- within
 
 
+def folded(graph: Graph, function: Callable[[Any, Any], Any], a: Value, b: Value) -> Value:
+    """Of two constants, a constant."""
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    wide = [graph.expand(x, shape).content for x in (a, b)]
+    graph.charge(wide[0].nbytes)
+    with np.errstate(all="ignore"):
+        return graph.constant(function(*wide))
+
+
 def _scaled(graph: Graph, x: Value, factor: Number) -> Value:
     if factor == 1:
         return x
@@ -275,8 +295,7 @@ def _modulo(
 ) -> Value:
     a, b = together(graph, self, other)
     if a.is_constant and b.is_constant:
-        with np.errstate(all="ignore"):
-            return graph.constant(function(a.content, b.content))
+        return folded(graph, function, a, b)
     if not _power_of_two(b):
         raise _inexact("the remainder of a division", "a - b * torch.floor(a / b)")
     whole = graph.unary(rounding, graph.binary("div", a, b))

@@ -6,6 +6,7 @@ import numpy as np
 
 from snncc.errors import error
 from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.torch.aten_elementwise import folded
 from snncc.importers.torch.promotion import BOOL, together, typed
 from snncc.importers.torch.registry import Operand, operator
 
@@ -39,8 +40,7 @@ def _logic(operation: str) -> None:
         if a.dtype == BOOL:
             return graph.binary(operation, a, b)
         if a.is_constant and b.is_constant:
-            function = getattr(np, f"bitwise_{operation}")
-            return graph.constant(function(a.content, b.content))
+            return folded(graph, getattr(np, f"bitwise_{operation}"), a, b)
         raise error("SNC-I012", f"the bitwise {operation} of {a.dtype} is not supported")
 
 
@@ -60,6 +60,11 @@ def bitwise_not(graph: Graph, self: Value) -> Value:
     if self.is_constant:
         return graph.constant(np.bitwise_not(self.content))
     raise error("SNC-I012", f"the bitwise not of {self.dtype} is not supported")
+
+
+@operator("aten.isnan")
+def isnan(graph: Graph, self: Value) -> Value:
+    return graph.binary("ne", self, self)
 
 
 @operator("aten.where")

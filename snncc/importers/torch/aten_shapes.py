@@ -13,10 +13,9 @@ from snncc.importers.graph.graph import Graph, Value
 from snncc.importers.torch.aten_views import axis_of, select, slice_, unsqueeze
 from snncc.importers.torch.promotion import BOOL, wider
 from snncc.importers.torch.registry import Number, operator
-from snncc.importers.torch.views import Part, View, read, write
+from snncc.importers.torch.views import View, read, replaced, write
 
 MAX_INDICES = 1 << 20
-MAX_WRITTEN = 4096
 
 
 @operator("aten.cat", "aten.concat", "aten.concatenate")
@@ -33,6 +32,17 @@ def cat(graph: Graph, tensors: Sequence[Value], dim: int = 0) -> Value:
 def stack(graph: Graph, tensors: Sequence[Value], dim: int = 0) -> Value:
     axis = axis_of(len(tensors[0].shape) + 1, dim)
     return cat(graph, [read(graph, part, unsqueeze(part, axis)) for part in tensors], axis)
+
+
+@operator("aten.hstack")
+def hstack(graph: Graph, tensors: Sequence[Value]) -> Value:
+    return cat(graph, tensors, 0 if len(tensors[0].shape) == 1 else 1)
+
+
+@operator("aten.vstack")
+def vstack(graph: Graph, tensors: Sequence[Value]) -> Value:
+    rows = [graph.reshape(t, (1, -1)) if len(t.shape) < 2 else t for t in tensors]
+    return cat(graph, rows, 0)
 
 
 @operator("aten.repeat", "aten.tile")
@@ -136,6 +146,7 @@ def _padded(size: int, before: int, after: int, mode: str) -> list[int]:
     """Which place each place of a padded axis repeats."""
     if min(before, after) < 0 or max(before, after) > MAX_INDICES:
         raise error("SNC-I014", f"pad: {before} before and {after} after {size}")
+    _expect_moderate(before + size + after)
     places = np.arange(-before, size + after)
     if mode == "circular" and max(before, after) <= size:
         return [int(i) for i in places % size]
@@ -161,6 +172,7 @@ def index(graph: Graph, self: Value, indices: Sequence[Value | None]) -> Value:
     start, arrays = _index_arrays(self, indices)
     if not arrays:
         return self
+    _expect_moderate(prod(np.broadcast_shapes(*(array.shape for array in arrays))))
     common = np.broadcast_arrays(*arrays)
     sizes = self.shape[start : start + len(common)]
     flat = np.ravel_multi_index([a % s for a, s in zip(common, sizes, strict=True)], sizes)
@@ -197,14 +209,9 @@ def index_put(
             remedy="write with a mask, torch.where(mask, value, x), or at constant places",
         )
     places = _indices(arrays[0] % self.shape[start])
-    if len(places) > MAX_WRITTEN:
-        raise error("SNC-I017", f"a write at {len(places)} places")
+    _expect_moderate(self.shape[start])
     shape = (*self.shape[:start], len(places), *self.shape[start + 1 :])
-    parts = graph.expand(values, shape)
-    for at, goal in enumerate(places):
-        part = graph.slice(parts, start, at, at + 1)
-        self = write(graph, self, (Part(start, range(goal, goal + 1)),), part)
-    return self
+    return replaced(graph, self, start, places, graph.expand(values, shape))
 
 
 @operator("aten.select_scatter")
@@ -264,6 +271,10 @@ def _index_arrays(x: Value, indices: Sequence[Value | None]) -> tuple[int, list[
 
 
 def _indices(places: Sequence[int] | Array | range) -> list[int]:
-    if len(places) > MAX_INDICES:
-        raise error("SNC-I017", f"{len(places)} places of one axis are taken one by one")
+    _expect_moderate(len(places))
     return [int(place) for place in places]
+
+
+def _expect_moderate(places: int) -> None:
+    if places > MAX_INDICES:
+        raise error("SNC-I017", f"{places} places of one axis are taken one by one")

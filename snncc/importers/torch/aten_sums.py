@@ -10,7 +10,7 @@ import numpy as np
 
 from snncc.errors import error
 from snncc.importers.graph.graph import Graph, Value
-from snncc.importers.torch.aten_elementwise import add, div, mul, rsqrt, sub
+from snncc.importers.torch.aten_elementwise import add, div, mul
 from snncc.importers.torch.aten_views import axis_of
 from snncc.importers.torch.promotion import BOOL, LONG, DType, promoted, typed
 from snncc.importers.torch.registry import Number, operator
@@ -72,6 +72,11 @@ def addmm(
     product = matmul(graph, a, b)
     scaled = self if beta == 1 else mul(graph, self, beta)
     return add(graph, scaled if beta != 0 else 0, product, alpha)
+
+
+@operator("aten.outer", "aten.ger")
+def outer(graph: Graph, self: Value, vec2: Value) -> Value:
+    return mul(graph, graph.reshape(self, (-1, 1)), vec2)
 
 
 @operator("aten.einsum")
@@ -144,7 +149,7 @@ def sum_(
     dtype: DType | None = None,
 ) -> Value:
     x = graph.cast(self, dtype or (self.dtype if self.dtype.kind == "f" else LONG))
-    return graph.reduce("sum", x, _axes(x, dim), keepdim)
+    return graph.reduce("sum", x, axes_of(x, dim), keepdim)
 
 
 @operator("aten.mean")
@@ -158,17 +163,17 @@ def mean(
     x = graph.cast(self, dtype or self.dtype)
     if x.dtype.kind != "f":
         raise error("SNC-I014", f"mean of {x.dtype}")
-    return graph.reduce("mean", x, _axes(x, dim), keepdim)
+    return graph.reduce("mean", x, axes_of(x, dim), keepdim)
 
 
 @operator("aten.amax")
 def amax(graph: Graph, self: Value, dim: Sequence[int] = (), keepdim: bool = False) -> Value:
-    return graph.reduce("max", self, _axes(self, dim), keepdim)
+    return graph.reduce("max", self, axes_of(self, dim), keepdim)
 
 
 @operator("aten.amin")
 def amin(graph: Graph, self: Value, dim: Sequence[int] = (), keepdim: bool = False) -> Value:
-    return graph.reduce("min", self, _axes(self, dim), keepdim)
+    return graph.reduce("min", self, axes_of(self, dim), keepdim)
 
 
 def _extreme(name: str) -> None:
@@ -185,7 +190,7 @@ def _extreme(name: str) -> None:
             return graph.binary(
                 f"{name}imum", *(graph.cast(v, promoted(self, other)) for v in (self, other))
             )
-        reduced = graph.reduce(name, self, _axes(self, dim), keepdim)
+        reduced = graph.reduce(name, self, axes_of(self, dim), keepdim)
         return reduced if dim is None else [reduced, None]
 
 
@@ -202,7 +207,7 @@ def _truth(name: str, operation: str) -> None:
         keepdim: bool = False,
     ) -> Value:
         x = graph.cast(graph.cast(self, BOOL), np.float32)
-        reduced = graph.reduce(operation, x, _axes(x, dim), keepdim)
+        reduced = graph.reduce(operation, x, axes_of(x, dim), keepdim)
         return graph.binary("gt", reduced, typed(graph, 0, reduced.dtype))
 
 
@@ -214,13 +219,13 @@ _truth("all", "min")
 def var(
     graph: Graph,
     self: Value,
-    dim: int | Sequence[int] | bool | None = None,
+    dim: int | Sequence[int] | None = None,
     unbiased: bool = True,
     keepdim: bool = False,
     correction: Number | None = None,
 ) -> Value:
     """The mean square of what is left of the mean, in two passes."""
-    axes = _axes(self, dim)
+    axes = axes_of(self, dim)
     count = prod(self.shape[axis] for axis in axes)
     less = correction if correction is not None else int(unbiased)
     centred = graph.binary("sub", self, graph.reduce("mean", self, axes, keep=True))
@@ -228,69 +233,19 @@ def var(
     return div(graph, total, count - less)
 
 
-@operator("aten.layer_norm")
-def layer_norm(
+@operator("aten.std")
+def std(
     graph: Graph,
-    input: Value,
-    normalized_shape: Sequence[int],
-    weight: Value | None = None,
-    bias: Value | None = None,
-    eps: float = 1e-5,
-    cudnn_enable: bool = True,
+    self: Value,
+    dim: int | Sequence[int] | None = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    correction: Number | None = None,
 ) -> Value:
-    """Over the last axes, in two passes; torch sums in another order."""
-    axes = [-1 - number for number in range(len(normalized_shape))]
-    return _normalised(graph, input, axes, weight, bias, eps)
+    return graph.unary("sqrt", var(graph, self, dim, unbiased, keepdim, correction))
 
 
-@operator("aten.native_layer_norm")
-def native_layer_norm(
-    graph: Graph,
-    input: Value,
-    normalized_shape: Sequence[int],
-    weight: Value | None,
-    bias: Value | None,
-    eps: float,
-) -> list[Value | None]:
-    return [layer_norm(graph, input, normalized_shape, weight, bias, eps), None, None]
-
-
-@operator("aten.group_norm")
-def group_norm(
-    graph: Graph,
-    input: Value,
-    num_groups: int,
-    weight: Value | None = None,
-    bias: Value | None = None,
-    eps: float = 1e-5,
-    cudnn_enabled: bool = True,
-) -> Value:
-    """Of [N, C, ...], over each group of channels."""
-    grouped = graph.reshape(input, (input.shape[0], num_groups, -1))
-    normal = graph.reshape(_normalised(graph, grouped, [2], None, None, eps), input.shape)
-    shape = (-1, *(1 for _ in input.shape[2:]))
-    if weight is not None:
-        normal = mul(graph, normal, graph.reshape(weight, shape))
-    return normal if bias is None else add(graph, normal, graph.reshape(bias, shape))
-
-
-def _normalised(
-    graph: Graph,
-    x: Value,
-    axes: Sequence[int],
-    weight: Value | None,
-    bias: Value | None,
-    eps: float,
-) -> Value:
-    centred = sub(graph, x, graph.reduce("mean", x, axes, keep=True))
-    variance = graph.reduce("mean", mul(graph, centred, centred), axes, keep=True)
-    normal = mul(graph, centred, rsqrt(graph, add(graph, variance, eps)))
-    if weight is not None:
-        normal = mul(graph, normal, weight)
-    return normal if bias is None else add(graph, normal, bias)
-
-
-def _axes(x: Value, dim: int | Sequence[int] | None) -> list[int]:
+def axes_of(x: Value, dim: int | Sequence[int] | None) -> list[int]:
     """All axes where none are named."""
     rank = len(x.shape)
     if dim is None or (not isinstance(dim, int) and len(dim) == 0):

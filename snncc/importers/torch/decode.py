@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,17 @@ from snncc.importers.torch.exported import (
     Ref,
     Region,
 )
+from snncc.importers.torch.fields import (
+    Record,
+    dtype_of,
+    field,
+    integer,
+    listed,
+    record,
+    text_of,
+    union,
+    wrong,
+)
 
 SCHEMA = 8
 MAX_NODES = 1 << 17
@@ -30,36 +41,7 @@ MAX_DEPTH = 16
 MAX_AXES = 32
 MAX_SIZE = 1 << 40
 
-Record: TypeAlias = dict[str, Any]
 T = TypeVar("T")
-
-DTYPES: dict[int, np.dtype[Any]] = {
-    1: np.dtype(np.uint8),
-    2: np.dtype(np.int8),
-    3: np.dtype(np.int16),
-    4: np.dtype(np.int32),
-    5: np.dtype(np.int64),
-    7: np.dtype(np.float32),
-    8: np.dtype(np.float64),
-    12: np.dtype(np.bool_),
-    28: np.dtype(np.uint16),
-    34: np.dtype(np.uint32),
-    35: np.dtype(np.uint64),
-}
-"""Types by their numbers in the schema."""
-
-OTHER_DTYPES = {
-    6: "float16",
-    9: "complex32",
-    10: "complex64",
-    11: "complex128",
-    13: "bfloat16",
-    29: "float8_e4m3fn",
-    30: "float8_e5m2",
-    31: "float8_e4m3fnuz",
-    32: "float8_e5m2fnuz",
-    33: "float8_e8m0fnu",
-}
 
 _TARGET = re.compile(r"[\w.]{1,200}")
 
@@ -80,65 +62,6 @@ def decode(text: Record) -> ExportedGraph:
         )
     module = record(field(text, "graph_module", "model"), "graph_module")
     return _Decoder().program(module)
-
-
-# --- fields
-
-
-def record(value: Any, place: str) -> Record:
-    if not isinstance(value, dict):
-        raise wrong(place, "a record", value)
-    return value
-
-
-def field(of: Record, name: str, place: str) -> Any:
-    if name not in of:
-        raise error("SNC-I011", f"{place} has no field {name!r}")
-    return of[name]
-
-
-def listed(of: Record, name: str, place: str = "") -> list[Any]:
-    value = field(of, name, place or "a record")
-    if not isinstance(value, list):
-        raise wrong(name, "a list", value)
-    return value
-
-
-def text_of(of: Record, name: str, place: str = "") -> str:
-    value = field(of, name, place or "a record")
-    if not isinstance(value, str) or not value.isprintable() or len(value) > 1000:
-        raise wrong(name, "a name", value)
-    return value
-
-
-def integer(of: Record, name: str) -> int:
-    value = field(of, name, "a record")
-    if type(value) is not int:
-        raise wrong(name, "a whole number", value)
-    return value
-
-
-def union(value: Any, place: str) -> tuple[str, Any]:
-    """The kind and the content of a record that has one field: {"as_int": 1}."""
-    present = {k: v for k, v in record(value, place).items() if v is not None or k == "as_none"}
-    if len(present) != 1:
-        raise wrong(place, "a record of one field", value)
-    return next(iter(present.items()))
-
-
-def wrong(place: str, expected: str, value: Any) -> Exception:
-    return error("SNC-I011", f"{place}: expected {expected}, got {str(value)[:60]!r}")
-
-
-def dtype_of(number: Any, place: str) -> np.dtype[Any]:
-    """The type of a number of the schema. SNC-I012 for a type that is not supported."""
-    if type(number) is int and number in DTYPES:
-        return DTYPES[number]
-    raise error(
-        "SNC-I012",
-        f"{place}: the type {OTHER_DTYPES.get(number, number)} is not supported",
-        remedy="export the model in float32: model.float()",
-    )
 
 
 class _Decoder:

@@ -9,116 +9,12 @@ the place of the membrane. The surrogate (alpha, surrogate_id) changes no value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any, TypeAlias
 
-from snncc.errors import error
 from snncc.importers.graph.graph import Graph, Value
-from snncc.importers.torch.promotion import FLOAT, typed
-from snncc.importers.torch.registry import Number, operator
-
-
-class Steps:
-    """Python's operators on the values of one graph; numbers become float32 constants."""
-
-    def __init__(self, graph: Graph, value: Value):
-        self.graph = graph
-        self.value = value
-
-    def _binary(self, op: str, left: Any, right: Any) -> Steps:
-        values = [
-            v.value if isinstance(v, Steps) else typed(self.graph, v, FLOAT) for v in (left, right)
-        ]
-        return Steps(self.graph, self.graph.binary(op, *values))
-
-    def __add__(self, other: Any) -> Steps:
-        return self._binary("add", self, other)
-
-    def __radd__(self, other: Any) -> Steps:
-        return self._binary("add", other, self)
-
-    def __sub__(self, other: Any) -> Steps:
-        return self._binary("sub", self, other)
-
-    def __rsub__(self, other: Any) -> Steps:
-        return self._binary("sub", other, self)
-
-    def __mul__(self, other: Any) -> Steps:
-        return self._binary("mul", self, other)
-
-    def __rmul__(self, other: Any) -> Steps:
-        return self._binary("mul", other, self)
-
-    def __truediv__(self, other: Any) -> Steps:
-        return self._binary("div", self, other)
-
-    def compared(self, op: str, other: Any) -> Steps:
-        return self._binary(op, self, other)
-
-    def both(self, other: Any) -> Steps:
-        return self._binary("and", self, other)
-
-    def unary(self, op: str) -> Steps:
-        return Steps(self.graph, self.graph.unary(op, self.value))
-
-    def clamp(self, low: float, high: float) -> Steps:
-        return self._binary("minimum", self._binary("maximum", self, low), high)
-
-    def float(self) -> Steps:
-        return Steps(self.graph, self.graph.cast(self.value, FLOAT))
-
-    def detach(self) -> Steps:
-        return Steps(self.graph, self.graph.detach(self.value))
-
-    def spike(self, threshold: Any) -> Steps:
-        return (self - threshold).compared("ge", 0.0).float()
-
-
-def voltage(h: Steps, spike: Steps, threshold: Any, reset: Number | None, detach: bool) -> Steps:
-    """The membrane after the reset."""
-    taken = spike.detach() if detach else spike
-    if reset is None:
-        return h - taken * threshold
-    return taken * reset + (1.0 - taken) * h
-
-
-Step: TypeAlias = Callable[..., "tuple[Steps, ...]"]
-
-
-def run(
-    graph: Graph, x: Value, states: Sequence[Value], step: Step
-) -> tuple[list[Value], list[list[Value]], list[Value]]:
-    """
-    The outputs, every state after each step and the charged membranes. `step` gives
-    (spike, states..., h) of (x, states...).
-    """
-    if not x.shape or any(value.dtype != FLOAT for value in (x, *states)):
-        raise error("SNC-I014", f"a neuron of {x!r}: float32 of the shape [T, ...] is expected")
-    if any(state.shape != x.shape[1:] for state in states):
-        shapes = [list(state.shape) for state in states]
-        raise error("SNC-I014", f"a neuron of {x!r} with states of {shapes}")
-    carried = [Steps(graph, state) for state in states]
-    spikes: list[Value] = []
-    history: list[list[Value]] = [[] for _ in states]
-    charged: list[Value] = []
-    for t in range(x.shape[0]):
-        spike, *rest = step(Steps(graph, graph.select(x, 0, t)), *carried)
-        carried, h = rest[:-1], rest[-1]
-        spikes.append(spike.value)
-        for past, state in zip(history, carried, strict=True):
-            past.append(state.value)
-        charged.append(h.value)
-    return spikes, history, charged
-
-
-def _results(
-    graph: Graph, x: Value, states: Sequence[Value], step: Step, store: bool
-) -> list[Value]:
-    """(spikes, states, h), each stacked; of the states the last, where none are stored."""
-    spikes, history, charged = run(graph, x, states, step)
-    kept = [graph.stack(past, 0) if store else past[-1] for past in history]
-    return [graph.stack(spikes, 0), *kept, graph.stack(charged, 0)]
+from snncc.importers.torch.promotion import FLOAT
+from snncc.importers.torch.registry import operator
+from snncc.importers.torch.stepwise import Steps, run, sequences, voltage
 
 
 @operator("sj_if.forward")
@@ -138,7 +34,7 @@ def if_(
         spike = h.spike(threshold)
         return spike, voltage(h, spike, threshold, reset, detach_reset), h
 
-    return _results(graph, x, [v], step, store_v_seq)
+    return sequences(graph, x, [v], step, store_v_seq)
 
 
 @operator("sj_lif.forward")
@@ -162,7 +58,7 @@ def lif(
         spike = h.spike(threshold)
         return spike, voltage(h, spike, threshold, reset, detach_reset), h
 
-    return _results(graph, x, [v], step, store_v_seq)
+    return sequences(graph, x, [v], step, store_v_seq)
 
 
 @operator("sj_plif.forward")
@@ -187,7 +83,7 @@ def plif(
         spike = h.spike(threshold)
         return spike, voltage(h, spike, threshold, reset, detach_reset), h
 
-    return _results(graph, x, [v], step, store_v_seq)
+    return sequences(graph, x, [v], step, store_v_seq)
 
 
 @operator("sj_qif.forward")
@@ -211,7 +107,7 @@ def qif(
         spike = h.spike(threshold)
         return spike, voltage(h, spike, threshold, reset, detach_reset), h
 
-    return [*_results(graph, x, [v], step, store_v_seq), None]
+    return [*sequences(graph, x, [v], step, store_v_seq), None]
 
 
 @operator("sj_eif.forward")
@@ -235,7 +131,7 @@ def eif(
         spike = h.spike(threshold)
         return spike, voltage(h, spike, threshold, reset, detach_reset), h
 
-    return [*_results(graph, x, [v], step, store_v_seq), None]
+    return [*sequences(graph, x, [v], step, store_v_seq), None]
 
 
 @operator("sj_izhikevich.forward")
@@ -264,7 +160,7 @@ def izhikevich(
         recovery = w + (a * (h - rest) - w) / tau_w + b * spike
         return spike, voltage(h, spike, threshold, reset, detach_reset), recovery, h
 
-    return [*_results(graph, x, [v, w], step, store_v_seq), None]
+    return [*sequences(graph, x, [v, w], step, store_v_seq), None]
 
 
 @operator("sj_ilif.forward")
@@ -287,7 +183,7 @@ def ilif(
         spike = (h / threshold).clamp(0.0, count).unary("round")
         return spike, voltage(h, spike, threshold, None, detach_reset), h
 
-    return _results(graph, x, [v], step, store_v_seq)
+    return sequences(graph, x, [v], step, store_v_seq)
 
 
 @operator("sj_stbif.forward")
@@ -309,8 +205,8 @@ def stbif(
     def step(x: Steps, q: Steps, total: Steps) -> tuple[Steps, ...]:
         q = q + x / scale
         total = total.unary("round")
-        up = q.compared("ge", 1.0).both(total.compared("lt", high)).float()
-        down = q.compared("lt", 0.0).both(total.compared("gt", low)).float()
+        up = q.compared("ge", 1.0).both(total.compared("lt", high)).as_float()
+        down = q.compared("lt", 0.0).both(total.compared("gt", low)).as_float()
         current = up - down
         return current * scale, q - up + down, total + current, current
 
@@ -365,7 +261,7 @@ def activation_aware_if(
 
     def step(x: Steps, v: Steps) -> tuple[Steps, ...]:
         h = v + x
-        spike = (h + moved).compared("ge", bound).float()
+        spike = (h + moved).compared("ge", bound).as_float()
         return spike, voltage(h, spike, bound, reset, False), h
 
     spikes, (voltages,), _ = run(graph, x, [v], step)

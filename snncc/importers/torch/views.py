@@ -49,22 +49,15 @@ class Part:
         return graph.slice(whole, self.axis, self.span.start, self.span.stop, self.span.step)
 
     def write(self, graph: Graph, whole: Value, part: Value) -> Value:
-        pieces: list[Value] = []
-        end = 0
-        for at, place in self._runs():
-            if place.start > end:
-                pieces.append(graph.slice(whole, self.axis, end, place.start))
-            pieces.append(graph.slice(part, self.axis, at, at + len(place)))
-            end = place.stop
-        if end < whole.shape[self.axis]:
-            pieces.append(graph.slice(whole, self.axis, end, whole.shape[self.axis]))
+        if self.span.step != 1:
+            return replaced(graph, whole, self.axis, self.span, part)
+        size = whole.shape[self.axis]
+        pieces = [part]
+        if self.span.start > 0:
+            pieces.insert(0, graph.slice(whole, self.axis, 0, self.span.start))
+        if self.span.stop < size:
+            pieces.append(graph.slice(whole, self.axis, self.span.stop, size))
         return graph.concat(pieces, self.axis)
-
-    def _runs(self) -> list[tuple[int, range]]:
-        """Neighbours in the whole that are neighbours in the part, and where in the part."""
-        if self.span.step == 1:
-            return [(0, self.span)]
-        return [(at, range(place, place + 1)) for at, place in enumerate(self.span)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +82,15 @@ class Detach:
 
     def write(self, graph: Graph, whole: Value, part: Value) -> Value:
         return part
+
+
+def replaced(graph: Graph, whole: Value, axis: int, places: Sequence[int], part: Value) -> Value:
+    """The whole with `part` at some places of an axis; of equal places the last counts."""
+    size = whole.shape[axis]
+    sources = list(range(size))
+    for at, place in enumerate(places):
+        sources[place] = size + at
+    return graph.take(graph.concat([whole, part], axis), axis, sources)
 
 
 Step: TypeAlias = "Reshape | Transpose | Part | Expand | Detach"

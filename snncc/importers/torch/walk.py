@@ -19,13 +19,13 @@ from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccError, error
 from snncc.importers.graph.graph import Graph, Value, cone
 from snncc.importers.graph.model import Model, State
-from snncc.importers.torch import spikingjelly_ops, views
+from snncc.importers.torch import spikingjelly_ops
 from snncc.importers.torch.aten import NOT_SUPPORTED, OPERATORS
 from snncc.importers.torch.aten_types import NUMBERS, number
 from snncc.importers.torch.aten_views import VIEWS, WHERE_CONTIGUOUS
 from snncc.importers.torch.exported import ExportedGraph, Names, Node, Ref, Region
+from snncc.importers.torch.memory import Storage, Tensor
 from snncc.importers.torch.registry import Number, call, with_value
-from snncc.importers.torch.views import View
 
 assert spikingjelly_ops.__doc__  # importing it registers its operators
 
@@ -80,31 +80,10 @@ def _unknown(program: ExportedGraph) -> list[Problem]:
     return problems
 
 
-@dataclass(eq=False, slots=True)
-class _Storage:
-    """Memory that tensors share. `version` counts its writes, `owner` is the model's name."""
+COST = 1024
+"""What one node counts against the limit of work, where bodies are run many times."""
 
-    value: Value
-    owner: str | None = None
-    version: int = 0
-    was_read: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class _Tensor:
-    """
-    A view of a storage. Where it is not known whether torch made a view or a copy,
-    `copied_at` is the version at which both were the same.
-    """
-
-    storage: _Storage
-    view: View = ()
-    contiguous: bool = False
-    copied_at: int | None = None
-    seen: tuple[int, Value] | None = None
-
-
-Bound: TypeAlias = "_Tensor | Number | list[Any] | str | None"
+Bound: TypeAlias = "Tensor | Number | list[Any] | str | None"
 
 
 @dataclass
@@ -114,8 +93,8 @@ class _Run:
     program: ExportedGraph
     stateful: set[str]
     graph: Graph = field(default_factory=Graph)
-    storages: dict[str, _Storage] = field(default_factory=dict)
-    given: dict[str, _Storage] = field(default_factory=dict)
+    storages: dict[str, Storage] = field(default_factory=dict)
+    given: dict[str, Storage] = field(default_factory=dict)
 
     def model(self) -> Model:
         program = self.program
@@ -143,7 +122,7 @@ class _Run:
             inputs,
             dict(zip(names, results, strict=True)),
             _observed(states, results),
-            [*program.warnings, *self._overwritten()],
+            [*program.warnings, *self._unused(), *self._overwritten()],
             self._constants(),
         )
 
@@ -162,14 +141,14 @@ class _Run:
             elif given.kind == "user":
                 assert given.dtype is not None
                 value = self.graph.input(given.name, given.shape, given.dtype)
-                self.given[given.name] = _Storage(value)
-                arguments.append(_Tensor(self.given[given.name]))
+                self.given[given.name] = Storage(value)
+                arguments.append(Tensor(self.given[given.name]))
             else:
                 assert given.tensor is not None
                 name = given.tensor
                 if name not in self.storages:
-                    self.storages[name] = _Storage(self._tensor(name, given.kind, users), name)
-                arguments.append(_Tensor(self.storages[name]))
+                    self.storages[name] = Storage(self._tensor(name, given.kind, users), name)
+                arguments.append(Tensor(self.storages[name]))
         return arguments
 
     def _tensor(self, name: str, kind: str, users: set[str]) -> Value:
@@ -188,7 +167,22 @@ class _Run:
             if storage.was_read and name not in self.stateful and kinds[name] != "parameter"
         }
 
+    def _unused(self) -> list[Problem]:
+        return [
+            Problem(
+                "SNC-W004",
+                f"the input {name!r} is not used",
+                name,
+                "if it is a state: torch.export takes inputs that are one tensor object for"
+                " one input. Export with an example tensor of its own for each",
+                "warning",
+            )
+            for name, storage in self.given.items()
+            if not storage.was_read
+        ]
+
     def _overwritten(self) -> list[Problem]:
+        written = {output.target for output in self.program.outputs if output.kind == "input"}
         return [
             Problem(
                 "SNC-W008",
@@ -198,7 +192,7 @@ class _Run:
                 "warning",
             )
             for name, storage in self.given.items()
-            if storage.version
+            if storage.version or name in written
         ]
 
     # --- nodes
@@ -209,11 +203,12 @@ class _Run:
             raise error("SNC-I011", f"a body of {len(region.inputs)} inputs gets {len(arguments)}")
         environment: dict[str, Bound] = {}
         for name, argument in zip(region.inputs, arguments, strict=True):
-            if isinstance(argument, _Tensor):  # the same storage, under a name of this region
+            if isinstance(argument, Tensor):  # the same storage, under a name of this region
                 argument = replace(argument, contiguous=name in region.contiguous)
             environment[name] = argument
         for node in region.nodes:
             self.graph.scope = node.scope
+            self.graph.charge(COST)
             try:
                 self._node(node, region, environment)
             except SnnccError as found:
@@ -258,18 +253,19 @@ class _Run:
         base = self._bound(node.arguments[first], environment) if first else None
         if written is not None and first == "self" and target.endswith("dropout"):
             arguments["input"] = arguments.pop("self")
-        if target in VIEWS and isinstance(base, _Tensor):
+        if target in VIEWS and isinstance(base, Tensor):
             made = VIEWS[target](**with_value(arguments))
             if made is not None:
+                copied = target in WHERE_CONTIGUOUS and not base.contiguous
                 if isinstance(made, list):
-                    return [self._view(base, view, target) for view in made]
-                return self._view(base, made, target)
-        if written is not None and not isinstance(base, _Tensor):
+                    return [base.through(self.graph, view) for view in made]
+                return base.through(self.graph, made, copied)
+        if written is not None and not isinstance(base, Tensor):
             raise error("SNC-I011", f"{node.target} writes into what is no tensor")
         result = call(self.graph, target, arguments)
-        if written is None or not isinstance(base, _Tensor):
+        if written is None or not isinstance(base, Tensor):
             return result
-        self._write(base, result)
+        base.write(self.graph, result)
         return base
 
     def _bind(
@@ -286,40 +282,10 @@ class _Run:
         if isinstance(result, list) and len(result) == 1:
             result = result[0]
         if isinstance(result, Value):
-            result = _Tensor(_Storage(result))
-        if isinstance(result, _Tensor):
+            result = Tensor(Storage(result))
+        if isinstance(result, Tensor):
             result.contiguous = names in region.contiguous
         environment[names] = result
-
-    # --- tensors
-
-    def _view(self, base: _Tensor, view: View, target: str) -> _Tensor:
-        version = base.storage.version
-        tensor = _Tensor(base.storage, (*base.view, *view), copied_at=base.copied_at)
-        if target in WHERE_CONTIGUOUS and not base.contiguous and tensor.copied_at is None:
-            tensor.copied_at = version
-        self._read(tensor)  # checks the shapes now
-        return tensor
-
-    def _read(self, tensor: _Tensor) -> Value:
-        storage = tensor.storage
-        if tensor.copied_at not in (None, storage.version):
-            raise _ambiguous("is read after the tensor it was made from was written")
-        storage.was_read = True
-        if tensor.seen is None or tensor.seen[0] != storage.version:
-            value = views.read(self.graph, storage.value, tensor.view)
-            tensor.seen = (storage.version, value)
-        return tensor.seen[1]
-
-    def _write(self, tensor: _Tensor, result: Value) -> None:
-        """In-place operations keep the tensor's type and shape."""
-        storage = tensor.storage
-        if tensor.copied_at is not None:
-            raise _ambiguous("is written")
-        old = views.read(self.graph, storage.value, tensor.view)
-        new = self.graph.expand(self.graph.cast(result, old.dtype), old.shape)
-        storage.value = views.write(self.graph, storage.value, tensor.view, new)
-        storage.version += 1
 
     # --- names
 
@@ -335,10 +301,10 @@ class _Run:
         if isinstance(argument, list):
             return [self._value(part, environment) for part in argument]
         bound = self._bound(argument, environment)
-        if isinstance(bound, _Tensor):
-            return self._read(bound)
+        if isinstance(bound, Tensor):
+            return bound.read(self.graph)
         if isinstance(bound, list):
-            return [self._read(p) if isinstance(p, _Tensor) else p for p in bound]
+            return [p.read(self.graph) if isinstance(p, Tensor) else p for p in bound]
         if bound is None and isinstance(argument, Ref):
             raise error("SNC-I012", f"{argument.name!r} is a result that is not supported")
         return bound
@@ -374,8 +340,9 @@ class _Run:
             raise error("SNC-I014", "scan: the sequences differ in length, or there is none")
         collected: list[list[Value]] = []
         for t in range(steps[0].shape[0]):
+            self.graph.charge(COST)
             parts = [self.graph.select(x, 0, t) for x in steps]
-            given = [_Tensor(_Storage(v)) for v in (*carried, *parts, *fixed)]
+            given = [Tensor(Storage(v)) for v in (*carried, *parts, *fixed)]
             inner = self._run(region, given)
             self.graph.scope = node.scope
             results = [self._value(output, inner) for output in region.outputs]
@@ -422,12 +389,3 @@ def _observed(states: list[State], results: Sequence[Value]) -> list[State]:
         if not more:
             return [state for state in states if state in kept]
         kept += more
-
-
-def _ambiguous(what: str) -> SnnccError:
-    return error(
-        "SNC-I012",
-        f"a reshape of a tensor that is not contiguous {what}: whether torch made a view or a"
-        " copy of it is not known",
-        remedy="call .clone() or .contiguous() in front of the reshape",
-    )

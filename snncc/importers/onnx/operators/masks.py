@@ -89,7 +89,7 @@ def _scatter(call: Call) -> list[Operand]:
         raise error("SNC-I014", f"ScatterND: {data!r} where {mask!r}")
     wide = graph.reshape(mask, (*mask.shape, *[1] * (len(data.shape) - rank)))
     if isinstance(updates, Repeated):
-        if _flat(updates.mask) is not _flat(mask):
+        if _flat(updates.mask) is not _flat(mask) or len(data.shape) != rank:
             raise _refused(call)
         element = updates.element
     elif isinstance(updates, Value) and mask.is_constant and updates.shape[:1] == (0,):
