@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import AnyFloat
+from numpy.lib.npyio import NpzFile
+from xdsl.dialects.builtin import AnyFloat, ArrayAttr, IntegerAttr, StringAttr
+from xdsl.ir import Attribute, Operation
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, dtype_of, splat_shape
 from snncc.dialects.snn.types import is_spike, shape_of, shape_text, stream_type
-from snncc.errors import error
+from snncc.errors import error, expect_file
+from snncc.options import is_whole
 
 MAX_INPUT_ELEMENTS = 1 << 28
 
@@ -34,46 +38,97 @@ def to_streams(network: snn.NetworkOp, x: Any, *, steps: int | None = None) -> S
 
     `x` is one array or {input name: array}; each is [T, *shape] or [T, B, *shape]. With
     `steps`, arrays have no time axis ([*shape] or [B, *shape]) and are held for that many
-    steps. Raises SNC-R001 where they do not fit.
+    steps; so are inputs that the model itself holds. Where that does not fit, the last axis
+    may hold a whole input, flat in C order.
+    Raises SNC-R001 where they do not fit.
     """
     given = _by_name(network, x)
-    if steps is not None and steps < 1:
-        raise error("SNC-R001", f"steps: expected at least 1, got {steps}")
+    if steps is not None and not (is_whole(steps) and steps >= 1):
+        raise error("SNC-R001", f"steps: expected a whole number of at least 1, got {steps!r}")
+    whole = sequence_of(network)
+    if whole is not None and steps is not None:
+        raise error("SNC-R001", f"steps: the network takes all of its {whole} steps at once")
     arrays: dict[str, Array] = {}
     lengths: dict[str, int] = {}
     batches: dict[str, int | None] = {}
     for name, argument in network.inputs.items():
         shape = shape_of(argument)
-        array = _numeric(name, given[name], argument)
-        extra = array.ndim - len(shape)
-        needed = 0 if steps is not None else 1
-        if extra not in (needed, needed + 1) or array.shape[extra:] != shape:
-            axes = ["B"] if steps is not None else ["T", "T, B"]
-            forms = [f"[{', '.join([a, *map(str, shape)])}]" for a in axes]
-            if steps is not None:
-                forms.insert(0, f"[{', '.join(map(str, shape))}]")
-            raise error(
-                "SNC-R001",
-                f"input {name!r}: expected {' or '.join(forms)}, got {list(array.shape)}",
-                remedy=None
-                if steps is not None
-                else "an input without a time axis is held constant with steps=T (--steps T)",
-            )
-        batched = extra == needed + 1
+        element = stream_type(argument).element_type
+        array = _numeric(f"input {name!r}", given[name], element)
+        constant = is_held(network, name) and array.ndim < len(shape) + 2
+        if whole is not None and not constant:
+            shape = shape[1:]  # an array has its steps in front of the batch
+        lead = 0 if steps is not None or constant else 1
+        array = _placed(name, array, shape, lead)
+        batched = array.ndim == len(shape) + lead + 1
         if not batched:
-            array = np.expand_dims(array, needed)
-        if steps is not None:
-            array = np.broadcast_to(array, (steps, *array.shape))
+            array = np.expand_dims(array, lead)
         arrays[name] = array
-        lengths[name] = array.shape[0]
-        batches[name] = array.shape[1] if batched else None
+        batches[name] = array.shape[lead] if batched else None
+        if lead:
+            lengths[name] = array.shape[0]
     if len(set(lengths.values())) > 1 or len(set(batches.values())) > 1:
         sizes = ", ".join(f"{name}: {list(array.shape[:2])}" for name, array in arrays.items())
         raise error("SNC-R001", f"inputs differ in steps or batch ({sizes})")
+    count = next(iter(lengths.values()), steps or default_steps(network))
+    batch = next(iter(batches.values()))
+    if count is None:
+        raise error("SNC-R001", "no input has a time axis", remedy="give steps=T (--steps T)")
+    for name, array in arrays.items():
+        if whole is not None:
+            arrays[name] = (np.moveaxis(array, 0, 1) if name in lengths else array)[None]
+        elif name not in lengths:
+            arrays[name] = np.broadcast_to(array, (int(count), *array.shape))
+    if whole is not None:
+        if lengths and count != whole:
+            raise error("SNC-R001", f"expected {whole} steps, got {count}: the model fixes them")
+        count = 1
     first = next(iter(arrays.values()))
     if first.shape[0] < 1 or first.shape[1] < 1:
         raise error("SNC-R001", "expected at least one step and one sample")
-    return Streams(arrays, first.shape[0], first.shape[1], next(iter(batches.values())) is not None)
+    return Streams(arrays, int(count), first.shape[1], batch is not None)
+
+
+def sequence_of(network: snn.NetworkOp) -> int | None:
+    """
+    How many steps one step of the network takes: a model of a whole sequence that is no
+    loop has them as the first axis of its inputs and outputs.
+    """
+    value = network.attributes.get("sequence")
+    return value.value.data if isinstance(value, IntegerAttr) else None
+
+
+def default_steps(network: snn.NetworkOp) -> int | None:
+    """How many steps a network of constant inputs was exported for."""
+    value = network.attributes.get("steps")
+    return value.value.data if isinstance(value, IntegerAttr) else None
+
+
+def is_held(network: snn.NetworkOp, name: str) -> bool:
+    """Whether an input, or an output of a whole sequence, has no time axis in the model."""
+    value = network.attributes.get("held")
+    return isinstance(value, ArrayAttr) and StringAttr(name) in value.data
+
+
+def _placed(name: str, array: Array, shape: tuple[int, ...], lead: int) -> Array:
+    """An input behind `lead` axes, or one more for the batch; the input itself may be flat."""
+    extra = array.ndim - len(shape)
+    if extra in (lead, lead + 1) and array.shape[extra:] == shape:
+        return array
+    if array.ndim - 1 in (lead, lead + 1) and array.shape[-1] == splat_shape(shape):
+        return array.reshape(*array.shape[:-1], *shape)
+    inner = [str(size) for size in shape]
+    forms = [[*axes, *inner] for axes in (["T"], ["T", "B"])] if lead else [inner, ["B", *inner]]
+    expected = " or ".join(f"[{', '.join(form)}]" for form in forms)
+    if len(shape) > 1:
+        expected += f" (or its last {len(shape)} axes as one of {splat_shape(shape)})"
+    raise error(
+        "SNC-R001",
+        f"input {name!r}: expected {expected}, got {list(array.shape)}",
+        remedy="an input without a time axis is held constant with steps=T (--steps T)"
+        if lead
+        else None,
+    )
 
 
 def _by_name(network: snn.NetworkOp, x: Any) -> Mapping[str, Any]:
@@ -96,22 +151,28 @@ def _by_name(network: snn.NetworkOp, x: Any) -> Mapping[str, Any]:
     return x
 
 
-def _numeric(name: str, value: Any, argument: Any) -> Array:
-    array = np.asarray(value)
-    element = stream_type(argument).element_type
+def _numeric(what: str, value: Any, element: Attribute, code: str = "SNC-R001") -> Array:
+    """An array of an element type; every value must be one that the type holds."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of unequal lengths
+        raise error(code, f"{what}: expected an array of numbers") from None
     if array.dtype.kind not in "fiub":
-        raise error("SNC-R001", f"input {name!r}: expected numbers, got {array.dtype}")
-    if isinstance(element, AnyFloat):
-        array = array.astype(dtype_of(element), copy=False)
-        if not np.isfinite(array).all():
-            raise error("SNC-R001", f"input {name!r}: has values that are not finite")
-        return array
+        raise error(code, f"{what}: expected numbers, got {array.dtype}")
     dtype = dtype_of(element)
+    if isinstance(element, AnyFloat):
+        with np.errstate(over="ignore"):
+            result = array.astype(dtype, copy=False)
+        if not np.isfinite(array).all():
+            raise error(code, f"{what}: has values that are not finite")
+        if not np.isfinite(result).all():
+            raise error(code, f"{what}: has values that are beyond {dtype}")
+        return result
     largest = 1 if is_spike(element) else np.iinfo(dtype).max
     if array.size and (
         array.min() < 0 or array.max() > largest or (array != np.floor(array)).any()
     ):
-        raise error("SNC-R001", f"input {name!r}: expected whole numbers from 0 to {largest}")
+        raise error(code, f"{what}: expected whole numbers from 0 to {largest}")
     return array.astype(dtype)
 
 
@@ -121,22 +182,27 @@ def to_states(
     """
     Initial states by name as [B, *shape] (or [*shape], the same for every sample).
 
-    Raises SNC-R002 for unknown names and wrong shapes.
+    A delay's shape is [steps, *shape]; of one step it may be given without that axis.
+    Raises SNC-R002 for unknown names, wrong shapes and values that no state has.
     """
     from snncc.dialects.snn.names import StateNames
 
     names = StateNames(network)
-    shapes = {name: names.shape_of(key) for key, name in names.name_of.items()}
+    keys = {name: key for key, name in names.name_of.items()}
+    if given is not None and not isinstance(given, Mapping):
+        raise error("SNC-R002", f"state0: expected {{state name: array}}, got {given!r}")
     result: dict[str, Array] = {}
     for name, value in (given or {}).items():
-        if name not in shapes:
+        if name not in keys:
             raise error(
                 "SNC-R002",
                 f"no state is named {name!r}",
-                remedy=f"states: {', '.join(shapes) or 'none'}",
+                remedy=f"states: {', '.join(keys) or 'none'}",
             )
-        array = np.asarray(value)
-        shape = shapes[name]
+        array = _numeric(f"state {name!r}", value, _state_element(*keys[name]), "SNC-R002")
+        shape = names.shape_of(keys[name])
+        if names.is_line(keys[name]) and array.shape in (shape[1:], (batch, *shape[1:])):
+            array = np.expand_dims(array, -len(shape))
         if array.shape not in (shape, (batch, *shape)):
             raise error(
                 "SNC-R002",
@@ -147,43 +213,74 @@ def to_states(
     return result
 
 
-def read_npz(path: Path, network: snn.NetworkOp, *, steps: int | None = None) -> dict[str, Array]:
+def _state_element(op: Operation, index: int) -> Attribute:
+    if isinstance(op, snn.NeuronOp):
+        return op.state_ports[index].argument.type
+    return stream_type(op.results[index]).element_type
+
+
+def open_npz(path: Path, code: str = "SNC-R001") -> NpzFile:
+    """An .npz file, to be used in a `with`; its arrays are read by `entry`."""
+    expect_file(path, code)
+    try:
+        loaded = np.load(path, allow_pickle=False) if zipfile.is_zipfile(path) else None
+    except Exception:  # zipfile raises many kinds for a damaged file
+        loaded = None
+    if not isinstance(loaded, NpzFile):
+        remedy = "numpy.savez('x.npz', x=array) writes one"
+        raise error(code, f"{path}: not a readable .npz file", remedy=remedy)
+    return loaded
+
+
+def entry(file: NpzFile, key: str, path: Path, code: str = "SNC-R001") -> Array:
+    """One array of a file that `open_npz` opened."""
+    try:
+        return np.asarray(file[key])
+    except Exception:  # a damaged member, or pickled objects, which would run code
+        text = f"{path}: {key!r} is damaged or holds Python objects, not numbers"
+        raise error(code, text) from None
+
+
+def read_npz(
+    path: Path, network: snn.NetworkOp, *, steps: int | None = None
+) -> tuple[dict[str, Array], int | None]:
     """
-    The inputs of a network from an .npz file: one array for each input's name (or `x`
-    where there is one), or events `NAME.events` int32 [n, 3] = (t, address, count) with
-    `T`. Addresses are flat, in C order; counts at one place add up.
+    The inputs of a network from an .npz file, and the steps to hold them for (None where
+    they have a time axis): for each input an array by its name (or `x` where there is one
+    input), or events `NAME.events`, whole numbers [n, 3] = (step, address, count), with
+    `T`, the number of steps. Addresses are flat, in C order; counts at one place add up.
 
     Raises SNC-R001 where the file cannot be read or does not fit.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {key: file[key] for key in _wanted_keys(network) if key in file.files}
-            held = list(file.files)
-    except FileNotFoundError:
-        raise error("SNC-R001", f"{path.name}: no such file") from None
-    except Exception as fault:
-        reason = " ".join(str(fault).split())[:160]
-        raise error("SNC-R001", f"{path.name}: not a readable .npz file ({reason})") from None
-    result: dict[str, Array] = {}
-    for name, argument in network.inputs.items():
+    with open_npz(path) as file:
+        found = {key: entry(file, key, path) for key in _wanted_keys(network) if key in file.files}
+        held = list(file.files)
+    dense: dict[str, Array] = {}
+    events: dict[str, str] = {}
+    for name in network.inputs:
         candidates = [name, "x"] if len(network.inputs) == 1 else [name]
-        dense = next((key for key in candidates if key in found), None)
-        events = next((f"{key}.events" for key in candidates if f"{key}.events" in found), None)
-        if dense is not None:
-            result[name] = found[dense]
-        elif events is not None:
-            total = found.get("T")
-            if total is None and steps is None:
-                raise error("SNC-R001", f"{path.name}: {events} needs T, the number of steps")
-            count = int(total) if total is not None else int(steps or 0)
-            result[name] = _dense_events(events, found[events], count, shape_of(argument))
+        array = next((key for key in candidates if key in found), None)
+        listed = next((f"{key}.events" for key in candidates if f"{key}.events" in found), None)
+        if array is not None:
+            dense[name] = found[array]
+        elif listed is not None:
+            events[name] = listed
         else:
             raise error(
                 "SNC-R001",
-                f"{path.name}: expected {' or '.join(candidates)} (or NAME.events and T), "
+                f"{path}: expected {' or '.join(candidates)} (or NAME.events and T), "
                 f"got {', '.join(held) or 'nothing'}",
             )
-    return result
+    if not events:
+        return dense, steps
+    total = _total_steps(path, found.get("T"), steps)
+    if steps is not None:
+        dense = {
+            name: np.broadcast_to(array, (total, *array.shape)) for name, array in dense.items()
+        }
+    for name, key in events.items():
+        dense[name] = _dense_events(key, found[key], total, shape_of(network.inputs[name]))
+    return dense, None
 
 
 def _wanted_keys(network: snn.NetworkOp) -> list[str]:
@@ -191,14 +288,32 @@ def _wanted_keys(network: snn.NetworkOp) -> list[str]:
     return [*names, *(f"{name}.events" for name in names), "T"]
 
 
+def _total_steps(path: Path, total: Array | None, steps: int | None) -> int:
+    """How many steps the events of a file are spread over."""
+    if total is None:
+        if steps is None:
+            raise error("SNC-R001", f"{path}: events need T, the number of steps")
+        return steps
+    if total.size != 1 or total.dtype.kind not in "iuf" or total.item() != total.item() // 1:
+        shown = total.tolist() if total.size <= 8 else f"{total.dtype} of shape {total.shape}"
+        raise error("SNC-R001", f"{path}: T: expected one whole number, got {shown}")
+    if steps is not None and int(total.item()) != steps:
+        raise error("SNC-R001", f"{path}: T is {total.item():g}, and --steps {steps}")
+    return int(total.item())
+
+
 def _dense_events(key: str, events: Array, steps: int, shape: tuple[int, ...]) -> Array:
     size = splat_shape(shape)
     if events.ndim != 2 or events.shape[1] != 3 or events.dtype.kind not in "iu":
-        raise error("SNC-R001", f"{key}: expected integers of shape [n, 3], got {events.shape}")
+        raise error(
+            "SNC-R001",
+            f"{key}: expected whole numbers of shape [n, 3], columns (step, address, count), "
+            f"got {events.dtype} of shape {list(events.shape)}",
+        )
     if steps < 1 or steps * size > MAX_INPUT_ELEMENTS:
         raise error("SNC-R001", f"T: expected 1 to {MAX_INPUT_ELEMENTS // size} steps, got {steps}")
     times, addresses, counts = (events[:, i].astype(np.int64) for i in range(3))
-    for what, values, limit in (("t", times, steps), ("address", addresses, size)):
+    for what, values, limit in (("steps", times, steps), ("addresses", addresses, size)):
         if values.size and (values.min() < 0 or values.max() >= limit):
             raise error("SNC-R001", f"{key}: expected {what} from 0 to {limit - 1}")
     if counts.size and counts.min() < 0:

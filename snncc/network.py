@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.dialects import snn
@@ -15,7 +16,7 @@ from snncc.dialects.arrays import Array
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import shape_of
 from snncc.errors import Problem, SnnccWarning
-from snncc.inputs import to_states, to_streams
+from snncc.inputs import is_held, sequence_of, to_states, to_streams
 from snncc.interpreters.network import NetworkInterpreter, Run
 
 if TYPE_CHECKING:
@@ -104,9 +105,7 @@ class Network:
         return f"Network({self.name}: {text(self.inputs)} -> {text(self.outputs)})"
 
 
-def as_result(
-    network: snn.NetworkOp, run: Run, *, batched: bool, trace: bool
-) -> dict[str, Any]:
+def as_result(network: snn.NetworkOp, run: Run, *, batched: bool, trace: bool) -> dict[str, Any]:
     """
     The arrays of a run as users get them: without the batch axis where they gave none, and
     delays of one step without the axis of steps.
@@ -115,7 +114,14 @@ def as_result(
     def shaped(array: Array) -> Array:
         return array if batched else array[:, 0]
 
-    result: dict[str, Any] = {name: shaped(array) for name, array in run.outputs.items()}
+    outputs = run.outputs
+    if sequence_of(network) is not None:
+        # [1, B, T, *shape]: the one step of the network is the user's whole sequence
+        outputs = {
+            name: array if is_held(network, name) else np.moveaxis(array[0], 1, 0)
+            for name, array in outputs.items()
+        }
+    result: dict[str, Any] = {name: shaped(array) for name, array in outputs.items()}
     if trace:
         for name, array in run.trace.items():
             result.setdefault(name, shaped(array))

@@ -39,14 +39,18 @@ def count_of(value: Value) -> tuple[Value, int] | None:
         return None
     for positive, whole in (value.operands, value.operands[::-1]):
         fires = spike_of(positive)
-        if whole.op != "trunc" or whole.operands[0].op != "div" or fires.op != "gt":
+        if whole.op != "trunc" or fires.op != "gt":
             continue
-        v, threshold = whole.operands[0].operands
-        zero = fires.operands[1]
-        if not threshold.is_constant or not zero.is_constant or fires.operands[0] is not v:
+        v, zero = fires.operands
+        if not zero.is_constant or zero.content.any():
             continue
-        if (threshold.content > 0).all() and not zero.content.any():
-            return whole.operands[0], largest
+        quotient = whole.operands[0]
+        if quotient is v:  # the threshold is 1
+            return quotient, largest
+        if quotient.op == "div" and quotient.operands[0] is v:
+            threshold = quotient.operands[1]
+            if threshold.is_constant and (threshold.content > 0).all():
+                return quotient, largest
     return None
 
 

@@ -157,13 +157,17 @@ class _Builder:
         initial = np.zeros((), np.float32) if state.initial is None else state.initial
         dtype = np.float32 if element == f32 else np.bool_ if element == i1 else np.uint16
         init = self.emitter.constant(uniform(np.asarray(initial).astype(dtype)))
-        label = self.names.free(state.name)
+        label = self.names.free(state.name or state.after.scope or "delay")
         delay = self.emitter.late(Tensor(element, state.before.shape), [1], label)
         delay.operands[1] = init
         self.emitter.streams[state.before] = delay.result
-        if label != state.name:
-            self.aliases[state.name] = StringAttr(label)
+        self._alias(state, label)
         return delay
+
+    def _alias(self, state: State, place: str) -> None:
+        """Users find a state under the model's name for it."""
+        if state.name is not None and state.name != place:
+            self.aliases[state.name] = StringAttr(place)
 
     def _element_of(self, value: Value) -> Attribute:
         """The element type that the stream of a value will have."""
@@ -192,11 +196,11 @@ class _Builder:
         outputs = list(dict.fromkeys(spike_of(value) for value in population.outputs))
         states = {state.before: state for state in population.states}
         ports = _Ports()
-        labels = [ports.free(state.name.rpartition(".")[2]) for state in population.states]
+        labels = [
+            ports.free((state.name or "state").rpartition(".")[2]) for state in population.states
+        ]
         for state, port in zip(population.states, labels, strict=True):
-            full = f"{node}.{port}"
-            if full != state.name:
-                self.aliases[state.name] = StringAttr(full)
+            self._alias(state, f"{node}.{port}")
         initial = {
             port: self.emitter.constant(
                 uniform(np.asarray(0 if s.initial is None else s.initial).astype(_dtype(s.before)))

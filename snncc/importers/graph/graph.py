@@ -158,6 +158,10 @@ class Graph:
             if boolean:
                 return x.operands[0]
             return self.cast(x.operands[0], dtype)
+        if x.op == "cast" and dtype.kind == "f" and x.dtype.kind == "i":
+            inner = x.operands[0]
+            if inner.dtype == dtype:  # to whole numbers and back
+                return self.unary("trunc", inner)
         if boolean:
             return self.binary("ne", x, self.constant(np.zeros((), x.dtype)))
         return self._make("cast", (x,), {}, x.shape, dtype)
@@ -547,7 +551,13 @@ class Graph:
                 runs[-1][1].append(inner)
             else:
                 runs.append((part, [inner]))
-        return self.concat([self.take(part, axis, inner) for part, inner in runs], axis)
+        return self.concat(
+            [
+                part if inner == list(range(part.shape[axis])) else self.take(part, axis, inner)
+                for part, inner in runs
+            ],
+            axis,
+        )
 
     def _window(
         self,

@@ -55,6 +55,8 @@ class _Step:
     held: list[str] = field(default_factory=list)
     steps: int | None = None
     sequence: int | None = None
+    time: dict[Value, int] = field(default_factory=dict)
+    """Where a model of a whole sequence, kept as it is, has time: by input and output."""
 
 
 def import_model(
@@ -295,7 +297,8 @@ def _rolled(
         lanes[name] = [graph.input(f"{name} at {t}", shape, value.dtype) for t in range(steps)]
         parts[value] = Spread(tuple(lanes[name]), axis)
     spreader = Spreader(graph, steps, uniform=False)
-    ends = spreader.evaluate(list(model.outputs.values()), parts)
+    wanted = [*model.outputs.values(), *model.names]
+    ends = spreader.evaluate(wanted, parts)[: len(model.outputs)]
     if not all(isinstance(end, Spread) and end.form == "own" for end in ends):
         return ends
     outputs = {
@@ -303,7 +306,12 @@ def _rolled(
         for name, end in zip(model.outputs, ends, strict=True)
         if isinstance(end, Spread)
     }
-    loop: Loop | None = reroll(Unrolled(graph, lanes, outputs, steps))
+    names = {
+        part: name
+        for value, name in model.names.items()
+        if isinstance(part := spreader.done.get(value), Value)
+    }
+    loop: Loop | None = reroll(Unrolled(graph, lanes, outputs, steps, names))
     if loop is None:
         return ends
     held = [name for name in model.inputs if name not in timed]
@@ -312,12 +320,17 @@ def _rolled(
 
 
 def _whole(model: Model, timed: Mapping[str, int], steps: int, ends: list[Part]) -> _Step:
-    """All steps as one: inputs and outputs have time as their first axis after the batch."""
-    raise error(
-        "SNC-I025",
-        f"a model of {steps} steps that is no loop",
-        remedy="export one step with its states",
-    )
+    """All steps as one: time is the first axis of each sample's inputs and outputs."""
+    outputs: dict[str, Value] = {}
+    held = [name for name in model.inputs if name not in timed]
+    time: dict[Value, int] = {model.inputs[name]: axis for name, axis in timed.items()}
+    for (name, value), end in zip(model.outputs.items(), ends, strict=True):
+        outputs[name] = value
+        if isinstance(end, Spread) and end.form == "own":
+            time[value] = end.axis
+        else:
+            held.append(name)
+    return _Step(model.inputs, outputs, [], held, sequence=steps, time=time)
 
 
 # --- the batch
@@ -327,45 +340,103 @@ def _without_batch(
     graph: Graph, step: _Step, axes: Axes, warnings: list[Problem]
 ) -> tuple[dict[str, Value], dict[str, Value], list[State]]:
     count, axis = _batch_of(step, axes)
-    if count is None or axis is None:
-        return step.inputs, step.outputs, step.states
+    inputs, outputs, states = step.inputs, step.outputs, step.states
+    if count is not None and axis is not None:
+        inputs, outputs, states = _freed(graph, step, count, axis, warnings)
+    if step.sequence is not None:
+        inputs, outputs = _time_first(graph, step, inputs, outputs, axis)
+    return inputs, outputs, states
+
+
+def _freed(
+    graph: Graph, step: _Step, count: int, axis: int, warnings: list[Problem]
+) -> tuple[dict[str, Value], dict[str, Value], list[State]]:
     bound: dict[Value, Part] = {}
 
     def cut(name: str, value: Value) -> Value:
-        if len(value.shape) <= axis or value.shape[axis] != count:
+        at = _behind(axis, step.time.get(value))
+        if len(value.shape) <= at or value.shape[at] != count:
             return value
-        shape = value.shape[:axis] + value.shape[axis + 1 :]
+        shape = value.shape[:at] + value.shape[at + 1 :]
         free = graph.input(f"{name} of one sample", shape, value.dtype)
-        bound[value] = Spread((free,), axis)
+        bound[value] = Spread((free,), at)
         return free
 
     inputs = {name: cut(name, value) for name, value in step.inputs.items()}
     befores = [cut(state.name, state.before) for state in step.states]
     ends = [*step.outputs.values(), *(state.after for state in step.states)]
     freed = free_axis(graph, ends, bound, count)
-    results = []
-    for end, part in zip(ends, freed, strict=True):
-        results.append(_sample(graph, end, part, axis, count))
+    results = [
+        _sample(graph, end, part, _behind(axis, step.time.get(end)), count)
+        for end, part in zip(ends, freed, strict=True)
+    ]
     outputs = dict(zip(step.outputs, results, strict=False))
-    states = []
-    for state, before, after in zip(step.states, befores, results[len(outputs) :], strict=True):
-        states.append(State(state.name, before, after, _initial(state, before, axis, count, warnings)))
+    states = [
+        State(s.name, before, after, _initial(s, before, axis, count, warnings))
+        for s, before, after in zip(step.states, befores, results[len(outputs) :], strict=True)
+    ]
     return inputs, outputs, states
+
+
+def _behind(axis: int, time: int | None) -> int:
+    """An axis counted without time, where time is there."""
+    return axis + 1 if time is not None and time <= axis else axis
+
+
+def _time_first(
+    graph: Graph,
+    step: _Step,
+    inputs: Mapping[str, Value],
+    outputs: Mapping[str, Value],
+    batch: int | None,
+) -> tuple[dict[str, Value], dict[str, Value]]:
+    """Inputs and outputs of a whole sequence with time as their first axis."""
+
+    def place(old: Value, new: Value) -> int | None:
+        time = step.time.get(old)
+        if time is None or batch is None or len(new.shape) == len(old.shape):
+            return time
+        return time - 1 if batch < time else time
+
+    changed: dict[Value, Value] = {}
+    first: dict[str, Value] = {}
+    for name, value in inputs.items():
+        axis = place(step.inputs[name], value)
+        first[name] = value
+        if axis:
+            order = (axis, *(a for a in range(len(value.shape)) if a != axis))
+            shape = [value.shape[a] for a in order]
+            first[name] = graph.input(f"{name} by steps", tuple(shape), value.dtype)
+            changed[value] = graph.transpose(
+                first[name], [order.index(a) for a in range(len(order))]
+            )
+    moved = Spreader(graph, 1, uniform=False).evaluate(list(outputs.values()), changed)
+    last: dict[str, Value] = {}
+    for name, part in zip(outputs, moved, strict=True):
+        assert isinstance(part, Value)
+        value = part
+        axis = place(step.outputs[name], value)
+        if axis:
+            value = graph.transpose(
+                value, (axis, *(a for a in range(len(value.shape)) if a != axis))
+            )
+        last[name] = value
+    return first, last
 
 
 def _batch_of(step: _Step, axes: Axes) -> tuple[int | None, int | None]:
     if axes.batch is None:
         return None, None
     first = next(iter(step.inputs.values()))
+    shape = list(first.shape)
+    if first in step.time:
+        del shape[step.time[first]]
     if axes.batch == AUTO:
-        if len(first.shape) < 2:
-            return None, None
-        return first.shape[0], 0
+        return (None, None) if len(shape) < 2 else (shape[0], 0)
     axis = int(axes.batch)
-    if not -len(first.shape) <= axis < len(first.shape):
-        raise error("SNC-I023", f"batch_axis={axis}: the input has shape {list(first.shape)}")
-    axis %= len(first.shape)
-    return first.shape[axis], axis
+    if not -len(shape) <= axis < len(shape):
+        raise error("SNC-I023", f"batch_axis={axis}: the input of one step has shape {shape}")
+    return shape[axis % len(shape)], axis % len(shape)
 
 
 def _sample(graph: Graph, end: Value, part: Part, axis: int, count: int) -> Value:

@@ -13,9 +13,12 @@ from snncc.importers.graph.quantization import Quantization
 
 @dataclass
 class State:
-    """A tensor that one step leaves to the next; `initial` broadcasts to its shape."""
+    """
+    A tensor that one step leaves to the next; `initial` broadcasts to its shape. `name` is
+    the model's; None where it has none.
+    """
 
-    name: str
+    name: str | None
     before: Value
     after: Value
     initial: Array | None = None
@@ -40,3 +43,5 @@ class Model:
     """Tensors that are read but are no parameters: where lost states hide."""
     quantizations: Mapping[str, Quantization] = field(default_factory=dict)
     """What the file stores as integers, by the name of the constant that they became."""
+    names: dict[Value, str] = field(default_factory=dict)
+    """What a live model keeps from step to step: values with the model's name for them."""

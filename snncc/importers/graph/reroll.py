@@ -35,6 +35,8 @@ class Unrolled:
     inputs: Mapping[str, Sequence[Value]]
     outputs: Mapping[str, Sequence[Value]]
     steps: int
+    names: Mapping[Value, str] = field(default_factory=dict)
+    """What the model keeps from step to step under a name, where that is known."""
 
 
 @dataclass
@@ -107,7 +109,11 @@ class _Roller:
                 uses.append(first[value])
             latest = min(uses)
             earliest = depends[value]
-            moves = late or self._follows_one(value)
+            moves = value not in self.u.names and (
+                late
+                or self._follows_one(value)
+                or (bool(self.u.names) and value.op in ops.ELEMENTWISE)
+            )
             label[value] = latest if earliest < 0 or (moves and value not in places) else earliest
         return label
 
@@ -193,7 +199,12 @@ class _Roller:
         for name, lanes in self.u.inputs.items():
             inputs[name] = lanes[t]
         return _Step(
-            self.u.graph, inputs, dict(zip(self.u.outputs, outputs, strict=True)), roles, seen
+            self.u.graph,
+            inputs,
+            dict(zip(self.u.outputs, outputs, strict=True)),
+            roles,
+            seen,
+            self.u.names,
         )
 
 
@@ -207,12 +218,14 @@ class _Step:
         outputs: dict[str, Value],
         roles: dict[Value, tuple[Value, int]],
         inside: set[Value],
+        names: Mapping[Value, str],
     ):
         self.graph = graph
         self.inputs = inputs
         self.outputs = outputs
         self.roles = roles  # value of an earlier step -> (value of this step, steps ago)
         self.inside = inside
+        self.names = names
         self.weighed = {
             roles[operand][0]
             for value in inside
@@ -355,30 +368,17 @@ class _Step:
             name: g.input(name, value.shape, value.dtype) for name, value in self.inputs.items()
         }
         past: dict[Value, list[Value]] = {}
-        names = iter(_state_names(self.kept))
-        labels = {role: next(names) for role in self.kept}
-        for role in self.kept:
-            texts = [
-                labels[role] + ("" if ago == 1 else f".{ago}")
+        for number, role in enumerate(self.kept):
+            past[role] = [
+                g.input(f"state {number} of {ago} steps ago", role.shape, role.dtype)
                 for ago in range(1, self.depth[role] + 1)
             ]
-            past[role] = [g.input(f"state {text}", role.shape, role.dtype) for text in texts]
         outputs, after = self.run(inputs, past)
         states = []
         for role in self.kept:
             line = [after[role], *past[role]]
+            name = self.names.get(role)
             for ago, before in enumerate(past[role]):
-                name = before.name or ""
-                states.append(State(name.removeprefix("state "), before, line[ago], initial[role]))
+                label = f"{name}.{ago + 1}" if name and ago else name
+                states.append(State(label, before, line[ago], initial[role]))
         return Loop(inputs, outputs, states)
-
-
-def _state_names(roles: Sequence[Value]) -> list[str]:
-    """By the module that each is computed in: "lif1.state", "lif1.state2"."""
-    counts: dict[str, int] = {}
-    names = []
-    for role in roles:
-        base = "state" if role.scope is None else f"{role.scope}.state"
-        counts[base] = counts.get(base, 0) + 1
-        names.append(base if counts[base] == 1 else f"{base}{counts[base]}")
-    return names

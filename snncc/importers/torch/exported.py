@@ -86,10 +86,11 @@ class Input:
 class Output:
     """
     What the program gives: a result for the caller, the new content of a tensor of the
-    model, or the new content of one of the caller's tensors.
+    model, the new content of one of the caller's tensors, or (of a live model) something
+    that the model keeps under the name in `target`.
     """
 
-    kind: Literal["user", "tensor", "input"]
+    kind: Literal["user", "tensor", "input", "kept"]
     argument: Any
     target: str | None = None
 

@@ -103,6 +103,7 @@ class _Run:
         before = {name: self.storages[name].value for name in self.stateful & set(self.storages)}
         environment = self._run(program.body, arguments)
         results: list[Value] = []
+        kept: dict[Value, str] = {}
         after = {name: storage.value for name, storage in self.storages.items()}
         for output in program.outputs:
             value = self._value(output.argument, environment)
@@ -112,6 +113,8 @@ class _Run:
                 results.append(value)
             elif output.kind == "tensor" and output.target is not None:
                 after[output.target] = value
+            elif output.kind == "kept" and output.target is not None:
+                kept.setdefault(value, output.target)
         states = [
             State(name, value, after[name], self.program.tensors[name])
             for name, value in before.items()
@@ -124,6 +127,7 @@ class _Run:
             _observed(states, results),
             [*program.warnings, *self._unused(), *self._overwritten()],
             self._constants(),
+            names=kept,
         )
 
     def written(self) -> set[str]:
