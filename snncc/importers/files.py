@@ -23,6 +23,8 @@ def import_file(path: Path, options: LoadOptions) -> Imported:
     """The network of a file, by the ending of its name. Raises SnnccError."""
     suffix = path.suffix.lower()
     reader = _READERS.get(suffix)
+    if path.is_dir():
+        raise error("SNC-I010", f"{path}: is a folder")
     if reader is None:
         raise error(
             "SNC-I010",

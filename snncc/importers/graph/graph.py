@@ -152,7 +152,7 @@ class Graph:
         if x.dtype == dtype:
             return x
         if x.is_constant:
-            return self._folded([x], x.content.astype(dtype))
+            return self._arranged([x], x.content.astype(dtype))
         boolean = dtype.kind == "b"
         if x.op == "cast" and x.operands[0].dtype.kind == "b":
             if boolean:
@@ -177,7 +177,7 @@ class Graph:
         Whether `u` is above (`gt`) or not below (`ge`) zero, as a boolean, with the
         derivative that the model has for it (an attribute of the dialect, or None).
         """
-        if surrogate is None:
+        if surrogate is None or u.is_constant:
             return self.binary(comparison, u, self.constant(np.zeros((), u.dtype)))
         attributes = {"comparison": comparison, "surrogate": surrogate}
         return self._make("spike", (u,), attributes, u.shape, np.dtype(bool))
@@ -198,7 +198,7 @@ class Graph:
         if x.shape == target:
             return x
         if x.is_constant:
-            return self._folded([x], x.content.reshape(target))
+            return self._arranged([x], x.content.reshape(target))
         if x.op == "reshape":
             return self.reshape(x.operands[0], target)
         if x.op in ("cast", "detach"):  # keeps a spike next to what made it
@@ -216,7 +216,7 @@ class Graph:
             return x
         shape = tuple(x.shape[a] for a in axes)
         if x.is_constant:
-            return self._folded([x], np.ascontiguousarray(x.content.transpose(axes)))
+            return self._arranged([x], np.ascontiguousarray(x.content.transpose(axes)))
         if x.op == "transpose":
             inner = x.attribute("order")
             return self.transpose(x.operands[0], [inner[a] for a in axes])
@@ -241,7 +241,7 @@ class Graph:
         self._limit(tuple(target))
         if x.is_constant:
             self._expect_moderate(tuple(target), x)
-            return self._folded([x], np.ascontiguousarray(np.broadcast_to(x.content, target)))
+            return self._arranged([x], np.ascontiguousarray(np.broadcast_to(x.content, target)))
         if prod(target) == prod(x.shape):
             return self.reshape(x, target)
         return self._make("expand", (x,), {"shape": tuple(target)}, tuple(target), x.dtype)
@@ -278,7 +278,7 @@ class Graph:
         shape = (*x.shape[:axis], len(indices), *x.shape[axis + 1 :])
         if x.is_constant:
             self._expect_moderate(shape, x)
-            return self._folded([x], np.take(x.content, indices, axis))
+            return self._arranged([x], np.take(x.content, indices, axis))
         if x.op == "concat" and x.attribute("axis") == axis:
             return self._take_from_parts(x, axis, indices)
         if x.op == "take" and x.attribute("axis") == axis:
@@ -305,7 +305,7 @@ class Graph:
         self._limit(shape)
         if all(part.is_constant for part in flat):
             self._expect_moderate(shape, *flat)
-            return self._folded(flat, np.concatenate([p.content for p in flat], axis))
+            return self._arranged(flat, np.concatenate([p.content for p in flat], axis))
         whole = _parts_of_one(flat, axis)
         if whole is not None:
             return whole
@@ -496,10 +496,21 @@ class Graph:
     # --- within
 
     def _folded(self, sources: Sequence[Value], array: Array) -> Value:
-        """A constant; it shows the name of the one named array that it was made of."""
+        """What constants were computed to be; one of them, where it is that."""
+        self.charge(array.nbytes)
+        array = np.asarray(array)
+        for source in sources:
+            if source.shape == array.shape and source.dtype == array.dtype:
+                if np.array_equal(source.content, array):
+                    return source
+        return self._constant(array, None, None)
+
+    def _arranged(self, sources: Sequence[Value], array: Array) -> Value:
+        """The content of constants in other places: it keeps the name of the named one."""
         self.charge(array.nbytes)
         names = {v.name for v in sources if v.name is not None}
-        return self._constant(np.asarray(array), None, names.pop() if len(names) == 1 else None)
+        name = names.pop() if len(names) == 1 else None
+        return self._constant(np.asarray(array), name, name)
 
     def _constant(self, array: Array, identity: str | None, name: str | None) -> Value:
         content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)

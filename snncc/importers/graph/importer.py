@@ -353,7 +353,7 @@ def _freed(
 ) -> tuple[dict[str, Value], dict[str, Value], list[State]]:
     bound: dict[Value, Part] = {}
 
-    def cut(name: str, value: Value) -> Value:
+    def cut(name: object, value: Value) -> Value:
         at = _behind(axis, step.time.get(value))
         if len(value.shape) <= at or value.shape[at] != count:
             return value
@@ -363,7 +363,7 @@ def _freed(
         return free
 
     inputs = {name: cut(name, value) for name, value in step.inputs.items()}
-    befores = [cut(state.name, state.before) for state in step.states]
+    befores = [cut(f"state {i}", state.before) for i, state in enumerate(step.states)]
     ends = [*step.outputs.values(), *(state.after for state in step.states)]
     freed = free_axis(graph, ends, bound, count)
     results = [

@@ -11,11 +11,19 @@ import numpy as np
 from xdsl.dialects.builtin import FloatAttr, ModuleOp, StringAttr, f64
 from xdsl.ir import Attribute
 
+from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccError, error
 from snncc.importers.nir.build import NetworkBuilder
 from snncc.importers.nir.cycles import loops_of
 from snncc.importers.nir.flatten import flatten
-from snncc.importers.nir.model import IDENTITY, NEURON_CLASSES, FlatGraph, Node
+from snncc.importers.nir.model import (
+    IDENTITY,
+    NEURON_CLASSES,
+    NODE_CLASSES,
+    FlatGraph,
+    Node,
+    shortened,
+)
 from snncc.importers.nir.profiles import get_all_profiles
 from snncc.importers.nir.profiles.base import (
     CHOICES,
@@ -71,6 +79,7 @@ def _import(path: Path, like: str | None, choices: Choices, max_bytes: int) -> I
     shapes = infer_shapes(flat, warnings)
     specs = _neuron_specs(flat, profile, like, choices)
     delays = _delay_steps(flat, shapes, like, choices, warnings)
+    lacking = _lacking(flat, profile)
     if profile.recurrent_bias == "never":
         _drop_recurrent_bias(flat, loops_of(flat), profile, warnings)
     network_name = "".join(c if c.isalnum() else "_" for c in path.stem)
@@ -78,7 +87,8 @@ def _import(path: Path, like: str | None, choices: Choices, max_bytes: int) -> I
         network_name, _provenance(path, like, choices)
     )
     warnings.extend(_departures(specs))
-    warnings.extend(_lacking(flat, profile))
+    warnings.extend(lacking)
+    warnings.extend(_unfit_steps(flat, profile, choices))
     return Imported(module, warnings)
 
 
@@ -259,15 +269,7 @@ def _delay_steps(
                 )
             )
             continue
-        if np.any(np.abs(exact - steps) > 1e-3):
-            warnings.append(
-                Problem(
-                    "SNC-W006",
-                    f"delays of {exact.min():g} to {exact.max():g} steps are rounded to whole ones",
-                    name,
-                    severity="warning",
-                )
-            )
+        warnings.extend(_rounding(name, exact, steps))
         if (steps == steps.ravel()[0]).all():
             found[name] = [int(steps.ravel()[0])]
             continue
@@ -279,6 +281,56 @@ def _delay_steps(
     if problems:
         raise SnnccError(problems)
     return found
+
+
+def _rounding(name: str, exact: Array, steps: Array) -> list[Problem]:
+    """A warning that names what the delays of a node become, where that is something else."""
+    rounded = np.abs(exact - steps) > 1e-3
+    if not np.any(rounded):
+        return []
+    pairs = sorted(set(zip(exact[rounded].tolist(), steps[rounded].tolist(), strict=True)))
+    became = shortened(f"{given:g} becomes {taken:.0f}" for given, taken in pairs)
+    gone = "; a delay of 0 steps is none" if np.any(steps[rounded] == 0) else ""
+    return [
+        Problem(
+            "SNC-W006",
+            f"delays are rounded to whole steps: {became}{gone}",
+            name,
+            severity="warning",
+        )
+    ]
+
+
+def _unfit_steps(graph: FlatGraph, profile: Profile, choices: Choices) -> list[Problem]:
+    """Warnings where dt is far from a neuron's time constants: mostly a wrong unit."""
+    try:
+        dt = profile.dt(choices)
+    except MissingChoice:
+        return []  # the time constants count steps, or the step follows from them
+    nodes: dict[str, list[str]] = {}
+    for name, node in graph.nodes.items():
+        if node.type not in NEURON_CLASSES:
+            continue
+        for field in NODE_CLASSES[node.type].positive:
+            tau = np.asarray(node.array(field), np.float64)
+            least, largest = float(tau.min()), float(tau.max())
+            if dt > least * (1 + 1e-6):  # a time constant is stored as float32
+                text = f"above {field} = {least:g} s: a step overshoots or forgets the state"
+            elif np.float32(1) - np.float32(dt / largest) == 1:
+                text = f"too small for {field} = {largest:g} s: in float32 nothing decays"
+            else:
+                continue
+            nodes.setdefault(f"{node.type}: dt = {dt:g} s is {text}", []).append(name)
+    return [
+        Problem(
+            "SNC-W010",
+            text,
+            shortened(names),
+            "dt and the time constants of NIR are in seconds",
+            severity="warning",
+        )
+        for text, names in nodes.items()
+    ]
 
 
 def _drop_recurrent_bias(

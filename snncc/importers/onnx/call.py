@@ -42,8 +42,8 @@ class Repeated:
 Operand: TypeAlias = "Value | Places | Repeated"
 
 NUMBERS = "fiu"
-MAX_WHOLE = 1 << 16
-"""Numbers in a shape, a list of axes or of sizes."""
+MAX_WHOLE = 64
+"""Numbers in a shape, or in what is given for each axis."""
 
 
 @dataclass
@@ -97,12 +97,12 @@ class Call:
             raise self.unsupported(f"{what} that is not constant")
         return value.content
 
-    def whole(self, index: int, what: str) -> list[int]:
-        """A constant input of whole numbers, on one axis or none."""
+    def whole(self, index: int, what: str, most: int = MAX_WHOLE) -> list[int]:
+        """A constant input of at most so many whole numbers, on one axis or none."""
         array = self.array(index, what)
         if array.dtype.kind not in "iu" or array.ndim > 1:
             raise error("SNC-I014", f"{what}: {array.dtype} of shape {list(array.shape)}")
-        if array.size > MAX_WHOLE:
+        if array.size > most:
             raise error("SNC-I017", f"{what}: {array.size} numbers")
         return [int(number) for number in array.reshape(-1)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -76,6 +77,12 @@ class Node:
     attributes: Mapping[str, Attribute | Reference]
     module: str | None = None
     overload: str = ""
+
+    @cached_property
+    def cost(self) -> int:
+        """What evaluating it takes, in nodes of a few operands."""
+        lists = [v for v in self.attributes.values() if isinstance(v, list)]
+        return 1 + sum(map(len, (self.inputs, self.outputs, *lists))) // 16
 
 
 @dataclass

@@ -53,7 +53,7 @@ def read_onnx(
     names.operands.update(inputs)
     with np.errstate(all="ignore"):
         inliner.define(block, names)
-        inliner.evaluate(block.nodes, names, {})
+        inliner.evaluate(block.nodes, names)
     outputs = _outputs(inliner, block, names)
     states = [
         _state(name, before, after, block, inputs, outputs)

@@ -25,7 +25,7 @@ from snncc.importers.onnx.names import shown
 from snncc.importers.onnx.operators import OPERATORS
 from snncc.importers.onnx.operators.masks import MASKED
 
-MAX_WORK = 1 << 18
+MAX_WORK = 1 << 17
 """Nodes that are evaluated, each body counted as often as it is written out."""
 MAX_DEPTH = 32
 """Functions and bodies within each other."""
@@ -33,9 +33,13 @@ MAX_DEPTH = 32
 
 @dataclass
 class Names:
-    """What the names of a graph stand for; a body sees those of the graph around it."""
+    """
+    What the names of a graph stand for; a body sees those of the graph around it.
+    `attributes` are those of the function's caller; None outside of functions.
+    """
 
     outer: Names | None = None
+    attributes: Mapping[str, Attribute] | None = None
     operands: dict[str, Operand] = field(default_factory=dict)
     bits: dict[str, int] = field(default_factory=dict)
 
@@ -73,13 +77,13 @@ class Inliner:
         if len(operands) != len(block.inputs):
             text = f"takes {len(block.inputs)} inputs, got {len(operands)}"
             raise error("SNC-I011", text, node=block.name)
-        names = Names(outer)
+        names = Names(outer, outer.attributes if outer is not None else None)
         names.operands.update(
             (terminal.name, operand)
             for terminal, operand in zip(block.inputs, operands, strict=True)
         )
         self.define(block, names)
-        self.evaluate(block.nodes, names, {})
+        self.evaluate(block.nodes, names)
         return [self.output(name, names, block.name) for name in block.outputs]
 
     def define(self, block: Block, names: Names) -> None:
@@ -102,23 +106,20 @@ class Inliner:
             raise error("SNC-I013", text, node=label)
         return operand
 
-    def evaluate(
-        self, nodes: Sequence[Node], names: Names, attributes: Mapping[str, Attribute]
-    ) -> None:
-        """`attributes` are those of the function's caller, for what refers to them."""
+    def evaluate(self, nodes: Sequence[Node], names: Names) -> None:
         self.depth += 1
         self._spend(1)
         if self.depth > MAX_DEPTH:
             raise error("SNC-I017", f"functions and bodies nest deeper than {MAX_DEPTH}")
         around = self.graph.scope
         for node in nodes:
-            self._spend(1)
+            self._spend(node.cost)
             self.graph.scope = node.module or around
             try:
-                results = self._node(node, names, attributes)
+                results = self._node(node, names)
             except SnnccError as found:
                 raise _placed(found, node) from None
-            except (ValueError, TypeError, IndexError, OverflowError, KeyError) as fault:
+            except (ValueError, OverflowError) as fault:
                 # NumPy refuses what no rule of an operator has named
                 reason = " ".join(str(fault).split())[:200]
                 raise error("SNC-I014", f"{shown(node.op)}: {reason}", node=node.name) from None
@@ -141,8 +142,8 @@ class Inliner:
                 f"with functions and loops written out, the model has more than {MAX_WORK} nodes",
             )
 
-    def _node(self, node: Node, names: Names, outer: Mapping[str, Attribute]) -> Sequence[Operand]:
-        attributes = resolved(node.attributes, outer)
+    def _node(self, node: Node, names: Names) -> Sequence[Operand]:
+        attributes = resolved(node.attributes, names.attributes)
         operands: list[Operand | None] = []
         bits: list[int] = []
         for name in node.inputs:
@@ -194,25 +195,27 @@ class Inliner:
         if len(operands) > len(function.inputs):
             text = f"{function.name} takes {len(function.inputs)} inputs, got {len(operands)}"
             raise error("SNC-I011", text)
-        names = Names()
+        names = Names(attributes={**resolved(function.defaults, None), **attributes})
         for name, operand in zip(function.inputs, operands, strict=False):
             if operand is not None:
                 names.operands[name] = operand
         around, self.opsets = self.opsets, function.opsets
-        defaults = resolved(function.defaults, {})
-        self.evaluate(function.nodes, names, {**defaults, **attributes})
+        self.evaluate(function.nodes, names)
         self.opsets = around
         return [self.output(name, names, function.name) for name in function.outputs]
 
 
 def resolved(
-    attributes: Mapping[str, Attribute | Reference], outer: Mapping[str, Attribute]
+    attributes: Mapping[str, Attribute | Reference], outer: Mapping[str, Attribute] | None
 ) -> dict[str, Attribute]:
     """References replaced; one to an attribute that the caller leaves out leaves it out."""
     found: dict[str, Attribute] = {}
     for name, value in attributes.items():
         if not isinstance(value, Reference):
             found[name] = value
+        elif outer is None:
+            text = f"the attribute {shown(name)!r} refers to a function, and there is none"
+            raise error("SNC-I011", text)
         elif value.name in outer:
             found[name] = outer[value.name]
     return found

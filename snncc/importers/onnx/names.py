@@ -25,6 +25,11 @@ _ANONYMOUS = re.compile(r"\d+|.*[:/].*|val_\d+(_\d+)?|.*lifted_tensor_\d+")
 _COUNTED = re.compile(r"(.+)_\d+")
 
 
+def text_of(given: str | bytes) -> str:
+    """Text of a file: the protobuf package hands on bytes where they are not UTF-8."""
+    return given if isinstance(given, str) else given.decode("utf-8", "backslashreplace")
+
+
 def shown(name: str) -> str:
     """A name that may hold anything, for a message."""
     text = name.encode("utf-8", "backslashreplace").decode()

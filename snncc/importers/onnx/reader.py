@@ -32,6 +32,7 @@ from snncc.importers.onnx.names import (
     parameter_name,
     recorded_module,
     shown,
+    text_of,
 )
 from snncc.importers.onnx.tensors import TensorReader
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         GraphProto,
         ModelProto,
         NodeProto,
+        StringStringEntryProto,
         ValueInfoProto,
     )
 
@@ -140,12 +142,12 @@ class _Reader:
         graph = model.graph
         self._admit_nodes(len(graph.node))
         notes = self.notes(graph)
-        names = {
-            tensor.name: parameter_name(tensor.name, notes.get(tensor.name, {}) if notes else None)
-            for tensor in graph.initializer[:MAX_TENSORS]
-        }
+        names: dict[str, str | None] = {}
+        for tensor in graph.initializer[:MAX_TENSORS]:
+            name = text_of(tensor.name)
+            names[name] = parameter_name(name, notes.get(name, {}) if notes else None)
         self.paths = ModulePaths(
-            (node.name for node in graph.node), [name for name in names.values() if name]
+            (text_of(node.name) for node in graph.node), [name for name in names.values() if name]
         )
         block = self.block(graph, 0, names)
         kinds = {name: note.get(KIND) for name, note in notes.items()}
@@ -161,12 +163,12 @@ class _Reader:
             raise error("SNC-I017", f"the file has more than {MAX_FUNCTIONS} functions")
         functions: dict[tuple[str, str, str], Function] = {}
         for function in model.functions:
-            key = (_domain(function.domain), function.name, function.overload)
+            name = text_of(function.name)
+            key = (_domain(function.domain), name, text_of(function.overload))
             if key in functions:
-                raise error("SNC-I011", "a function stands twice", node=shown(function.name))
+                raise error("SNC-I011", "a function stands twice", node=shown(name))
             functions[key] = self.function(function)
-        metadata = {entry.key: entry.value for entry in model.metadata_props}
-        return Document(block, opsets, functions, metadata, unnamed)
+        return Document(block, opsets, functions, _entries(model.metadata_props), unnamed)
 
     def notes(self, graph: GraphProto) -> dict[str, dict[str, str]]:
         """What the file says of values, by their names."""
@@ -175,12 +177,12 @@ class _Reader:
         for value in graph.value_info:
             if value.metadata_props:
                 self._admit_entries(value.metadata_props)
-                notes[value.name] = {entry.key: entry.value for entry in value.metadata_props}
+                notes[text_of(value.name)] = _entries(value.metadata_props)
         return notes
 
     def block(self, graph: GraphProto, depth: int, names: Mapping[str, str | None]) -> Block:
         """`names` are the parameters that initializers hold, or None for a body's."""
-        label = shown(graph.name) or "graph"
+        label = shown(text_of(graph.name)) or "graph"
         if depth > MAX_DEPTH:
             raise error("SNC-I017", f"graphs nest deeper than {MAX_DEPTH}", node=label)
         if len(graph.sparse_initializer):
@@ -201,7 +203,7 @@ class _Reader:
         return Block(label, inputs, outputs, tensors, nodes)
 
     def function(self, function: FunctionProto) -> Function:
-        label = shown(function.name)
+        label = shown(text_of(function.name))
         self._admit_entries(function.input, function.output, function.attribute_proto)
         self._admit_entries(function.opset_import)
         inputs = [_name(name, label) for name in function.input]
@@ -210,7 +212,7 @@ class _Reader:
         _expect_made_once(nodes, set(inputs))
         outputs = [_name(name, label) for name in function.output]
         defaults = {
-            attribute.name: self.attribute(attribute, label, 0)
+            text_of(attribute.name): self.attribute(attribute, label, 0)
             for attribute in function.attribute_proto
         }
         return Function(label, inputs, outputs, defaults, nodes, _opsets(function))
@@ -221,35 +223,36 @@ class _Reader:
         return [self.node(node, depth) for node in nodes]
 
     def node(self, node: NodeProto, depth: int) -> Node:
-        label = shown(node.name or node.op_type)
+        name = text_of(node.name)
+        label = shown(name or text_of(node.op_type))
         self._admit_entries(node.input, node.output, node.attribute, node.metadata_props)
         attributes: dict[str, Attribute | Reference] = {}
         for attribute in node.attribute:
-            if attribute.name in attributes:
-                text = f"the attribute {shown(attribute.name)!r} stands twice"
+            key = text_of(attribute.name)
+            if key in attributes:
+                text = f"the attribute {shown(key)!r} stands twice"
                 raise error("SNC-I011", text, node=label)
-            attributes[attribute.name] = self.attribute(attribute, label, depth)
+            attributes[key] = self.attribute(attribute, label, depth)
         module = None
         if node.metadata_props:
-            module = recorded_module(
-                next((entry.value for entry in node.metadata_props if entry.key == SCOPES), "")
-            )
-        elif node.name.startswith("/"):
-            module = self.paths.module(node.name)
+            found = (entry.value for entry in node.metadata_props if entry.key == SCOPES)
+            module = recorded_module(text_of(next(found, "")))
+        elif name.startswith("/"):
+            module = self.paths.module(name)
         return Node(
-            node.op_type,
+            text_of(node.op_type),
             _domain(node.domain),
             label,
-            tuple(node.input),
-            tuple(node.output),
+            tuple(map(text_of, node.input)),
+            tuple(map(text_of, node.output)),
             attributes,
             shown(module) if module else None,
-            node.overload,
+            text_of(node.overload),
         )
 
     def attribute(self, attribute: AttributeProto, label: str, depth: int) -> Attribute | Reference:
         if attribute.ref_attr_name:
-            return Reference(attribute.ref_attr_name)
+            return Reference(text_of(attribute.ref_attr_name))
         kind = attribute.type
         self._admit_entries(attribute.floats, attribute.ints, attribute.strings)
         if kind == attribute.FLOAT:
@@ -257,7 +260,7 @@ class _Reader:
         if kind == attribute.INT:
             return attribute.i
         if kind == attribute.STRING:
-            return attribute.s.decode("utf-8", "backslashreplace")
+            return text_of(attribute.s)
         if kind == attribute.TENSOR:
             self._admit_tensor()
             return self.tensors.read(attribute.t, label)
@@ -268,11 +271,11 @@ class _Reader:
         if kind == attribute.INTS:
             return list(attribute.ints)
         if kind == attribute.STRINGS:
-            return [text.decode("utf-8", "backslashreplace") for text in attribute.strings]
+            return [text_of(text) for text in attribute.strings]
         raise error(
             "SNC-I012",
-            f"the attribute {shown(attribute.name)!r} is of type {kind}: supported are numbers, "
-            "texts, tensors, graphs and lists of numbers or texts",
+            f"the attribute {shown(text_of(attribute.name))!r} is of type {kind}: supported are "
+            "numbers, texts, tensors, graphs and lists of numbers or texts",
             node=label,
         )
 
@@ -305,11 +308,16 @@ def _terminal(value: ValueInfoProto) -> Terminal:
         if dim.HasField("dim_value"):
             sizes.append(dim.dim_value)
         else:
-            sizes.append(shown(dim.dim_param) or None)
+            sizes.append(shown(text_of(dim.dim_param)) or None)
     return Terminal(name, tensor.elem_type, tuple(sizes))
 
 
-def _domain(domain: str) -> str:
+def _entries(entries: Iterable[StringStringEntryProto]) -> dict[str, str]:
+    return {text_of(entry.key): text_of(entry.value) for entry in entries}
+
+
+def _domain(given: str) -> str:
+    domain = text_of(given)
     return "" if domain in AI_ONNX else domain
 
 
@@ -317,8 +325,9 @@ def _opsets(message: ModelProto | FunctionProto) -> dict[str, int]:
     return {_domain(entry.domain): entry.version for entry in message.opset_import}
 
 
-def _name(name: str, label: str) -> str:
+def _name(given: str, label: str) -> str:
     """A name that messages and generated code can show."""
+    name = text_of(given)
     if not name or not name.isprintable() or len(name) > MAX_NAME:
         raise SnnccError(
             Problem(

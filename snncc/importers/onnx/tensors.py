@@ -12,7 +12,7 @@ import numpy as np
 from snncc.dialects.arrays import Array
 from snncc.errors import SnnccError, error
 from snncc.importers.onnx.document import ELEMENT_TYPES, NARROW_TYPES, TYPE_NAMES, Tensor
-from snncc.importers.onnx.names import shown
+from snncc.importers.onnx.names import shown, text_of
 
 if TYPE_CHECKING:
     from onnx import TensorProto
@@ -104,7 +104,9 @@ class TensorReader:
 
     def _external(self, tensor: TensorProto, size: int, label: str) -> bytes:
         """`size` bytes of a file beside the model."""
-        entries = {entry.key: entry.value for entry in tensor.external_data}
+        if len(tensor.external_data) > MAX_AXES:
+            raise error("SNC-I011", "too many lines about where the data is", node=label)
+        entries = {text_of(entry.key): text_of(entry.value) for entry in tensor.external_data}
         path = self._beside(entries.get("location", ""), label)
         try:
             offset = int(entries.get("offset", "0")[:20])

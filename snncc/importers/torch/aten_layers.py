@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TypeAlias
 
 import numpy as np
@@ -13,6 +14,8 @@ from snncc.importers.torch.aten_elementwise import div
 from snncc.importers.torch.registry import operator
 
 Sizes: TypeAlias = "int | Sequence[int]"
+
+MAX_WINDOW = 1 << 20
 
 
 def spread(sizes: Sizes, rank: int) -> tuple[int, ...]:
@@ -190,6 +193,8 @@ def _pool(
     pads = spread(padding, rank)
     if any(2 * p > k for p, k in zip(pads, window, strict=True)):
         raise error("SNC-I014", f"pool: padding {list(pads)} of a window of {list(window)}")
+    if prod(window) > MAX_WINDOW:
+        raise error("SNC-I017", f"pool: a window of {list(window)}")
     alone = len(x.shape) == rank + 1
     y = graph.pool(
         kind,

@@ -252,7 +252,7 @@ def unbind(self: Value, dim: int = 0) -> list[View]:
     return [select(self, dim, index) for index in range(count)]
 
 
-@view("aten.split", "aten.split_with_sizes")
+@view("aten.split", "aten.split_with_sizes", "aten.unsafe_split", "aten.unsafe_split_with_sizes")
 def split(
     self: Value,
     split_size: int | Sequence[int] | None = None,

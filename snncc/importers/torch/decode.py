@@ -131,16 +131,17 @@ class _Decoder:
         inputs = [
             self.name(argument, "an input of a graph") for argument in listed(graph, "inputs")
         ]
-        nodes = [self.node(record(n, "a node"), depth) for n in listed(graph, "nodes", "graph")]
+        calls = listed(graph, "nodes", "graph")
+        self.nodes += len(calls)
+        if self.nodes > MAX_NODES:
+            raise error("SNC-I017", f"the program has more than {MAX_NODES} operations")
+        nodes = [self.node(record(call, "a node"), depth) for call in calls]
         outputs = [self.argument(a, "an output", depth) for a in listed(graph, "outputs")]
         tensors = record(field(graph, "tensor_values", "graph"), "tensor_values")
         contiguous = {name for name, meta in tensors.items() if _is_contiguous(meta)}
         return Region(inputs, outputs, nodes, contiguous)
 
     def node(self, node: Record, depth: int) -> Node:
-        self.nodes += 1
-        if self.nodes > MAX_NODES:
-            raise error("SNC-I017", f"the program has more than {MAX_NODES} operations")
         target = _target(text_of(node, "target", "a node"))
         arguments: Record = {}
         operands: list[Any] = []

@@ -77,7 +77,9 @@ def integer(of: Record, name: str) -> int:
 
 def union(value: Any, place: str) -> tuple[str, Any]:
     """The kind and the content of a record that has one field: {"as_int": 1}."""
-    present = {k: v for k, v in record(value, place).items() if v is not None or k == "as_none"}
+    present = record(value, place)
+    if len(present) > 1:  # older writers have a null for each field that is not meant
+        present = {k: v for k, v in present.items() if v is not None}
     if len(present) != 1:
         raise wrong(place, "a record of one field", value)
     return next(iter(present.items()))

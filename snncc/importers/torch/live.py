@@ -9,9 +9,9 @@ of neurons needs a rule of its own: what the library computes is what is recorde
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from xdsl.dialects.builtin import StringAttr
 
 from snncc.errors import Problem, error
 from snncc.importers.graph.importer import Axes, Imported, States, import_model
-from snncc.importers.torch.keeping import fed_back, forget
+from snncc.importers.torch.keeping import Snapshot, fed_back, forget
 from snncc.importers.torch.record import record, tensors_of
 from snncc.importers.torch.walk import walk
 
@@ -29,9 +29,7 @@ STEPS = 6
 """Steps that a model of one step is recorded for: delays are shorter than this."""
 
 
-def import_live(
-    model: Any, example_input: Any, states: States | None, axes: Axes
-) -> Imported:
+def import_live(model: Any, example_input: Any, states: States | None, axes: Axes) -> Imported:
     """
     The network of a module, of a function of tensors, or of an ExportedProgram.
 
@@ -46,11 +44,10 @@ def import_live(
             f"expected a path, a torch module, a function or an ExportedProgram, got {model!r}",
         )
     example = _example(example_input)
-    if isinstance(model, torch.nn.Module):
-        model = _fresh(model)
-    if states or axes.time is not None:
-        return _recorded(model, example, states, axes)
-    return _stepped(model, example, axes)
+    with _fresh(model):
+        if states or axes.time is not None:
+            return _recorded(model, example, states, axes)
+        return _stepped(model, example, axes)
 
 
 def _exported(program: Any, states: States | None, axes: Axes) -> Imported:
@@ -79,16 +76,22 @@ def _example(given: Any) -> list[torch.Tensor]:
     return tensors
 
 
-def _fresh(module: torch.nn.Module) -> torch.nn.Module:
-    """A copy of the module in evaluation mode, with the states that a sequence starts from."""
+@contextlib.contextmanager
+def _fresh(model: Any) -> Iterator[None]:
+    """
+    A module in evaluation mode, with the states that a sequence starts from; afterwards it
+    is as it was. It is not copied: libraries have classes whose copies compute otherwise.
+    """
+    if not isinstance(model, torch.nn.Module):
+        yield
+        return
+    kept = Snapshot(model)
     try:
-        module = copy.deepcopy(module)
-    except (RuntimeError, TypeError):  # states that hang in an autograd graph
-        forget(module)
-        module = copy.deepcopy(module)
-    module.eval()
-    forget(module)
-    return module
+        forget(model)
+        model.eval()
+        yield
+    finally:
+        kept.restore()
 
 
 def _names(model: Any, count: int) -> list[str]:
@@ -136,9 +139,7 @@ def _with_time(
     assert axes.time is not None
     found = tensors_of(result)
     steps = axes.steps or inputs[0].shape[axes.time]
-    timed = [
-        t for t in found if -t.ndim <= axes.time < t.ndim and t.shape[axes.time] == steps
-    ]
+    timed = [t for t in found if -t.ndim <= axes.time < t.ndim and t.shape[axes.time] == steps]
     if not timed or len(timed) == len(found):
         return found
     dropped.append(

@@ -58,9 +58,7 @@ def record(
         recorder.introduce(tensor, name)
     with torch.no_grad(), recorder.hooks(), Spikes(recorder), recorder:
         result = run(*given)
-    outputs = [
-        Output("user", recorder.argument(tensor)) for tensor in tensors_of(result)
-    ]
+    outputs = [Output("user", recorder.argument(tensor)) for tensor in tensors_of(result)]
     outputs += [Output("kept", Ref(name), label) for name, label in recorder.kept.items()]
     fixed = list(recorder.tensors)
     kinds = {name: recorder.kinds[name] for name in fixed}

@@ -9,7 +9,7 @@ from snncc.errors import error
 from snncc.importers.graph.graph import Graph, Value
 from snncc.importers.torch.promotion import FLOAT, typed
 
-COST = 4096
+COST = 8192
 """What one step counts against the limit of work."""
 
 Operand: TypeAlias = "Steps | float"

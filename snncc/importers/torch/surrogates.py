@@ -84,7 +84,9 @@ def _step_of(recorder: _Recorder, function: Any, args: tuple[Any, ...]) -> str |
     others = args[1:]
     if not recorder.is_computed(args[0]):
         return None
-    if any(isinstance(a, torch.Tensor) and (recorder.is_computed(a) or a.numel() > 1) for a in others):
+    if any(
+        isinstance(a, torch.Tensor) and (recorder.is_computed(a) or a.numel() > 1) for a in others
+    ):
         return None
     recorder.paused = True
     try:

@@ -80,8 +80,9 @@ def _unknown(program: ExportedGraph) -> list[Problem]:
     return problems
 
 
-COST = 1024
-"""What one node counts against the limit of work, where bodies are run many times."""
+COST = 2048
+STEP_COST = 8192
+"""What a node and a step of a scan count against the limit of work."""
 
 Bound: TypeAlias = "Tensor | Number | list[Any] | str | None"
 
@@ -344,7 +345,7 @@ class _Run:
             raise error("SNC-I014", "scan: the sequences differ in length, or there is none")
         collected: list[list[Value]] = []
         for t in range(steps[0].shape[0]):
-            self.graph.charge(COST)
+            self.graph.charge(STEP_COST)
             parts = [self.graph.select(x, 0, t) for x in steps]
             given = [Tensor(Storage(v)) for v in (*carried, *parts, *fixed)]
             inner = self._run(region, given)

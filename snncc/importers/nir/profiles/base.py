@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -23,6 +24,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "integrator": ("euler", "exact"),
 }
 """The choices with a fixed set of values; `dt` in seconds is the fourth."""
+
+OTHERS = "take another profile; like='nir-ode' integrates every NIR neuron as written"
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,11 @@ class Profile:
         )
         if method is None:
             raise self.refuse(node, f"{self.name} has no neuron for {node.type}")
-        return method(node, choices)
+        spec = method(node, choices)
+        if choices.reset == "none" and node.type.endswith("IF"):
+            text = "reset=none: a spike leaves the membrane as it is; NIR resets it"
+            spec.departures = [*spec.departures, text]
+        return spec
 
     def dt(self, choices: Choices) -> float:
         if choices.dt is not None:
@@ -125,6 +132,7 @@ class Profile:
             raise self.refuse(
                 node,
                 f"{self.name} cannot reset by {reset} in the {timing} step (it can: {able})",
+                "leave reset and reset_timing out, or give what it can; like='nir-ode' takes all",
             )
         return reset, timing
 
@@ -132,17 +140,27 @@ class Profile:
         chosen = choices.integrator or self.integrator
         if chosen not in self.integrators:
             raise self.refuse(
-                node, f"{self.name} integrates by {'/'.join(self.integrators)}, not by {chosen}"
+                node,
+                f"{self.name} integrates by {'/'.join(self.integrators)}, not by {chosen}",
+                "leave integrator out; like='nir-ode' takes euler and exact",
             )
         return chosen
 
-    def refuse(self, node: Node, reason: str) -> SnnccError:
-        return error(
-            "SNC-I018",
-            f"{node.type}: {reason}",
-            node=node.name,
-            remedy="take another profile; like='nir-ode' integrates every NIR neuron as written",
-        )
+    def refuse(self, node: Node, reason: str, remedy: str | None = None) -> SnnccError:
+        return error("SNC-I018", f"{node.type}: {reason}", node=node.name, remedy=remedy or OTHERS)
+
+    def refuse_dt(self, node: Node, reason: str, dt: float, fitting: Array) -> SnnccError:
+        """Refuses a field whose value follows from dt; `fitting` is the dt that it fits."""
+        first = float(f64(fitting).ravel()[0])
+        fits = all_near(fitting, first) and math.isfinite(first) and first > 0
+        remedy = f"dt={first:.6g} fits the file; else {OTHERS}" if fits else OTHERS
+        return self.refuse(node, f"{reason} (dt = {dt:g} s)", remedy)
+
+
+def span_text(values: Array) -> str:
+    """The value of an array, or its least and its largest."""
+    low, high = float(np.min(values)), float(np.max(values))
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def f32(value: Any) -> Array:

@@ -21,6 +21,7 @@ from snncc.importers.nir.profiles.base import (
     f32,
     nonzero_departure,
     same_everywhere,
+    span_text,
     zeros,
 )
 
@@ -90,8 +91,10 @@ class Lava(Profile):
         tau_syn, tau_mem = node.array("tau_syn"), node.array("tau_mem")
         if not all_near(node.array("v_leak"), 0):
             raise self.refuse(node, "v_leak must be 0")
-        if not all_near(node.array("r"), tau_mem / dt):
-            raise self.refuse(node, "r must be tau_mem / dt")
+        r = node.array("r")
+        if not all_near(r, tau_mem / dt):
+            text = f"r must be tau_mem / dt = {span_text(tau_mem / dt)}, it is {span_text(r)}"
+            raise self.refuse_dt(node, text, dt, tau_mem / r)
 
         def equations(
             b: Body,

@@ -26,6 +26,7 @@ from snncc.importers.nir.profiles.base import (
     f32,
     nonzero_departure,
     same_everywhere,
+    span_text,
     zeros,
 )
 
@@ -87,8 +88,10 @@ class SnnTorch(Profile):
         self._no_leak(node)
         dt = self.dt(choices)
         tau_syn, tau_mem = node.array("tau_syn"), node.array("tau_mem")
-        if not all_near(node.array("r"), tau_mem / dt):
-            raise self.refuse(node, "r must be tau_mem / dt")
+        r = node.array("r")
+        if not all_near(r, tau_mem / dt):
+            text = f"r must be tau_mem / dt = {span_text(tau_mem / dt)}, it is {span_text(r)}"
+            raise self.refuse_dt(node, text, dt, tau_mem / r)
         theta = node.array("v_threshold")
         scale = node.array("w_in", 1) * (dt / tau_syn)
         departures = nonzero_departure(node, "v_reset", "snntorch")

@@ -12,6 +12,7 @@ from snncc.dialects.arrays import Array
 from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.importers.nir.model import Node
 from snncc.importers.nir.profiles.base import (
+    OTHERS,
     Choices,
     NeuronSpec,
     Profile,
@@ -35,8 +36,10 @@ class SpikingJelly(Profile):
     def make_if(self, node: Node, choices: Choices) -> NeuronSpec:
         """IFNode: h = v + x"""
         reset = self._start(node, choices)
-        if not _near(self._one(node, "r"), 1 / self.dt(choices)):
-            raise self.refuse(node, f"r must be 1 / dt = {1 / self.dt(choices):g}")
+        dt, r = self.dt(choices), self._one(node, "r")
+        if not _near(r, 1 / dt):
+            text = f"r must be 1 / dt = {1 / dt:g}, it is {r:g}"
+            raise self.refuse_dt(node, text, dt, f64(1) / r)
 
         def equations(b: Body, x: Scalar, v: Scalar, theta: Scalar, v_reset: Scalar) -> Outputs:
             h = v + x
@@ -50,13 +53,15 @@ class SpikingJelly(Profile):
     def make_lif(self, node: Node, choices: Choices) -> NeuronSpec:
         """LIFNode: h = v + (x - (v - v_reset)) / tau, or the input not divided"""
         reset = self._start(node, choices)
-        tau = self._one(node, "tau") / self.dt(choices)
+        dt, r = self.dt(choices), self._one(node, "r")
+        tau = self._one(node, "tau") / dt
         if not tau > 1:
-            raise self.refuse(node, f"tau / dt must be above 1, it is {tau:g}")
-        r = self._one(node, "r")
+            text = f"tau / dt must be above 1, it is {tau:g} (dt = {dt:g} s)"
+            raise self.refuse(node, text, f"give a smaller dt; else {OTHERS}")
         decays_input = _near(r, 1.0)
         if not decays_input and not _near(r, tau):
-            raise self.refuse(node, f"r must be 1 or tau / dt = {tau:g}")
+            text = f"r must be 1 or tau / dt = {tau:g}, it is {r:g}"
+            raise self.refuse_dt(node, text, dt, node.array("tau") / r)
         if not _near(self._one(node, "v_leak"), self._one(node, "v_reset")):
             raise self.refuse(node, "v_leak must equal v_reset")
 
@@ -76,15 +81,20 @@ class SpikingJelly(Profile):
         reset = self._start(node, choices)
         dt = self.dt(choices)
         tau_syn, tau_mem = self._one(node, "tau_syn"), self._one(node, "tau_mem")
-        for field, values, wanted in (
-            ("r", self._one(node, "r"), tau_mem / dt),
-            ("w_in", self._one(node, "w_in", 1), tau_syn / dt),
-            ("v_leak", self._one(node, "v_leak"), 0.0),
+        for field, default, name, tau in (
+            ("r", 0, "tau_mem", tau_mem),
+            ("w_in", 1, "tau_syn", tau_syn),
         ):
-            if not _near(values, wanted):
-                raise self.refuse(node, f"{field} must be {wanted:g}, it is {values:g}")
+            value = self._one(node, field, default)
+            if not _near(value, tau / dt):
+                text = f"{field} must be {name} / dt = {tau / dt:g}, it is {value:g}"
+                raise self.refuse_dt(node, text, dt, f64(tau) / value)
+        v_leak = self._one(node, "v_leak")
+        if not _near(v_leak, 0.0):
+            raise self.refuse(node, f"v_leak must be 0, it is {v_leak:g}")
         if min(tau_syn, tau_mem) < dt:
-            raise self.refuse(node, "time constants must be at least dt")
+            text = f"time constants must be at least dt = {dt:g} s"
+            raise self.refuse(node, text, f"give a smaller dt; else {OTHERS}")
 
         def equations(
             b: Body,

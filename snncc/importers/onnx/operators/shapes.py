@@ -138,7 +138,7 @@ def split(call: Call) -> list[Value]:
     size = x.shape[axis]
     sizes = call.integers("split") if call.opset < 13 else None
     if call.opset >= 13 and call.has(1):
-        sizes = call.whole(1, "the sizes")
+        sizes = call.whole(1, "the sizes", len(call.outputs))
     if sizes is None:
         count = call.integer("num_outputs", count)
         if not 0 < count <= size or count != len(call.outputs):
