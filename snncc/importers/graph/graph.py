@@ -11,7 +11,7 @@ compute the same where they *are* the same value, which is how a loop is proved.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import accumulate
@@ -36,6 +36,8 @@ MAX_FOLDED = 1 << 24
 """Elements of a constant that is larger than what it is made of."""
 MAX_WORK = 1 << 28
 """Bytes that folding makes in all, and what else costs as much: files are untrusted."""
+FOLD_COST = 1024
+"""Of folding anything, in the same bytes."""
 
 
 @dataclass(eq=False, slots=True)
@@ -81,14 +83,16 @@ class Graph:
     Makes values. Each method is one operation; shapes are checked, and faults are
     SNC-I014 with the operation's name.
 
-    `scope` is given to the values that are made while it is set.
+    `scope` is given to the values that are made while it is set. `count` is how many were
+    made.
     """
 
     scope: str | None = None
     _known: dict[tuple[Any, ...], Value] = field(default_factory=dict)
-    _count: int = 0
+    count: int = 0
     _work: int = 0
     _ends: dict[Value, list[int]] = field(default_factory=dict)
+    _numbers: dict[Value, Value] = field(default_factory=dict)
     _uniform: dict[Value, tuple[bool, bool]] = field(default_factory=dict)
 
     # --- leaves
@@ -123,6 +127,7 @@ class Graph:
         kept = self._identity(op, a, b, shape)
         if kept is not None:
             return kept
+        a, b = self._plain(a, b.shape), self._plain(b, a.shape)
         if op in ops.MIRRORED and a.is_constant:  # 0 < x is x > 0
             op, a, b = ops.MIRRORED[op], b, a
         dtype = np.dtype(bool) if op in ops.COMPARISONS else a.dtype
@@ -497,7 +502,7 @@ class Graph:
 
     def _folded(self, sources: Sequence[Value], array: Array) -> Value:
         """What constants were computed to be; one of them, where it is that."""
-        self.charge(array.nbytes)
+        self.charge(FOLD_COST + array.nbytes)
         array = np.asarray(array)
         for source in sources:
             if source.shape == array.shape and source.dtype == array.dtype:
@@ -507,7 +512,7 @@ class Graph:
 
     def _arranged(self, sources: Sequence[Value], array: Array) -> Value:
         """The content of constants in other places: it keeps the name of the named one."""
-        self.charge(array.nbytes)
+        self.charge(FOLD_COST + array.nbytes)
         names = {v.name for v in sources if v.name is not None}
         name = names.pop() if len(names) == 1 else None
         return self._constant(np.asarray(array), name, name)
@@ -524,6 +529,22 @@ class Graph:
                 Value("constant", (), (), array.shape, array.dtype, array, name, self.scope)
             )
         return self._known[key]
+
+    def _plain(self, x: Value, other: Shape) -> Value:
+        """A constant as one number where it is one at all places, and of no name."""
+        if not x.is_constant or x.name is not None or not x.shape:
+            return x
+        if np.broadcast_shapes(x.shape, other) != other:
+            return x
+        if x not in self._numbers:
+            first = x.content.reshape(-1)[:1]
+            same = bool((x.content == first).all())
+            self._numbers[x] = self.constant(first.reshape(())) if same else x
+        return self._numbers[x]
+
+    def constants(self) -> Iterator[Value]:
+        """All constants that were made, in order."""
+        return (value for value in self._known.values() if value.is_constant)
 
     def _identity(self, op: str, a: Value, b: Value, shape: Shape) -> Value | None:
         """What an operation with 0 or 1 leaves unchanged (a zero's sign aside)."""
@@ -600,6 +621,8 @@ class Graph:
         return axis % rank
 
     def _broadcast(self, op: str, *shapes: Shape) -> Shape:
+        if len(set(shapes)) == 1:
+            return shapes[0]
         try:
             return np.broadcast_shapes(*shapes)
         except ValueError:
@@ -651,10 +674,10 @@ class Graph:
         return self._known[key]
 
     def _new(self, value: Value) -> Value:
-        if self._count >= MAX_VALUES:
+        if self.count >= MAX_VALUES:
             raise error("SNC-I017", f"the graph has more than {MAX_VALUES} operations")
-        value.number = self._count
-        self._count += 1
+        value.number = self.count
+        self.count += 1
         return value
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -23,8 +24,15 @@ from snncc.importers.graph import operations as ops
 from snncc.importers.graph.graph import Graph, Value, cone
 from snncc.importers.graph.model import State
 
-MAX_TRIALS = 64
+MAX_TRIALS = 512
 MAX_CANDIDATES = 8
+
+Cut = Literal["between", "late", "early"]
+CUTS: tuple[Cut, ...] = ("between", "late", "early")
+"""
+Where a step ends: `early`, everything is done as soon as it can be; `late`, as late as it
+can be; `between`, what follows from one value alone is done by the step that needs it.
+"""
 
 
 @dataclass
@@ -57,8 +65,8 @@ def reroll(unrolled: Unrolled) -> Loop | None:
     if unrolled.steps < 2:
         return None
     found: list[tuple[int, Loop]] = []
-    for late in (False, True):
-        for step in itertools.islice(_Roller(unrolled, late=late).steps(), MAX_CANDIDATES):
+    for cut in CUTS:
+        for step in itertools.islice(_Roller(unrolled, cut).steps(), MAX_CANDIDATES):
             loop = step.proved(unrolled)
             if loop is not None:
                 found.append((len(step.kept), loop))
@@ -69,7 +77,7 @@ def reroll(unrolled: Unrolled) -> Loop | None:
 class _Roller:
     """Labels values with steps, and matches neighbouring steps."""
 
-    def __init__(self, unrolled: Unrolled, *, late: bool):
+    def __init__(self, unrolled: Unrolled, cut: Cut):
         self.u = unrolled
         self.ends = [
             [lanes[t] for lanes in unrolled.outputs.values()] for t in range(unrolled.steps)
@@ -79,13 +87,13 @@ class _Roller:
         for value in self.order:
             for operand in value.operands:
                 self.users[operand].append(value)
-        self.label = self._labels(late)
+        self.label = self._labels(cut)
         self.invariant: set[Value] = set()
         """What neighbouring steps share: it follows from constant streams alone."""
         self.before: list[dict[Value, Value]] = [{} for _ in range(unrolled.steps)]
         """For each step t: value of step t -> the value of step t - 1 of the same role."""
 
-    def _labels(self, late: bool) -> dict[Value, int | None]:
+    def _labels(self, cut: Cut) -> dict[Value, int | None]:
         """The step of each value; None for what is the same at every step."""
         places = {lane: t for lanes in self.u.inputs.values() for t, lane in enumerate(lanes)}
         first: dict[Value, int] = {}
@@ -109,10 +117,9 @@ class _Roller:
                 uses.append(first[value])
             latest = min(uses)
             earliest = depends[value]
+            named = bool(self.u.names) and value.op in ops.ELEMENTWISE
             moves = value not in self.u.names and (
-                late
-                or self._follows_one(value)
-                or (bool(self.u.names) and value.op in ops.ELEMENTWISE)
+                cut == "late" or (cut == "between" and (named or self._follows_one(value)))
             )
             label[value] = latest if earliest < 0 or (moves and value not in places) else earliest
         return label
@@ -324,18 +331,18 @@ class _Step:
 
     def _initial_states(self, unrolled: Unrolled) -> Iterable[dict[Value, Array]]:
         """Zeros first, then constants that the graph has in the shape of the state."""
-        values = cone(lanes[0] for lanes in unrolled.outputs.values())
+        constants = list(self.graph.constants())
         choices: list[list[Array]] = []
         for role in self.kept:
             found = [np.zeros((), role.dtype)]
-            for value in values:
-                if value.is_constant and value.dtype == role.dtype:
-                    array = value.content
-                    if array.shape == role.shape or array.size == 1:
-                        if (array == array.ravel()[:1]).all():
-                            array = array.ravel()[:1].reshape(())
-                        if not any(np.array_equal(array, known) for known in found):
-                            found.append(array)
+            for value in constants:
+                array = value.content
+                if value.dtype != role.dtype or (array.shape != role.shape and array.size > 1):
+                    continue
+                if (array == array.ravel()[:1]).all():
+                    array = array.ravel()[:1].reshape(())
+                if not any(np.array_equal(array, known) for known in found):
+                    found.append(array)
             choices.append(found)
         # by the number of states that do not start at zero
         for places in range(len(choices) + 1):

@@ -86,6 +86,10 @@ def window(node: Node) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...
     pads = _pair(node, "padding", 0, rank)
     if min(pads) < 0 or max(pads) > MAX_ELEMENTS:
         raise ShapeMismatch(f"padding: expected numbers of at least 0, got {list(pads)}")
+    if node.type in _POOLS and any(2 * p > k for p, k in zip(pads, kernel, strict=True)):
+        raise ShapeMismatch(  # as in PyTorch: a window could hold nothing but padding
+            f"padding: expected at most half of the kernel {list(kernel)}, got {list(pads)}"
+        )
     return kernel, stride, tuple(p for pad in pads for p in (pad, pad)), dilation
 
 
@@ -109,7 +113,7 @@ def required_input(node: Node) -> tuple[int | None, ...] | None:
             if len(given) == len(kernel) and min(given) > 0:
                 spatial = given
         return (channels, *spatial)
-    if node.type in ("SumPool2d", "AvgPool2d"):
+    if node.type in _POOLS:
         return (None, None, None)
     if node.type == "Flatten" and "input_type" in node.fields:
         given = node.integers("input_type")
@@ -148,7 +152,7 @@ def output_shape(node: Node, given: Shape | None) -> Shape | None:
         return weight[:-1]
     if node.type in ("Conv1d", "Conv2d"):
         return _convolution_shape(node, given, wanted)
-    if node.type in ("SumPool2d", "AvgPool2d"):
+    if node.type in _POOLS:
         if given is None:
             return None
         kernel, stride, padding, dilation = window(node)
@@ -179,6 +183,7 @@ def output_shape(node: Node, given: Shape | None) -> Shape | None:
 
 
 _POPULATIONS = tuple(name for name, known in NODE_CLASSES.items() if known.population)
+_POOLS = ("SumPool2d", "AvgPool2d")
 
 
 def drop_leading_ones(shape: Shape, rank: int) -> Shape:
@@ -327,18 +332,25 @@ def _input_shape(
 ) -> Shape | None:
     """The stated shape without the batch axes that its consumers do not take."""
     stated = terminal_shape(node)
-    wanted = _wanted_by_consumers(graph, name, successors)
+    wanted, parameters = _wanted_by_consumers(graph, name, successors)
     if stated is None:
-        if wanted is None or None in wanted:
-            return None
-        return tuple(size for size in wanted if size is not None)
-    if wanted is None or len(stated) <= len(wanted):
+        if wanted is not None and None not in wanted:
+            return tuple(size for size in wanted if size is not None)
+        return parameters if wanted is None or _ends_in(parameters, wanted) else None
+    asked = parameters if wanted is None else wanted
+    if asked is None or len(stated) <= len(asked) or not _ends_in(stated, asked):
         return stated
-    kept = stated[len(stated) - len(wanted) :]
-    if all(w is None or k == w for k, w in zip(kept, wanted, strict=True)):
-        warnings.append(_left_out(name, stated, kept))
-        return kept
-    return stated
+    kept = stated[len(stated) - len(asked) :]
+    warnings.append(_left_out(name, stated, kept))
+    return kept
+
+
+def _ends_in(shape: Shape | None, wanted: Sequence[int | None]) -> bool:
+    """Whether the last axes of a shape are those that are wanted."""
+    if shape is None or len(shape) < len(wanted):
+        return False
+    tail = shape[len(shape) - len(wanted) :]
+    return all(w is None or size == w for size, w in zip(tail, wanted, strict=True))
 
 
 def _left_out(name: str, stated: Shape, kept: Shape) -> Problem:
@@ -353,8 +365,13 @@ def _left_out(name: str, stated: Shape, kept: Shape) -> Problem:
 
 def _wanted_by_consumers(
     graph: FlatGraph, name: str, successors: dict[str, list[str]]
-) -> tuple[int | None, ...] | None:
-    """What the nodes behind a terminal ask for, looking through nodes that keep shapes."""
+) -> tuple[tuple[int | None, ...] | None, Shape | None]:
+    """
+    What the nodes behind a terminal ask for, looking through nodes that keep shapes; and the
+    shape of the parameters of the first of these. Such parameters may have a batch axis, or
+    channels of which there is one: only what other nodes ask for tells.
+    """
+    parameters: Shape | None = None
     seen = {name}
     pending = list(successors[name])
     while pending:
@@ -363,19 +380,18 @@ def _wanted_by_consumers(
             continue
         seen.add(current)
         node = graph.nodes[current]
+        keeps_shape = node.type in (*_POPULATIONS, "Scale", IDENTITY)
         try:
             wanted = required_input(node)
         except ShapeMismatch:  # reported where its node is looked at
             continue
-        if wanted is not None:
-            if node.type in _POPULATIONS or node.type == "Scale":
-                wanted = tuple(wanted)
-                while len(wanted) > 1 and wanted[0] == 1:
-                    wanted = wanted[1:]
-            return wanted
-        if node.type in _POPULATIONS or node.type in ("Scale", IDENTITY):
+        if wanted is not None and not keeps_shape:
+            return wanted, parameters
+        if wanted is not None and parameters is None:
+            parameters = tuple(size for size in wanted if size is not None)
+        if keeps_shape:
             pending.extend(successors[current])
-    return None
+    return None, parameters
 
 
 def _check_terminal(name: str, node: Node, shape: Shape, warnings: list[Problem]) -> None:

@@ -67,7 +67,10 @@ Attribute: TypeAlias = "int | float | str | list[int] | list[float] | list[str] 
 
 @dataclass
 class Node:
-    """`module` is the module of the exporting program that the node was written in."""
+    """
+    `module` is the module of the exporting program that the node was written in, `metadata`
+    what the file notes of the node.
+    """
 
     op: str
     domain: str
@@ -77,12 +80,13 @@ class Node:
     attributes: Mapping[str, Attribute | Reference]
     module: str | None = None
     overload: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def cost(self) -> int:
         """What evaluating it takes, in nodes of a few operands."""
         lists = [v for v in self.attributes.values() if isinstance(v, list)]
-        return 1 + sum(map(len, (self.inputs, self.outputs, *lists))) // 16
+        return 1 + sum(map(len, (self.inputs, self.outputs, *lists))) // 4
 
 
 @dataclass

@@ -42,7 +42,11 @@ def read_onnx(
     that are not finite, SNC-I017 over a limit, SNC-I020 for arrays that are stored outside
     of the file's folder.
     """
-    document = read_document(path, max_bytes=max_bytes)
+    return model_of(read_document(path, max_bytes=max_bytes), sizes)
+
+
+def model_of(document: Document, sizes: Mapping[str, int] | None = None) -> Model:
+    """What `read_onnx` gives, of a document that is read already."""
     _expect_known_operators(document)
     graph, block = Graph(), document.block
     pairs = _declared_states(document)

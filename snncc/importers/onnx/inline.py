@@ -26,7 +26,7 @@ from snncc.importers.onnx.operators import OPERATORS
 from snncc.importers.onnx.operators.masks import MASKED
 
 MAX_WORK = 1 << 17
-"""Nodes that are evaluated, each body counted as often as it is written out."""
+"""Nodes that are evaluated and values that they make, with all bodies written out."""
 MAX_DEPTH = 32
 """Functions and bodies within each other."""
 
@@ -108,12 +108,12 @@ class Inliner:
 
     def evaluate(self, nodes: Sequence[Node], names: Names) -> None:
         self.depth += 1
-        self._spend(1)
+        self.spend(1)
         if self.depth > MAX_DEPTH:
             raise error("SNC-I017", f"functions and bodies nest deeper than {MAX_DEPTH}")
         around = self.graph.scope
         for node in nodes:
-            self._spend(node.cost)
+            self.spend(node.cost)
             self.graph.scope = node.module or around
             try:
                 results = self._node(node, names)
@@ -134,12 +134,13 @@ class Inliner:
         self.graph.scope = around
         self.depth -= 1
 
-    def _spend(self, work: int) -> None:
+    def spend(self, work: int) -> None:
+        """Counts work against the limit, with the values that were made."""
         self.work += work
-        if self.work > MAX_WORK:
+        if self.work + self.graph.count > MAX_WORK:
             raise error(
                 "SNC-I017",
-                f"with functions and loops written out, the model has more than {MAX_WORK} nodes",
+                f"with functions and loops written out, the model takes more than {MAX_WORK} steps",
             )
 
     def _node(self, node: Node, names: Names) -> Sequence[Operand]:

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping
 SCOPES = "pkg.torch.onnx.name_scopes"
 KIND = "pkg.torch.export.graph_signature.InputSpec.kind"
 FOLDED = "pkg.onnxscript.optimizer.folded_from"
+EXPORTED = "snncc.node"
+"""What our own exporter notes of a node."""
 MAX_TEXT = 4096
 MAX_DEPTH = 12
 

@@ -25,6 +25,7 @@ from snncc.importers.onnx.document import (
     Terminal,
 )
 from snncc.importers.onnx.names import (
+    EXPORTED,
     FOLDED,
     KIND,
     SCOPES,
@@ -74,6 +75,11 @@ def read_document(path: Path, *, max_bytes: int = MAX_BYTES) -> Document:
     if not model.HasField("graph") or model.ir_version < 1:
         raise _unreadable(path, "the file holds no model")
     return _Reader(TensorReader(path.parent, max_bytes)).document(model)
+
+
+def document_of(model: ModelProto) -> Document:
+    """What a model in memory says, whatever its size."""
+    return _Reader(TensorReader(Path(), 1 << 62)).document(model)
 
 
 def _bytes(path: Path, max_bytes: int) -> bytes:
@@ -234,9 +240,9 @@ class _Reader:
                 raise error("SNC-I011", text, node=label)
             attributes[key] = self.attribute(attribute, label, depth)
         module = None
-        if node.metadata_props:
-            found = (entry.value for entry in node.metadata_props if entry.key == SCOPES)
-            module = recorded_module(text_of(next(found, "")))
+        metadata = _entries(node.metadata_props)
+        if metadata:
+            module = metadata.get(EXPORTED) or recorded_module(metadata.get(SCOPES, ""))
         elif name.startswith("/"):
             module = self.paths.module(name)
         return Node(
@@ -248,6 +254,7 @@ class _Reader:
             attributes,
             shown(module) if module else None,
             text_of(node.overload),
+            metadata,
         )
 
     def attribute(self, attribute: AttributeProto, label: str, depth: int) -> Attribute | Reference:

@@ -16,7 +16,7 @@ from snncc.importers.torch import (
 )
 from snncc.importers.torch.registry import OPERATORS
 
-__all__ = [
+__all__ = [  # a module registers its operators where it is imported
     "NOT_SUPPORTED",
     "OPERATORS",
     "aten_activations",

@@ -36,7 +36,7 @@ from snncc.importers.torch.fields import (
 )
 
 SCHEMA = 8
-MAX_NODES = 1 << 17
+MAX_NODES = 1 << 16
 MAX_DEPTH = 16
 MAX_AXES = 32
 MAX_SIZE = 1 << 40
@@ -102,7 +102,7 @@ class _Decoder:
                 form, argument = union(field(content, "arg", kind), "arg")
                 if form == "as_tensor":
                     name = text_of(record(argument, form), "name")
-                    shape, dtype, _ = self.meta(field(tensors, name, "tensor_values"), name)
+                    shape, dtype = self.meta(field(tensors, name, "tensor_values"), name)
                     return Input("user", name, shape=shape, dtype=dtype)
                 raise error(
                     "SNC-I012",
@@ -196,10 +196,8 @@ class _Decoder:
             return [several(part, place) for part in content]
         raise error("SNC-I012", f"{place}: an argument of the kind {kind!r} is not supported")
 
-    def meta(
-        self, meta: Any, name: str
-    ) -> tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...] | None]:
-        """Shape, type and strides of a tensor; an axis of any size has the example's."""
+    def meta(self, meta: Any, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Shape and type of a tensor; an axis of any size has the example's."""
         meta = record(meta, name)
         sizes = listed(meta, "sizes", name)
         if len(sizes) > MAX_AXES:
@@ -217,7 +215,7 @@ class _Decoder:
                     )
                 )
             shape.append(number)
-        return tuple(shape), dtype_of(meta.get("dtype"), name), None
+        return tuple(shape), dtype_of(meta.get("dtype"), name)
 
 
 def _number(value: Any, place: str) -> Any:

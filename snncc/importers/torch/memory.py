@@ -17,10 +17,9 @@ from snncc.importers.torch.views import View
 
 @dataclass(eq=False, slots=True)
 class Storage:
-    """Memory that tensors share. `version` counts its writes, `owner` is the model's name."""
+    """Memory that tensors share. `version` counts its writes."""
 
     value: Value
-    owner: str | None = None
     version: int = 0
     was_read: bool = False
 

@@ -69,6 +69,8 @@ def typed(graph: Graph, operand: Operand, dtype: DType) -> Value:
     """An operand as a value of a type; a number becomes a constant without axes."""
     if isinstance(operand, Value):
         return graph.cast(operand, dtype)
+    if not isinstance(operand, bool | int | float):
+        raise TypeError(f"{operand!r} is neither a tensor nor a number")
     with np.errstate(over="ignore"):  # a number beyond the type is infinity, as in torch
         return graph.constant(np.asarray(operand).astype(dtype))
 

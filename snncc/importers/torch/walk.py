@@ -71,7 +71,7 @@ def _unknown(program: ExportedGraph) -> list[Problem]:
     for target, nodes in places.items():
         times = f", {len(nodes)} times" if len(nodes) > 1 else ""
         remedy = NOT_SUPPORTED.get(
-            target,
+            target.removesuffix("_"),
             "write it with operators that are supported, or try"
             " exported.run_decompositions() before torch.export.save",
         )
@@ -81,8 +81,9 @@ def _unknown(program: ExportedGraph) -> list[Problem]:
 
 
 COST = 2048
+"""What a node counts against the limit of work."""
 STEP_COST = 8192
-"""What a node and a step of a scan count against the limit of work."""
+"""What a step of a scan counts."""
 
 Bound: TypeAlias = "Tensor | Number | list[Any] | str | None"
 
@@ -101,7 +102,9 @@ class _Run:
         program = self.program
         arguments = self._arguments()
         inputs = {name: storage.value for name, storage in self.given.items()}
-        before = {name: self.storages[name].value for name in self.stateful & set(self.storages)}
+        before = {
+            name: storage.value for name, storage in self.storages.items() if name in self.stateful
+        }
         environment = self._run(program.body, arguments)
         results: list[Value] = []
         kept: dict[Value, str] = {}
@@ -152,7 +155,7 @@ class _Run:
                 assert given.tensor is not None
                 name = given.tensor
                 if name not in self.storages:
-                    self.storages[name] = Storage(self._tensor(name, given.kind, users), name)
+                    self.storages[name] = Storage(self._tensor(name, given.kind, users))
                 arguments.append(Tensor(self.storages[name]))
         return arguments
 

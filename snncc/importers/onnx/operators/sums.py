@@ -73,6 +73,7 @@ def einsum(call: Call) -> list[Value]:
     left, arrow, result = equation.partition("->")
     terms = [_Term(v, axes) for v, axes in zip(call.values("f"), left.split(","), strict=False)]
     letters = "".join(term.axes for term in terms)
+    call.inliner.spend(len(letters))
     plain = all(c.isascii() and c.isalpha() for c in letters + result)
     if (
         not plain

@@ -1,0 +1,456 @@
+"""
+Reads back what `snncc.exporters.onnx` wrote: every node that is an operation becomes it.
+
+The graph is what counts. Metadata give names and the order of the text; the network that
+they make of the graph is exported once more, and where that is not the file, the file is no
+longer ours: it is read as any other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DenseIntOrFPElementsAttr,
+    FloatAttr,
+    FunctionType,
+    ModuleOp,
+    StringAttr,
+    TensorType,
+    i64,
+)
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.utils.test_value import create_ssa_value
+
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array, blob_of, dtype_of
+from snncc.dialects.snn.attributes import BiasPosition, Comparison, Pool
+from snncc.dialects.snn.types import Stream, is_float, shape_of, stream_type
+from snncc.exporters.onnx.model import SCAN, onnx_model
+from snncc.exporters.onnx.notes import (
+    ATTRIBUTES,
+    BIAS,
+    DOMAIN,
+    ELEMENT,
+    EPSILON,
+    FORMAT,
+    NAMES,
+    NETWORK,
+    NODE,
+    OP,
+    STATE_INPUT,
+    STEPS,
+    STREAM,
+    decoded_all,
+    element_named,
+)
+from snncc.importers.onnx.document import Block, Document, Node, Tensor
+from snncc.importers.onnx.inline import MAX_WORK
+from snncc.importers.onnx.reader import document_of
+from snncc.importers.onnx.snncc_bodies import read_body, surrogate_of
+
+MAX_ELEMENTS = 1 << 26
+"""Of a stream, or of a delay's line."""
+
+Data: TypeAlias = "Mapping[str, Any]"
+
+
+def exported_network(document: Document) -> ModuleOp | None:
+    """
+    The network of a file that snncc wrote, as it was; None where the file is another, or was
+    changed into one that no network is exported as.
+    """
+    if NETWORK not in document.metadata:
+        return None
+    try:
+        reader = _Network(document)
+        module = reader.module()
+        module.verify()
+        network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
+        again = document_of(onnx_model(module, network, scan=reader.scan))
+    except Exception:  # a file may be anything: what does not fit is not ours
+        return None
+    return module if _same(_own(document), _own(again)) else None
+
+
+def _own(document: Document) -> Document:
+    """Without the notes of other tools."""
+    metadata = {k: v for k, v in document.metadata.items() if k.startswith("snncc.")}
+    return Document(document.block, document.opsets, document.functions, metadata)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two parts of documents say the same; labels do not count."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Tensor):
+        return (
+            a.array.dtype == b.array.dtype
+            and a.array.shape == b.array.shape
+            and a.array.tobytes() == b.array.tobytes()
+        )
+    if isinstance(a, Node | Block | Document) or hasattr(a, "__dataclass_fields__"):
+        labels = ("name", "module") if isinstance(a, Node | Block) else ()
+        return all(
+            _same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a) if f.name not in labels
+        )
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same(value, b[key]) for key, value in a.items())
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return bool(a == b)
+
+
+class _Network:
+    """Reads one file; raises whatever where it is not as exported."""
+
+    def __init__(self, document: Document):
+        self.document = document
+        self.notes: Data = json.loads(document.metadata[NETWORK])
+        if self.notes["format"] != FORMAT:
+            raise ValueError("another format")
+        last = document.block.nodes[-1] if document.block.nodes else None
+        self.scan = last is not None and last.metadata.get(OP) == SCAN
+        self.step = document.block
+        if self.scan and last is not None:
+            body = last.attributes["body"]
+            assert isinstance(body, Block)
+            self.step = body
+        self.values: dict[str, SSAValue] = {}
+        self.operations: list[Operation] = []
+        self.late: list[tuple[snn.DelayOp, str]] = []
+        self.shapes = {
+            terminal.name: tuple(int(str(size)) for size in (terminal.shape or ())[1:])
+            for terminal in self.step.inputs
+        }
+        self.work = 0
+
+    def module(self) -> ModuleOp:
+        notes = self.notes
+        places = self._places()
+        inputs: list[tuple[str, Stream]] = []
+        for entry in notes["inputs"]:
+            element = element_named(entry["element"])
+            inputs.append((entry["name"], self._type(element, self.shapes[self._inner(entry)])))
+        network = snn.NetworkOp(
+            notes["name"], inputs, [], attributes=decoded_all(notes["attributes"])
+        )
+        arguments = network.body.block.args
+        for entry, argument in zip(notes["inputs"], arguments, strict=True):
+            self.values[self._inner(entry)] = argument
+        for argument, hint in zip(arguments, notes.get("hints", [None] * len(inputs)), strict=True):
+            argument.name_hint = hint
+        parameters = self._parameters()
+        fixed = self._fixed(parameters)
+        for node in self.step.nodes:
+            self._node(node)
+        for delay, stream in self.late:
+            delay.operands[0] = self.values[stream]
+        block = network.body.block
+        block.add_ops(fixed.pop(0, []))
+        for place, op in enumerate(self.operations, 1):
+            block.add_op(op)
+            block.add_ops(fixed.pop(place, []))
+        streams = [self.values[places[entry["value"]]] for entry in notes["outputs"]]
+        block.add_op(snn.YieldOp(streams))
+        network.output_names = ArrayAttr([StringAttr(entry["name"]) for entry in notes["outputs"]])
+        network.function_type = FunctionType.from_lists(
+            block.arg_types, [value.type for value in streams]
+        )
+        return ModuleOp([*parameters.values(), network])
+
+    def _places(self) -> dict[str, str]:
+        """Name of an output of the file -> its name in the step."""
+        if not self.scan:
+            return {name: name for name in self.step.outputs}
+        scan = self.document.block.nodes[-1]
+        return dict(zip(scan.outputs, self.step.outputs, strict=True))
+
+    def _inner(self, entry: Data) -> str:
+        """The name in the step of an input of the file."""
+        name: str = entry["value"]
+        if not self.scan:
+            return name
+        scan = self.document.block.nodes[-1]
+        return self.step.inputs[scan.inputs.index(name)].name
+
+    def _type(self, element: Attribute, shape: Sequence[int]) -> Stream:
+        if prod(shape) > MAX_ELEMENTS or any(size < 1 for size in shape):
+            raise ValueError(f"a stream of {list(shape)}")
+        return TensorType(element, shape)
+
+    # --- parameters and constants
+
+    def _array(self, name: str, element: Attribute) -> Array:
+        array = self.document.block.tensors[name].array
+        return array.astype(dtype_of(element), copy=False)
+
+    def _parameters(self) -> dict[str, snn.ParameterOp]:
+        found: dict[str, snn.ParameterOp] = {}
+        for entry in self.notes["parameters"]:
+            element = element_named(entry["element"])
+            array = self._array(entry["value"], element)
+            value = _dense(array, element) if entry.get("in_text") else blob_of(array)
+            op = snn.ParameterOp(entry["name"], TensorType(element, array.shape), value)
+            op.attributes |= decoded_all(entry.get("attributes", {}))
+            if entry["name"] in found:
+                raise ValueError("a parameter twice")
+            found[entry["name"]] = op
+        return found
+
+    def _fixed(self, parameters: Mapping[str, snn.ParameterOp]) -> dict[int, list[Operation]]:
+        """Uses and constants, by the number of operations above them."""
+        found: dict[int, list[Operation]] = {}
+        initial = {fixed: state for state, fixed in self.notes["initial"].items()}
+        for entry in self.notes["fixed"]:
+            op: snn.UseOp | snn.ConstantOp
+            if "parameter" in entry:
+                op = snn.UseOp(entry["parameter"], parameters[entry["parameter"]].type)
+            else:
+                element, shape = element_named(entry["element"]), tuple(entry["shape"])
+                name = entry["value"]
+                if name in self.document.block.tensors:
+                    array = self._array(name, element)
+                else:
+                    array = _narrowed(self._array(initial[name], element), shape)
+                if array.shape != shape:
+                    raise ValueError(f"a constant of shape {list(shape)}")
+                op = snn.ConstantOp(_dense(array, element))
+            op.attributes |= decoded_all(entry.get("attributes", {}))
+            op.result.name_hint = entry.get("hint")
+            found.setdefault(entry.get("at", 0), []).append(op)
+            self.values[entry["value"]] = op.result
+        return found
+
+    def initial(self, state: str) -> SSAValue:
+        """The first value of a state, by the name of its input in the step."""
+        outer = state
+        if self.scan:
+            scan = self.document.block.nodes[-1]
+            start = scan.inputs[[t.name for t in self.step.inputs].index(state)]
+            outer = next(n for n in self.document.block.nodes if start in n.outputs).inputs[0]
+        default = self.document.block.tensors[outer].array
+        if default.shape != (1, *self.shapes[state]):
+            raise ValueError("a default of another shape")
+        return self.values[self.notes["initial"][outer]]
+
+    # --- operations
+
+    def _node(self, node: Node) -> None:
+        name = node.metadata.get(OP)
+        if name is None:  # it prepares or completes an operation: the same stream
+            for output in node.outputs:
+                if node.inputs and node.inputs[0] in self.values:
+                    self.values.setdefault(output, self.values[node.inputs[0]])
+            return
+        op = self._neuron(node) if name == "snn.neuron" else _RULES[name](self, node)
+        if op.name != name:
+            raise ValueError(f"{op.name}, not {name}")
+        op.attributes |= decoded_all(json.loads(node.metadata.get(ATTRIBUTES, "{}")))
+        hints = json.loads(node.metadata.get(NAMES, "null"))
+        for index, result in enumerate(op.results):
+            self._type(stream_type(result).element_type, shape_of(result))
+            self.values[node.outputs[index]] = result
+            if hints is not None:
+                result.name_hint = hints[index]
+        self.operations.append(op)
+
+    def _neuron(self, node: Node) -> snn.NeuronOp:
+        function = self.document.functions[node.domain, node.op, ""]
+        self.work += len(function.nodes)
+        if node.domain != DOMAIN or self.work > MAX_WORK:
+            raise ValueError("no neuron")
+        body = read_body(function)
+        groups: list[list[tuple[str, SSAValue]]] = []
+        names = iter(node.inputs)
+        for group in ("inputs", "states", "parameters"):
+            ports = [text.partition(": ")[0] for text in _texts(function.defaults[group])]
+            take = self.initial if group == "states" else self.values.__getitem__
+            groups.append([(port, take(next(names))) for port in ports])
+        outputs = len(node.outputs) - len(groups[1])
+        state_shapes = [self.shapes[n] for n in node.inputs[len(groups[0]) :][: len(groups[1])]]
+        operands = [shape_of(value) for _, value in (*groups[0], *groups[2])]
+        population = np.broadcast_shapes(*operands, *state_shapes)
+        last = body.block.last_op
+        assert isinstance(last, snn.NextOp)
+        types = [self._type(v.type, population) for v in last.outputs[:outputs]]
+        kind = function.defaults.get("kind")
+        label = node.attributes.get("node")
+        return snn.NeuronOp(
+            *groups,
+            types,
+            body,
+            node=None if label is None else str(label),
+            kind=None if kind is None else str(kind),
+        )
+
+
+def _narrowed(array: Array, shape: Sequence[int]) -> Array:
+    """What was broadcast from a shape, in that shape."""
+    place: list[Any] = [0] * (array.ndim - len(shape))
+    place += [slice(0, 1) if size == 1 else slice(None) for size in shape]
+    return array[tuple(place)]
+
+
+def _dense(array: Array, element: Attribute) -> DenseIntOrFPElementsAttr:
+    type: Any = TensorType(element, array.shape)
+    values = array.ravel().tolist()
+    if not is_float(element):
+        values = [int(value) for value in values]
+    return DenseIntOrFPElementsAttr.from_list(type, values)
+
+
+def _texts(value: Any) -> list[str]:
+    assert isinstance(value, list)
+    return [str(item) for item in value]
+
+
+# --- stateless operations
+
+
+def _label(node: Node) -> str | None:
+    return node.metadata.get(NODE)
+
+
+def _numbers(node: Node, name: str) -> list[int]:
+    value = node.attributes[name]
+    assert isinstance(value, list)
+    return [int(item) for item in value]  # type: ignore[arg-type]
+
+
+def _pads(node: Node) -> list[int]:
+    """[before, after] for each axis: ONNX has all before first."""
+    pads = _numbers(node, "pads")
+    half = len(pads) // 2
+    return [pad for pair in zip(pads[:half], pads[half:], strict=True) for pad in pair]
+
+
+def _bias(n: _Network, node: Node) -> tuple[SSAValue | None, BiasPosition]:
+    bias = n.values[node.inputs[2]] if len(node.inputs) > 2 else None
+    return bias, BiasPosition(node.metadata.get(BIAS, "last"))
+
+
+def _linear(n: _Network, node: Node) -> Operation:
+    bias, position = _bias(n, node)
+    x, w = n.values[node.inputs[0]], n.values[node.inputs[1]]
+    return snn.LinearOp(x, w, bias, bias_position=position, node=_label(node))
+
+
+def _convolution(n: _Network, node: Node) -> Operation:
+    bias, position = _bias(n, node)
+    x, w = n.values[node.inputs[0]], n.values[node.inputs[1]]
+    kind = snn.Conv1dOp if len(shape_of(w)) == 3 else snn.Conv2dOp
+    group = node.attributes["group"]
+    assert isinstance(group, int)
+    return kind(
+        x,
+        w,
+        bias,
+        stride=_numbers(node, "strides"),
+        padding=_pads(node),
+        dilation=_numbers(node, "dilations"),
+        groups=group,
+        bias_position=position,
+        node=_label(node),
+    )
+
+
+def _pool(n: _Network, node: Node) -> Operation:
+    pool = {"Conv": Pool.SUM, "AveragePool": Pool.AVG, "MaxPool": Pool.MAX}[node.op]
+    kernel = _numbers(node, "kernel_shape")
+    if pool is Pool.SUM:
+        ones = n.document.block.tensors[node.inputs[1]].array
+        if ones.shape[2:] != tuple(kernel):  # what is exported again is as large as what is here
+            raise ValueError("a kernel of another shape")
+    return snn.Pool2dOp(
+        pool,
+        n.values[node.inputs[0]],
+        kernel=kernel,
+        stride=_numbers(node, "strides"),
+        padding=_pads(node),
+        element=element_named(node.metadata[ELEMENT]),
+        exclude_padding=pool is Pool.AVG and node.attributes["count_include_pad"] == 0,
+        node=_label(node),
+    )
+
+
+def _reshape(n: _Network, node: Node) -> Operation:
+    sizes = [int(size) for size in n.document.block.tensors[node.inputs[1]].array]
+    return snn.ReshapeOp(n.values[node.inputs[0]], sizes[1:], node=_label(node))
+
+
+def _concat(n: _Network, node: Node) -> Operation:
+    axis = node.attributes["axis"]
+    assert isinstance(axis, int)
+    return snn.ConcatOp([n.values[name] for name in node.inputs], axis - 1, node=_label(node))
+
+
+def _add(n: _Network, node: Node) -> Operation:
+    element = element_named(node.metadata[ELEMENT])
+    return snn.AddOp([n.values[name] for name in node.inputs], element, node=_label(node))
+
+
+def _scale(n: _Network, node: Node) -> Operation:
+    x, factor = (n.values[name] for name in node.inputs)
+    return snn.ScaleOp(x, factor, node=_label(node))
+
+
+def _batch_norm(n: _Network, node: Node) -> Operation:
+    x, gamma, beta, mean, variance = (n.values[name] for name in node.inputs)
+    op = snn.BatchNormOp(
+        x, gamma, beta, mean, variance, float(node.metadata[EPSILON]), node=_label(node)
+    )
+    element: Any = element_named(node.metadata[ELEMENT])
+    op.epsilon = FloatAttr(op.epsilon.value.data, element)
+    return op
+
+
+def _threshold(n: _Network, node: Node) -> Operation:
+    comparison = {"ThresholdGt": Comparison.GT, "ThresholdGe": Comparison.GE}[node.op]
+    x, level = (n.values[name] for name in node.inputs)
+    return snn.ThresholdOp(
+        comparison, x, level, surrogate=surrogate_of(node), node=_label(node)
+    )
+
+
+def _delay(n: _Network, node: Node) -> Operation:
+    state = node.metadata[STATE_INPUT]
+    element, shape = element_named(node.metadata[ELEMENT]), n.shapes[state]
+    steps: int | DenseIntOrFPElementsAttr
+    if STEPS in node.metadata:
+        places = n.document.block.tensors[node.metadata[STEPS]].array
+        shape = places.shape[2:]
+        depth = n.shapes[state][0] if n.shapes[state] != shape else 1
+        listed = [depth - int(place) for place in places.ravel()]
+        steps = DenseIntOrFPElementsAttr.from_list(TensorType(i64, shape), listed)
+    elif node.op == "Gather":
+        steps, shape = shape[0], shape[1:]
+    else:
+        steps = 1
+    stream = create_ssa_value(n._type(element, shape))
+    op = snn.DelayOp(stream, steps, n.initial(state), node=_label(node))
+    if prod(shape) * op.depth > MAX_ELEMENTS:
+        raise ValueError("a long line")
+    n.late.append((op, node.metadata[STREAM]))
+    return op
+
+
+_RULES: dict[str, Callable[[_Network, Node], Operation]] = {
+    "snn.add": _add,
+    "snn.batch_norm": _batch_norm,
+    "snn.concat": _concat,
+    "snn.conv1d": _convolution,
+    "snn.conv2d": _convolution,
+    "snn.delay": _delay,
+    "snn.linear": _linear,
+    "snn.pool2d": _pool,
+    "snn.reshape": _reshape,
+    "snn.scale": _scale,
+    "snn.threshold": _threshold,
+}
