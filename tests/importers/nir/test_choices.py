@@ -178,6 +178,35 @@ def test_what_a_framework_cannot_do_is_refused(
     assert like in problem.message
     assert problem.remedy is not None
     assert "nir-ode" in problem.remedy
+    (first, *_) = chosen
+    assert problem.remedy.startswith("leave ")
+    assert first in problem.remedy
+
+
+@pytest.mark.parametrize("like", [name for name in PROFILES if name != "spikingjelly"])
+def test_a_step_that_does_not_fit_the_time_constants(like: str, load: Load) -> None:
+    """Most often seconds and milliseconds are mistaken; a framework that refuses says so itself."""
+    graph = chain(("a", lif(r=np.full(1, 9.0))), ("b", lif(tau=np.full(1, 0.5))), shape=(1,))
+
+    def warned(dt: float) -> list[tuple[str | None, str]]:
+        found = load(graph, like=like, dt=dt).warnings
+        return [(w.node, w.message) for w in found if w.code == "SNC-W010"]
+
+    assert warned(1e-3) == []
+    above = "above tau = 0.001 s: a step overshoots or forgets the state"
+    assert warned(2e-3) == [("a", f"LIF: dt = 0.002 s is {above}")]
+    below = "s: in float32 nothing decays"
+    assert warned(1e-12) == [
+        ("a", f"LIF: dt = 1e-12 s is too small for tau = 0.001 {below}"),
+        ("b", f"LIF: dt = 1e-12 s is too small for tau = 0.5 {below}"),
+    ]
+
+
+@pytest.mark.parametrize("like", ["sinabs", "rockpool"])
+def test_without_dt_a_framework_has_steps_of_its_own(like: str, load: Load) -> None:
+    graph = chain(("a", lif(tau=np.full(1, 1e-9), r=np.full(1, 9.0))), shape=(1,))
+    codes = {w.code for w in load(graph, like=like).warnings}
+    assert "SNC-W010" not in codes
 
 
 def test_choices_are_kept_on_the_network(load: Load) -> None:

@@ -643,8 +643,14 @@ class TestDelays:
         node = {"type": "Delay", "delay": np.array([0, 1.25, 2, 7.5]) * DT}
         net = load(chain(("d", node), shape=(N,)), **ODE)
         assert warned(net, "SNC-W006") == [
-            ("d", "delays of 0 to 7.5 steps are rounded to whole ones")
+            ("d", "delays are rounded to whole steps: 1.25 becomes 1, 7.5 becomes 8")
         ]
+
+    def test_a_delay_that_vanishes_is_reported(self, load: Load) -> None:
+        node = {"type": "Delay", "delay": np.array([0.4, 0, 3, 0.4]) * DT}
+        net = load(chain(("d", node), shape=(N,)), **ODE)
+        text = "delays are rounded to whole steps: 0.4 becomes 0; a delay of 0 steps is none"
+        assert warned(net, "SNC-W006") == [("d", text)]
 
     @pytest.mark.parametrize("shape", [(N,), (1, N)])
     def test_a_delay_for_each_element(self, shape: tuple[int, ...], load: Load) -> None:

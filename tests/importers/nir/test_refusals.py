@@ -68,7 +68,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("snntorch", "IF", {"r": UNEQUAL}, "r must be the same for all neurons"),
     ("snntorch", "IF", at(r=2.0), "r must be 1"),
     ("snntorch", "CubaLIF", at(v_leak=0.1), "v_leak must be 0"),
-    ("snntorch", "CubaLIF", at(r=9.0), "r must be tau_mem / dt"),
+    ("snntorch", "CubaLIF", at(r=9.0), "r must be tau_mem / dt = 10, it is 9 (dt = 0.0001 s)"),
     (
         "snntorch",
         "CubaLIF",
@@ -81,7 +81,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("lava", "IF", {"v_threshold": UNEQUAL}, "v_threshold must be the same for all neurons"),
     ("lava", "IF", {"r": UNEQUAL}, "r must be the same for all neurons"),
     ("lava", "CubaLIF", at(v_leak=0.1), "v_leak must be 0"),
-    ("lava", "CubaLIF", at(r=9.0), "r must be tau_mem / dt"),
+    ("lava", "CubaLIF", {"r": UNEQUAL}, "r must be tau_mem / dt = 10, it is 1 to 2 (dt = 0.0001"),
     ("spikingjelly", "IF", at(r=1.0), "r must be 1 / dt = 10000"),
     ("spikingjelly", "IF", {"v_reset": UNEQUAL}, "v_reset must be the same for all neurons"),
     ("spikingjelly", "IF", {"v_threshold": UNEQUAL}, "v_threshold must be the same for all"),
@@ -89,14 +89,14 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("spikingjelly", "LIF", at(r=2.0), "r must be 1 or tau / dt = 10"),
     ("spikingjelly", "LIF", at(v_leak=0.1), "v_leak must equal v_reset"),
     ("spikingjelly", "LIF", {"tau": UNEQUAL}, "tau must be the same for all neurons"),
-    ("spikingjelly", "CubaLIF", at(r=9.0), "r must be 10, it is 9"),
-    ("spikingjelly", "CubaLIF", at(w_in=1.0), "w_in must be 5, it is 1"),
+    ("spikingjelly", "CubaLIF", at(r=9.0), "r must be tau_mem / dt = 10, it is 9 (dt = 0.0001 s)"),
+    ("spikingjelly", "CubaLIF", at(w_in=1.0), "w_in must be tau_syn / dt = 5, it is 1"),
     ("spikingjelly", "CubaLIF", at(v_leak=0.1), "v_leak must be 0, it is 0.1"),
     (
         "spikingjelly",
         "CubaLIF",
         at(tau_syn=5e-5, w_in=0.5),
-        "time constants must be at least dt",
+        "time constants must be at least dt = 0.0001 s",
     ),
 ]
 
@@ -111,6 +111,28 @@ def test_values_that_a_framework_refuses(
     (problem,) = refused.value.problems
     assert (problem.code, problem.node) == ("SNC-I018", "n")
     assert problem.message.startswith(f"{type}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("like", "type", "fields", "dt"),
+    [
+        ("snntorch", "CubaLIF", at(r=8.0), 1.25e-4),
+        ("lava", "CubaLIF", at(r=8.0), 1.25e-4),
+        ("spikingjelly", "IF", at(r=500.0), 2e-3),
+        ("spikingjelly", "LIF", at(r=2.0), 5e-4),
+        ("spikingjelly", "CubaLIF", at(r=8.0, w_in=4.0), 1.25e-4),
+    ],
+)
+def test_a_field_that_follows_from_dt_names_the_dt_that_it_fits(
+    like: str, type: str, fields: dict[str, Any], dt: float, load: Load
+) -> None:
+    given = chain(("n", node_for(like, type, **fields)), shape=(SIZE,))
+    with pytest.raises(SnnccError) as refused:
+        load(given, like=like, dt=DT)
+    (problem,) = refused.value.problems
+    assert problem.remedy is not None
+    assert problem.remedy.startswith(f"dt={dt:g} fits the file; else take another profile")
+    assert load(given, like=like, dt=dt)
 
 
 @pytest.mark.parametrize("r", [-1.0, -2.0])
@@ -176,6 +198,15 @@ def test_departures_from_the_equations(
         assert warning.node == "n"
         assert warning.severity == "warning"
         assert text in warning.message
+
+
+@pytest.mark.parametrize("like", PROFILES)
+def test_no_reset_is_a_departure(like: str, load: Load) -> None:
+    given = chain(("n", node_for(like, "LIF")), shape=(SIZE,))
+    text = "reset=none: a spike leaves the membrane as it is; NIR resets it"
+    for reset, count in (("none", 1), (None, 0)):
+        warnings = load(given, like=like, dt=DT, reset=reset).warnings
+        assert [(w.code, w.message) for w in warnings].count(("SNC-W001", text)) == count
 
 
 def test_a_neuron_that_rockpool_keeps_silent(load: Load) -> None:
