@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -x .venv/bin/python ] || python3 -m venv .venv
-.venv/bin/pip install --quiet -e '.[test]'
+.venv/bin/pip install --quiet -e '.[test,frameworks]'
+.venv/bin/pip install --quiet --no-deps -r tests/frameworks.txt
 export PATH="$PWD/.venv/bin:$PATH"
 ruff format --check .
 ruff check .

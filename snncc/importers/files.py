@@ -63,18 +63,34 @@ def _pt2(path: Path, options: LoadOptions) -> Imported:
 
 
 def _onnx(path: Path, options: LoadOptions) -> Imported:
-    from snncc.importers.graph.importer import import_model
-    from snncc.importers.onnx.importer import read_onnx
-    from snncc.importers.onnx.reader import MAX_BYTES
+    from snncc.importers.graph.importer import Imported, import_model
+    from snncc.importers.onnx.importer import model_of
+    from snncc.importers.onnx.reader import MAX_BYTES, read_document
+    from snncc.importers.onnx.snncc_domain import exported_network, was_exported
 
     options.refuse_semantics(path)
-    return import_model(
-        read_onnx(path, max_bytes=options.max_bytes or MAX_BYTES),
+    document = read_document(path, max_bytes=options.max_bytes or MAX_BYTES)
+    own = exported_network(document)
+    if own is not None:
+        options.refuse_axes(path)
+        return Imported(own)
+    imported = import_model(
+        model_of(document),
         network_name(path),
         states=options.states,
         axes=options.axes(),
         attributes={"source": StringAttr(path.name)},
     )
+    if was_exported(document):
+        imported.warnings.append(
+            Problem(
+                "SNC-W011",
+                "snncc exported this file, and it was changed since: it is read as any other",
+                remedy="names, surrogates and the order of operations may differ",
+                severity="warning",
+            )
+        )
+    return imported
 
 
 def network_name(path: Path) -> str:

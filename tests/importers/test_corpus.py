@@ -37,8 +37,12 @@ LOST = {
 }
 """Files that do not carry their states, and the code that says so."""
 
-FLIP = 1e-5
-"""A spike may flip where the membrane is this near to the threshold."""
+ROUNDED = {
+    "pt_detach_trick": "its spike of s - s.detach() + s is 0.99999994; here it is one",
+    "pt_spytorch": "its sum is an einsum, whose order is not that of torch's linear",
+    "sn_cnn_bn_maxpool/step_legacy.onnx": "the exporter folded the batch norm into the weights",
+}
+"""Where forced sums do not give the library's bits, and why; values are within 3e-7."""
 
 
 def files(form: str) -> list[str]:
@@ -76,10 +80,12 @@ def test_steps(file: str, record_property: Record) -> None:
     assert worst <= 1e-6
     assert flips == 0
     forced = bits_with_forced_sums(net, meta, io)
-    assert forced is None or forced == 0
+    reason = ROUNDED.get(file) or ROUNDED.get(path.parent.name)
+    assert forced is None or reason or forced == 0
     text = f"within {worst:.0e}" if worst else "equal"
+    bits = "equal bit for bit" if not forced else f"{forced} bits: {reason}"
     record_property(
-        "corpus", (file, text + ("" if forced is None else ", bit-equal with forced sums"))
+        "corpus", (file, text + ("" if forced is None else f", with forced sums {bits}"))
     )
 
 

@@ -270,7 +270,7 @@ class _Builder:
             held[value] = port
             parameters[port] = e.fixed_value(value, port, node, rank=len(shape))
 
-        def equations(b: Body, **scalars: Scalar) -> Outputs:
+        def equations(b: Body, /, **scalars: Scalar) -> Outputs:
             bound = {value: scalars[port] for port, value in named_inputs.items()}
             bound |= {value: scalars[port] for value, port in states.items()}
             bound |= {value: scalars[port] for value, port in held.items()}

@@ -311,7 +311,9 @@ def _rolled(
         for value, name in model.names.items()
         if isinstance(part := spreader.done.get(value), Value)
     }
-    loop: Loop | None = reroll(Unrolled(graph, lanes, outputs, steps, names))
+    loop: Loop | None = reroll(
+        Unrolled(graph, lanes, outputs, steps, names, list(graph.constants()))
+    )
     if loop is None:
         return ends
     held = [name for name in model.inputs if name not in timed]

@@ -24,8 +24,8 @@ from snncc.importers.graph import operations as ops
 from snncc.importers.graph.graph import Graph, Value, cone
 from snncc.importers.graph.model import State
 
-MAX_TRIALS = 512
-MAX_CANDIDATES = 8
+MAX_TRIALS = 48
+MAX_CANDIDATES = 4
 
 Cut = Literal["between", "late", "early"]
 CUTS: tuple[Cut, ...] = ("between", "late", "early")
@@ -45,6 +45,8 @@ class Unrolled:
     steps: int
     names: Mapping[Value, str] = field(default_factory=dict)
     """What the model keeps from step to step under a name, where that is known."""
+    constants: Sequence[Value] = ()
+    """What states may start from, besides zeros."""
 
 
 @dataclass
@@ -331,7 +333,7 @@ class _Step:
 
     def _initial_states(self, unrolled: Unrolled) -> Iterable[dict[Value, Array]]:
         """Zeros first, then constants that the graph has in the shape of the state."""
-        constants = list(self.graph.constants())
+        constants = unrolled.constants
         choices: list[list[Array]] = []
         for role in self.kept:
             found = [np.zeros((), role.dtype)]

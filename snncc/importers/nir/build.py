@@ -103,6 +103,14 @@ class NetworkBuilder:
     def _leaves_late(self, name: str) -> bool:
         return name in self.specs and self.specs[name].latency == "output"
 
+    def _free(self, name: str) -> str:
+        """A name near to this one that no node of the file has."""
+        candidate, number = name, 0
+        while candidate in self.graph.nodes:
+            number += 1
+            candidate = f"{name}_{number}"
+        return candidate
+
     def _place_delays(self) -> None:
         """Every delay that may look back, before its stream is known."""
         for name, steps in self.delays.items():
@@ -116,14 +124,14 @@ class NetworkBuilder:
             shape = self.shapes[name]
             if spec.latency == "input":
                 type = TensorType(self._input_element(name), shape)
-                self._late["in", name] = self.emitter.late(type, [1], f"{name}.in")
+                self._late["in", name] = self.emitter.late(type, [1], self._free(f"{name}.in"))
             elif spec.latency == "output":
                 type = TensorType(self._element(name), shape)
-                self._late["out", name] = self.emitter.late(type, [1], f"{name}.out")
+                self._late["out", name] = self.emitter.late(type, [1], self._free(f"{name}.out"))
                 self.values[name] = self._late["out", name].result
         for source in sorted({source for source, _ in self.recurrent}):
             type = TensorType(self._element(source), self.shapes[source])
-            self._late["edge", source] = self.emitter.late(type, [1], f"{source}.delay")
+            self._late["edge", source] = self.emitter.late(type, [1], self._free(f"{source}.delay"))
 
     def _connect_delays(self) -> None:
         for (kind, name), delay in self._late.items():

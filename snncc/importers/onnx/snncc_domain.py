@@ -66,7 +66,7 @@ def exported_network(document: Document) -> ModuleOp | None:
     The network of a file that snncc wrote, as it was; None where the file is another, or was
     changed into one that no network is exported as.
     """
-    if NETWORK not in document.metadata:
+    if not was_exported(document):
         return None
     try:
         reader = _Network(document)
@@ -77,6 +77,11 @@ def exported_network(document: Document) -> ModuleOp | None:
     except Exception:  # a file may be anything: what does not fit is not ours
         return None
     return module if _same(_own(document), _own(again)) else None
+
+
+def was_exported(document: Document) -> bool:
+    """Whether a file says that snncc wrote it."""
+    return NETWORK in document.metadata
 
 
 def _own(document: Document) -> Document:

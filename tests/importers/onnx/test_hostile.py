@@ -450,7 +450,7 @@ CASES: dict[str, dict[str, tuple[str, Make]]] = {
         ),
         "pad": ("SNC-I017", shape_node("Pad", s=whole(HUGE, 0, 0, HUGE))),
         "pad, negative": ("SNC-I014", shape_node("Pad", s=whole(-HUGE, 0, 0, 0))),
-        "unsqueeze": ("SNC-I014", shape_node("Unsqueeze", s=whole(*range(99)))),
+        "unsqueeze": ("SNC-I017", shape_node("Unsqueeze", s=whole(*range(99)))),
         "a shape of a million": ("SNC-I017", shape_node("Reshape", s=np.ones(10**6, np.int64))),
         "indices": ("SNC-I014", shape_node("Gather", i=whole(HUGE))),
         "many indices": ("SNC-I017", shape_node("Gather", i=np.zeros(2_000_000, np.int64))),

@@ -378,6 +378,34 @@ def test_every_operator_has_a_case() -> None:
     assert {c.op for c in CASES} | others | refused == set(OPERATORS)
 
 
+@pytest.mark.parametrize("form", ["plus minus", "minus plus"])
+def test_a_spike_with_a_soft_derivative_is_a_spike(form: str, tmp_path: Path) -> None:
+    first, second = ("Add", "Sub") if form == "plus minus" else ("Sub", "Add")
+    nodes = [
+        node("Greater", "x zero", "above"),
+        node("Cast", "above", "hard", to=TensorProto.FLOAT),
+        node("Sigmoid", "x", "soft"),
+        node(first, "hard soft", "both"),
+        node(second, "both soft"),
+    ]
+    proto = model(nodes, {"x": X}, tensors={"zero": np.float32(0)})
+    (found,) = run(proto, tmp_path, {"x": X})
+    np.testing.assert_array_equal(found, (X > 0).astype(np.float32))
+
+
+def test_truncation_is_one_operation(tmp_path: Path) -> None:
+    nodes = [
+        node("Abs", "x", "a"),
+        node("Floor", "a", "f"),
+        node("Sign", "x", "s"),
+        node("Mul", "f s"),
+    ]
+    found = read(model(nodes, {"x": X}), tmp_path).outputs["y"]
+    assert found.op == "trunc"
+    (array,) = run(model(nodes, {"x": X}), tmp_path, {"x": X})
+    np.testing.assert_array_equal(array, np.trunc(X))
+
+
 # --- loops, branches, functions
 
 

@@ -154,15 +154,11 @@ class NirOde(Profile):
             return euler, {"k_syn": f32(dt / tau_syn), "k_mem": f32(dt / tau_mem), **shared}
 
         a_syn, a_mem = np.exp(-dt / tau_syn), np.exp(-dt / tau_mem)
-        tau_syn, tau_mem = np.broadcast_arrays(tau_syn, tau_mem)
-        # what a unit of decaying current leaves in the membrane after one step
-        apart = tau_syn - tau_mem
-        equal = np.abs(apart) <= 1e-9 * tau_mem
-        coupled = np.where(
-            equal,
-            dt / tau_mem * a_mem,
-            tau_syn / np.where(equal, 1.0, apart) * (a_syn - a_mem),
-        )
+        # what a unit of decaying current leaves in the membrane after one step,
+        # tau_syn / (tau_syn - tau_mem) * (a_syn - a_mem), without the two differences
+        apart = np.abs(dt / tau_mem - dt / tau_syn)
+        mean = np.where(apart == 0, 1.0, -np.expm1(-apart) / np.where(apart == 0, 1.0, apart))
+        coupled = dt / tau_mem * np.maximum(a_syn, a_mem) * mean
 
         def exact(
             b: Body,

@@ -27,9 +27,6 @@ _UNARY = {
 }
 
 _BINARY = {
-    "Add": ("add", NUMBERS),
-    "Sub": ("sub", NUMBERS),
-    "Mul": ("mul", NUMBERS),
     "Greater": ("gt", NUMBERS),
     "GreaterOrEqual": ("ge", NUMBERS),
     "Less": ("lt", NUMBERS),
@@ -65,6 +62,46 @@ for _name, (_op, _kinds) in _BINARY.items():
     operator(_name)(_binary(_op, _kinds))
 for _name, _op in _VARIADIC.items():
     operator(_name)(_variadic(_op))
+
+
+@operator("Add")
+def add(call: Call) -> list[Value]:
+    a, b = call.value(0, NUMBERS), call.value(1, NUMBERS)
+    for hard_less_soft, soft in ((a, b), (b, a)):
+        if hard_less_soft.op == "sub" and hard_less_soft.operands[1] is soft:
+            hard = hard_less_soft.operands[0]
+            if _is_spike(hard, a):
+                return [hard]
+    return [call.graph.binary("add", a, b)]
+
+
+@operator("Sub")
+def sub(call: Call) -> list[Value]:
+    a, b = call.value(0, NUMBERS), call.value(1, NUMBERS)
+    if a.op == "add" and b in a.operands:
+        hard = a.operands[0] if a.operands[1] is b else a.operands[1]
+        if _is_spike(hard, a):
+            return [hard]
+    return [call.graph.binary("sub", a, b)]
+
+
+def _is_spike(hard: Value, whole: Value) -> bool:
+    """
+    Of `hard + soft - soft`, which gives a spike the derivative of something soft. The file
+    does not say that one of the soft ones was detached; rounded, a spike is 0.99999994.
+    """
+    return hard.op == "cast" and hard.operands[0].dtype == bool and hard.shape == whole.shape
+
+
+@operator("Mul")
+def mul(call: Call) -> list[Value]:
+    a, b = call.value(0, NUMBERS), call.value(1, NUMBERS)
+    for floor, sign in ((a, b), (b, a)):
+        if floor.op == "floor" and floor.operands[0].op == "abs":
+            x = floor.operands[0].operands[0]
+            if _sign(call, x) is sign:
+                return [call.graph.unary("trunc", x)]  # as exporters write it
+    return [call.graph.binary("mul", a, b)]
 
 
 @operator("Mean")
@@ -185,12 +222,15 @@ def clip(call: Call) -> list[Value]:
 
 @operator("Sign", since=9)
 def sign(call: Call) -> list[Value]:
-    graph, x = call.graph, call.value(0, NUMBERS)
-    zero = call.like(x, 0)
+    return [_sign(call, call.value(0, NUMBERS))]
+
+
+def _sign(call: Call, x: Value) -> Value:
+    graph, zero = call.graph, call.like(x, 0)
     above = graph.cast(graph.binary("gt", x, zero), x.dtype)
     if x.dtype.kind == "u":
-        return [above]
-    return [graph.binary("sub", above, graph.cast(graph.binary("lt", x, zero), x.dtype))]
+        return above
+    return graph.binary("sub", above, graph.cast(graph.binary("lt", x, zero), x.dtype))
 
 
 @operator("Where", since=9)
