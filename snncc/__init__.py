@@ -13,20 +13,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from snncc.compiled import Compiled, compile
+    from snncc.differences import Difference, diff
     from snncc.errors import Problem, SnnccError, SnnccWarning
     from snncc.network import Network, load
 
 __version__ = "0.1.0"
 
-__all__ = ["Compiled", "Network", "Problem", "SnnccError", "SnnccWarning", "compile", "load"]
+__all__ = [
+    "Compiled",
+    "Difference",
+    "Network",
+    "Problem",
+    "SnnccError",
+    "SnnccWarning",
+    "compile",
+    "diff",
+    "load",
+]
 
 _HOMES = {
     "Compiled": "snncc.compiled",
+    "Difference": "snncc.differences",
     "Network": "snncc.network",
     "Problem": "snncc.errors",
     "SnnccError": "snncc.errors",
     "SnnccWarning": "snncc.errors",
     "compile": "snncc.compiled",
+    "diff": "snncc.differences",
     "load": "snncc.network",
 }
 

@@ -1,0 +1,56 @@
+"""`snncc diff`: the first neuron and step at which two models part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from snncc.cli.console import out, print_warnings, table
+from snncc.options import LoadOptions
+
+
+def run_diff(
+    a: Path,
+    b: Path,
+    options_a: LoadOptions,
+    options_b: LoadOptions,
+    *,
+    input_file: Path,
+    steps: int | None,
+) -> int:
+    """Prints a line for each neuron; 1 where some differ."""
+    from snncc.differences import diff, first_of
+    from snncc.inputs import read_npz
+    from snncc.network import load_with
+
+    networks = [load_with(a, options_a), load_with(b, options_b)]
+    for network in networks:
+        print_warnings(network.warnings)
+    x, steps = read_npz(input_file, networks[0].op, steps=steps)
+    found = diff(*networks, x, steps=steps)
+    rows = [
+        (
+            d.name_a if d.name_a == d.name_b else f"{d.name_a} / {d.name_b}",
+            "x".join(map(str, d.shape)) or "scalar",
+            "equal" if d.step is None else str(d.step),
+            "" if d.step is None else f"{d.differing} of {d.compared}",
+        )
+        for d in found
+    ]
+    out.print(
+        table(f"{a.name} / {b.name}", ["neuron", "shape", "parts at", "values"], rows, left=2)
+    )
+    first = first_of(found)
+    if first is None:
+        out.print("no difference", markup=False)
+        return 0
+    place = f"[{', '.join(map(str, first.place))}]" if first.place else ""
+    out.print(
+        f"first difference: step {first.step}, {first.name_a}{place}: "
+        f"{first.value_a:g} and {first.value_b:g}",
+        markup=False,
+    )
+    for name, states in ((a.name, first.states_a), (b.name, first.states_b)):
+        if states:
+            texts = ", ".join(f"{key} = {value:.9g}" for key, value in states.items())
+            out.print(f"  {name}: {texts}", markup=False)
+    return 1
