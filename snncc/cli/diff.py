@@ -26,7 +26,7 @@ def run_diff(
     for network in networks:
         print_warnings(network.warnings)
     x, steps = read_npz(input_file, networks[0].op, steps=steps)
-    found = diff(*networks, x, steps=steps)
+    found = diff(networks[0], networks[1], x, steps=steps)
     rows = [
         (
             d.name_a if d.name_a == d.name_b else f"{d.name_a} / {d.name_b}",

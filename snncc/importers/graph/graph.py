@@ -505,9 +505,9 @@ class Graph:
         self.charge(FOLD_COST + array.nbytes)
         array = np.asarray(array)
         for source in sources:
-            if source.shape == array.shape and source.dtype == array.dtype:
-                if np.array_equal(source.content, array):
-                    return source
+            same = source.shape == array.shape and source.dtype == array.dtype
+            if same and np.array_equal(source.content, array):
+                return source
         return self._constant(array, None, None)
 
     def _arranged(self, sources: Sequence[Value], array: Array) -> Value:

@@ -183,27 +183,31 @@ def _is_spike(value: Value) -> bool:
 
 
 def _stateless(model: Model, live: set[Value]) -> Exception:
+    """A spike without a state: the export lost it, or it is a model of a whole sequence."""
     spike = next(value for value in live if _is_spike(value))
-    lost = [
+    remedy = (
+        "load the live module, or export the step with its states as inputs and outputs and name "
+        "them (states=[...]); a model of a whole sequence needs time_axis"
+    )
+    held = [
         name
         for name, array in model.constants.items()
-        if array.ndim >= 1 and array.size > 1 and not name.endswith("num_batches_tracked")
+        if array.ndim > 1 and array.shape[1:] == spike.shape[1:]
     ]
-    remedy = (
-        "export the step with its states as inputs and outputs and name them (states=[...]), "
-        "load the live module, or give time_axis for a model of a whole sequence"
-    )
-    if lost:
+    lifted = next((name for name in held if "lifted_tensor" in name), None)
+    if lifted is not None:
         return error(
             "SNC-I002",
-            f"the tensor {lost[0]!r} is read but never written: it looks like a state that the "
-            "export lost",
+            f"the constant {lifted!r} {list(model.constants[lifted].shape)} looks like a state: "
+            "a tensor that the model assigned anew (an attribute, a memory of SpikingJelly), "
+            "which the export has lost",
             node=spike.scope,
             remedy=remedy,
         )
+    where = f"; {held[0]!r} is read but never written" if held else ""
     return error(
         "SNC-I001",
-        "a spike has no state that is carried between steps",
+        f"a spike has no state that is carried between steps{where}",
         node=spike.scope,
         remedy=remedy,
     )

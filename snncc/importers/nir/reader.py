@@ -16,7 +16,7 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccError, error, expect_file
-from snncc.importers.nir.isolated import IsolationFailure, Part, run_isolated
+from snncc.importers.isolated import IsolationFailure, Part, run_isolated
 from snncc.importers.nir.model import NODE_CLASSES, WHOLE_NUMBERS, Graph, Node, Value
 from snncc.importers.nir.transport import pack_graph, pack_problems, unpack
 

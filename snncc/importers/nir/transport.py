@@ -10,7 +10,7 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccError
-from snncc.importers.nir.isolated import Part
+from snncc.importers.isolated import Part
 from snncc.importers.nir.model import Graph, Node
 
 

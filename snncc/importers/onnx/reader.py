@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snncc.errors import Problem, SnnccError, error
-from snncc.importers.nir.isolated import IsolationFailure, run_isolated
+from snncc.importers.isolated import IsolationFailure, run_isolated
 from snncc.importers.onnx.document import (
     Attribute,
     Block,

@@ -139,6 +139,23 @@ class TestNesting:
         net = load(graph(nodes, "in > mid.b", "mid.b > mid.deep.d", "mid.deep.d > out"), **ODE)
         assert {"mid.b.v", "mid.deep.d.v"} <= set(net.run(stimulus(), trace=True))
 
+    def test_nodes_with_the_names_of_states(self, load: Load) -> None:
+        """Nodes keep their names; states, and steps of recurrent edges, give way."""
+        nodes = {
+            "in": input_node(N),
+            "a": integrator(),
+            "a.v": integrator(0.5),
+            "a.delay": integrator(0.7),
+            "w": linear(quarters(1, N, N)),
+            "out": output_node(),
+        }
+        edges = ("in > a", "a > w", "w > a", "a > a.v", "a.v > a.delay", "a.delay > out")
+        found = load(graph(nodes, *edges), **ODE).run(stimulus(), trace=True)
+        states = {"a.v_1", "a.v.v", "a.delay.v"}
+        assert set(found) == {"out", "a", "a.v", "a.delay", *states, "final"}
+        assert set(found["final"]) == {*states, "a.delay_1"}
+        np.testing.assert_array_equal(found["a.delay"], found["out"])
+
     def test_a_sub_graph_with_a_dotted_name(self, load: Load) -> None:
         inner = subgraph(
             {"in.put": input_node(N), "n": integrator(), "out.put": output_node(N)},
@@ -242,6 +259,34 @@ class TestTerminals:
         net = load(chain(("c", conv), shape=(1, 1, 6, 7)))
         assert (net.inputs, net.outputs) == ({"input": (1, 6, 7)}, {"output": (2, 4, 5)})
         assert warned(net, "SNC-W002")
+
+    @pytest.mark.parametrize("type", ["IF", "Scale", "Threshold", "Delay"])
+    def test_channels_of_which_there_is_one(self, type: str, load: Load) -> None:
+        """Parameters of one channel are no batch where a convolution follows, or nothing does."""
+        shape = (1, 6, 7)
+        first = {
+            "IF": if_(1, r=np.full(shape, 1e4), v_threshold=np.full(shape, 0.7)),
+            "Scale": {"type": "Scale", "scale": quarters(1, *shape)},
+            "Threshold": {"type": "Threshold", "threshold": quarters(1, *shape)},
+            "Delay": {"type": "Delay", "delay": np.full(shape, 2 * DT)},
+        }[type]
+        conv = {"type": "Conv2d", "weight": quarters(0, 2, 1, 3, 3)}
+        for given, expected in (
+            (chain(("n", first), ("c", conv), shape=shape), (2, 4, 5)),
+            (chain(("n", first), shape=shape), shape),
+            (chain(("n", first), ("c", conv), shape=(1, *shape)), (2, 4, 5)),
+        ):
+            net = load(given, **ODE)
+            assert net.inputs == {"input": shape}
+            assert net.outputs == {"output": expected}
+            stated = tuple(given["nodes"]["input"]["shape"])
+            assert len(warned(net, "SNC-W002")) == int(stated != shape)
+
+    def test_parameters_with_a_batch_axis_before_a_layer_without(self, load: Load) -> None:
+        first = if_(1, r=np.full((1, N), 1e4), v_threshold=np.full((1, N), 0.7))
+        for shape in ((N,), (1, N)):
+            net = load(chain(("n", first), ("fc", linear(np.eye(N))), shape=shape), **ODE)
+            assert (net.inputs, net.outputs) == ({"input": (N,)}, {"output": (N,)})
 
     def test_batch_axes_of_an_output(self, load: Load) -> None:
         nodes = {"x": input_node(N), "n": integrator(), "y": output_node(1, 1, N)}

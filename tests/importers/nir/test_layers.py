@@ -321,6 +321,11 @@ def test_flatten(fields: dict[str, int], shape: tuple[int, ...], load: Load) -> 
             "padding: expected numbers of at least 0, got [-1, -1]",
         ),
         (
+            {"type": "AvgPool2d", "kernel_size": (2, 4), "padding": (2, 2)},
+            (1, 6, 6),
+            "padding: expected at most half of the kernel [2, 4], got [2, 2]",
+        ),
+        (
             {"type": "Flatten", "start_dim": 3},
             (2, 3, 4),
             "start_dim 3 and end_dim -1 do not fit an input of 2x3x4",

@@ -8,12 +8,13 @@ membrane comes closer to its threshold than the tolerance of the comparison.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
 import pytest
 
-from snncc.dialects.arrays import Array
+from snncc.dialects.arrays import Array, parameter_array
 from snncc.errors import SnnccError
 from tests.importers.nir.conftest import Load
 from tests.importers.nir.nirfile import Fields, chain, cuba_li, cuba_lif, i, if_, li, lif
@@ -176,6 +177,34 @@ def test_equal_time_constants(load: Load) -> None:
     for apart in (0.0, 1e-12, 1e-6):
         p = parameters("CubaLI") | {"tau_syn": parameters("CubaLI")["tau_mem"] * (1 + apart)}
         check(load, "CubaLI", p, p, like="nir-ode", integrator="exact")
+
+
+def test_time_constants_that_are_nearly_equal(load: Load) -> None:
+    """
+    What the current leaves in the membrane, against the formula in 60 digits: rounded once to
+    float32, whatever the time constants are.
+    """
+    rng = np.random.default_rng(0)
+    apart = np.array([0.0, 1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 0.1, 1.0, 9.0])
+    tau_mem = DT * 10 ** rng.uniform(-1, 3, apart.size)
+    for sign in (1, -0.09):
+        tau_syn = tau_mem * (1 + sign * apart)
+        node = cuba_li(apart.size, tau_syn=tau_syn, tau_mem=tau_mem)
+        net = load(
+            chain(("n", node), shape=(apart.size,)), like="nir-ode", integrator="exact", dt=DT
+        )
+        found = next(op for op in net.module.ops if op.sym_name.data == "n.c")
+        expected = [_coupling(*taus) for taus in zip(tau_syn, tau_mem, strict=True)]
+        np.testing.assert_array_max_ulp(parameter_array(found), np.float32(expected), 1)
+
+
+def _coupling(tau_syn: float, tau_mem: float) -> float:
+    with localcontext() as context:
+        context.prec = 60
+        dt, syn, mem = (Decimal(float(value)) for value in (DT, tau_syn, tau_mem))
+        if syn == mem:
+            return float(dt / mem * (-dt / mem).exp())
+        return float(syn / (syn - mem) * ((-dt / syn).exp() - (-dt / mem).exp()))
 
 
 @pytest.mark.parametrize("field", ["v_reset", "w_in"])

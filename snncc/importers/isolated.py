@@ -62,7 +62,7 @@ def run_isolated(
         raise IsolationFailure(
             "it needs more memory than the limit"
             if os.WIFEXITED(status)
-            else "it brings the HDF5 library down"
+            else "it brings the library that reads it down"
         )
     return data
 
