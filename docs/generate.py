@@ -12,9 +12,11 @@ from snncc.backends.c.scalars import RULES as SCALAR_RULES
 from snncc.backends.c.stages import RULES as STAGE_RULES
 from snncc.dialects import get_all_dialects
 from snncc.dialects.snn.kind import KINDS
-from snncc.errors import CODES
-from snncc.importers.nir.model import NEURON_CLASSES, NODE_CLASSES
+from snncc.errors import CODES, SnnccError
+from snncc.importers.nir.model import NEURON_CLASSES, NODE_CLASSES, Node
 from snncc.importers.nir.profiles import get_all_profiles
+from snncc.importers.nir.profiles.base import Choices, Profile
+from snncc.options import RESETS, TIMINGS
 from snncc.passes import get_all_passes
 
 DOCS = Path(__file__).parent
@@ -46,6 +48,19 @@ def dialect_reference() -> str:
         summary = " ".join(_doc(factory()).split("\n\n")[0].split())
         lines.append(f"| `{name}` | {summary} |")
     return "\n".join([*lines, ""])
+
+
+def _resets(profile: Profile) -> list[str]:
+    """What a profile takes, found by asking; without a reset there is no timing."""
+    taken: list[str] = []
+    for reset in RESETS:
+        for timing in TIMINGS:
+            try:
+                chosen = profile.chosen_reset(Node("", "LIF", {}), Choices(None, reset, timing))
+            except SnnccError:
+                continue
+            taken.append("none (W001)" if reset == "none" else "/".join(chosen))
+    return list(dict.fromkeys(taken))
 
 
 def support() -> str:
@@ -80,7 +95,7 @@ def support() -> str:
             dt = "none: time constants count steps"
         if name == "rockpool":
             dt = "min tau / (1 + r)"
-        resets = ", ".join(f"{reset}/{timing}" for reset, timing in profile.resets)
+        resets = ", ".join(_resets(profile))
         own = f"{profile.reset}/{profile.reset_timing}"
         lines.append(
             f"| `{name}` | {profile.source} | {dt} | {resets} (own: {own}) "
