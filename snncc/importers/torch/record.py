@@ -93,11 +93,11 @@ def tensors_of(structure: Any) -> list[torch.Tensor]:
     return []
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Gives every tensor a name, and writes a node for every operator."""
 
     def __init__(self, module: torch.nn.Module | None):
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.nodes: list[Node] = []
         self.tensors: dict[str, Array] = {}
         self.kinds: dict[str, Any] = {}

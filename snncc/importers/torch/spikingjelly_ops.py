@@ -4,7 +4,8 @@ The neurons that SpikingJelly 2.0 registers as operators, step by step.
 Each takes x of the shape [T, ...] and states of the shape [...], and expands to the
 operations of one step, T times, in the order in which the library computes on a CPU. A
 spike is [h - threshold >= 0]. A reset of None takes the threshold off, a value is put in
-the place of the membrane. The surrogate (alpha, surrogate_id) changes no value.
+the place of the membrane. The surrogate (alpha,
+surrogate_id) changes no value; it is kept for the backward program.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from snncc.importers.graph.graph import Graph, Value
 from snncc.importers.torch.promotion import FLOAT
 from snncc.importers.torch.registry import operator
 from snncc.importers.torch.stepwise import Steps, run, sequences, voltage
+from snncc.importers.torch.surrogate_names import spikingjelly_surrogate
 
 
 @operator("sj_if.forward")
@@ -29,9 +31,11 @@ def if_(
     store_v_seq: bool = True,
     surrogate_id: int = 0,
 ) -> list[Value]:
+    surrogate = spikingjelly_surrogate(alpha, surrogate_id)
+
     def step(x: Steps, v: Steps) -> tuple[Steps, ...]:
         h = v + x
-        spike = h.spike(threshold)
+        spike = h.spike(threshold, surrogate)
         return spike, voltage(h, spike, threshold, reset, detach_reset), h
 
     return sequences(graph, x, [v], step, store_v_seq)
@@ -53,9 +57,11 @@ def lif(
 ) -> list[Value]:
     rest = 0.0 if reset is None else reset
 
+    surrogate = spikingjelly_surrogate(alpha, surrogate_id)
+
     def step(x: Steps, v: Steps) -> tuple[Steps, ...]:
         h = v + (x - (v - rest)) / tau if decay_input else v - (v - rest) / tau + x
-        spike = h.spike(threshold)
+        spike = h.spike(threshold, surrogate)
         return spike, voltage(h, spike, threshold, reset, detach_reset), h
 
     return sequences(graph, x, [v], step, store_v_seq)
@@ -78,9 +84,11 @@ def plif(
     rest = 0.0 if reset is None else reset
     q = Steps(graph, graph.unary("sigmoid", graph.cast(w, FLOAT)))
 
+    surrogate = spikingjelly_surrogate(alpha, surrogate_id)
+
     def step(x: Steps, v: Steps) -> tuple[Steps, ...]:
         h = v + (x - (v - rest)) * q if decay_input else v - (v - rest) * q + x
-        spike = h.spike(threshold)
+        spike = h.spike(threshold, surrogate)
         return spike, voltage(h, spike, threshold, reset, detach_reset), h
 
     return sequences(graph, x, [v], step, store_v_seq)
@@ -102,9 +110,11 @@ def qif(
     store_v_seq: bool,
     surrogate_id: int,
 ) -> list[Value | None]:
+    surrogate = spikingjelly_surrogate(alpha, surrogate_id)
+
     def step(x: Steps, v: Steps) -> tuple[Steps, ...]:
         h = v + (x + a0 * (v - rest) * (v - critical)) / tau
-        spike = h.spike(threshold)
+        spike = h.spike(threshold, surrogate)
         return spike, voltage(h, spike, threshold, reset, detach_reset), h
 
     return [*sequences(graph, x, [v], step, store_v_seq), None]
@@ -126,9 +136,11 @@ def eif(
     store_v_seq: bool,
     surrogate_id: int,
 ) -> list[Value | None]:
+    surrogate = spikingjelly_surrogate(alpha, surrogate_id)
+
     def step(x: Steps, v: Steps) -> tuple[Steps, ...]:
         h = v + (x + rest - v + delta * ((v - theta) / delta).unary("exp")) / tau
-        spike = h.spike(threshold)
+        spike = h.spike(threshold, surrogate)
         return spike, voltage(h, spike, threshold, reset, detach_reset), h
 
     return [*sequences(graph, x, [v], step, store_v_seq), None]
@@ -154,9 +166,11 @@ def izhikevich(
     store_v_seq: bool,
     surrogate_id: int,
 ) -> list[Value | None]:
+    surrogate = spikingjelly_surrogate(alpha, surrogate_id)
+
     def step(x: Steps, v: Steps, w: Steps) -> tuple[Steps, ...]:
         h = v + (x + a0 * (v - rest) * (v - critical) - w) / tau
-        spike = h.spike(threshold)
+        spike = h.spike(threshold, surrogate)
         recovery = w + (a * (h - rest) - w) / tau_w + b * spike
         return spike, voltage(h, spike, threshold, reset, detach_reset), recovery, h
 

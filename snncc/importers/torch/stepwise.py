@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.errors import error
 from snncc.importers.graph.graph import Graph, Value
 from snncc.importers.torch.promotion import FLOAT, typed
@@ -67,8 +68,9 @@ class Steps:
     def detach(self) -> Steps:
         return Steps(self.graph, self.graph.detach(self.value))
 
-    def spike(self, threshold: Operand) -> Steps:
-        return (self - threshold).compared("ge", 0.0).as_float()
+    def spike(self, threshold: Operand, surrogate: SurrogateAttr | None = None) -> Steps:
+        u = self - threshold
+        return Steps(self.graph, self.graph.spike(u.value, "ge", surrogate)).as_float()
 
 
 def voltage(h: Steps, spike: Steps, threshold: Operand, reset: float | None, detach: bool) -> Steps:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from xdsl.dialects.builtin import FloatAttr, f64
 
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.importers.graph.graph import Graph, Value
 from snncc.importers.torch.registry import operator
+from snncc.importers.torch.surrogate_names import surrogate_of
 
 if TYPE_CHECKING:
     from snncc.importers.torch.record import _Recorder
@@ -20,26 +20,10 @@ if TYPE_CHECKING:
 SPIKE = "snncc.spike"
 
 PROBES = (-2.0, -1e-3, 0.0, 1e-3, 2.0)
-STEPS = {(0.0, 0.0, 0.0, 1.0, 1.0): "gt", (0.0, 0.0, 1.0, 1.0, 1.0): "ge"}
-
-KNOWN: dict[str, tuple[str, tuple[str, ...]]] = {
-    "snntorch.surrogate.StraightThroughEstimator": ("snntorch.straight_through_estimator", ()),
-    "snntorch.surrogate.Triangular": ("snntorch.triangular", ("threshold",)),
-    "snntorch.surrogate.FastSigmoid": ("snntorch.fast_sigmoid", ("slope",)),
-    "snntorch.surrogate.ATan": ("snntorch.atan", ("alpha",)),
-    "snntorch.surrogate.Heaviside": ("snntorch.heaviside", ()),
-    "snntorch.surrogate.Sigmoid": ("snntorch.sigmoid", ("slope",)),
-    "snntorch.surrogate.SpikeRateEscape": ("snntorch.spike_rate_escape", ("beta", "slope")),
-    "snntorch.surrogate.SFS": ("snntorch.sfs", ("slope", "B")),
-    "norse.torch.functional.threshold.SuperSpike": ("norse.super", ("alpha",)),
-    "norse.torch.functional.threshold.HeaviErfc": ("norse.heavi_erfc", ("k",)),
-    "norse.torch.functional.threshold.HeaviTanh": ("norse.tanh", ("k",)),
-    "norse.torch.functional.threshold.HeaviCirc": ("norse.circ", ("alpha",)),
-    "norse.torch.functional.threshold.Triangle": ("norse.triangle", ("alpha",)),
-    "spikingjelly.activation_based.surrogate.sigmoid": ("spikingjelly.sigmoid", ("alpha",)),
-    "spikingjelly.activation_based.surrogate.atan": ("spikingjelly.atan", ("alpha",)),
+STEPS: dict[tuple[float, ...], str] = {
+    (0.0, 0.0, 0.0, 1.0, 1.0): "gt",
+    (0.0, 0.0, 1.0, 1.0, 1.0): "ge",
 }
-"""Qualified name of a function -> its surrogate and the names of its further arguments."""
 
 
 class Spikes:
@@ -66,7 +50,7 @@ class Spikes:
             arguments = {
                 "u": recorder.argument(args[0]),
                 "comparison": spike,
-                "surrogate": surrogate_of(cls, args[1:]),
+                "surrogate": surrogate_of(cls, [number_of(a) for a in args[1:]]),
             }
             recorder.add(SPIKE, arguments, result)
             return result
@@ -100,17 +84,9 @@ def _step_of(recorder: _Recorder, function: Any, args: tuple[Any, ...]) -> str |
     return STEPS.get(tuple(float(v) for v in probed))
 
 
-def surrogate_of(function: type, options: tuple[Any, ...]) -> SurrogateAttr:
-    """The surrogate by its library's name, with its options; else by the class's own name."""
-    qualified = f"{function.__module__}.{function.__qualname__}"
-    name, parameters = KNOWN.get(qualified, (qualified, ()))
-    found = {}
-    for parameter, value in zip(parameters, options, strict=False):
-        if isinstance(value, torch.Tensor):
-            value = value.item()
-        if isinstance(value, bool | int | float):
-            found[parameter] = FloatAttr(float(value), f64)
-    return SurrogateAttr(name, found)
+def number_of(value: Any) -> Any:
+    """An option of a function as a number, where it is one."""
+    return value.item() if isinstance(value, torch.Tensor) else value
 
 
 @operator(SPIKE)

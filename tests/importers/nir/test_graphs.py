@@ -530,6 +530,7 @@ class TestLoops:
         given["nodes"]["n"] = lif(N)
         net = load(given, like=like)
         assert ("rec", f"{like} drops the bias of a recurrent Affine") in warned(net, "SNC-W001")
+        assert not any("has no Linear" in message for _, message in warned(net, "SNC-W001"))
         v = net.run(np.zeros((4, N), np.float32), trace=True)["n.v"]
         assert not v.any()
 
