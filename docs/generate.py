@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from xdsl.ir import Dialect
@@ -16,10 +17,17 @@ from snncc.errors import CODES, SnnccError
 from snncc.importers.nir.model import NEURON_CLASSES, NODE_CLASSES, Node
 from snncc.importers.nir.profiles import get_all_profiles
 from snncc.importers.nir.profiles.base import Choices, Profile
+from snncc.importers.onnx.operators import FIRST_OPSET, LAST_OPSET
+from snncc.importers.onnx.operators import OPERATORS as ONNX_OPERATORS
+from snncc.importers.torch import spikingjelly_ops
+from snncc.importers.torch.aten import NOT_SUPPORTED, OPERATORS
+from snncc.importers.torch.libraries import CHECKED, RELEASES
 from snncc.options import RESETS, TIMINGS
 from snncc.passes import get_all_passes
 
 DOCS = Path(__file__).parent
+
+assert spikingjelly_ops.__doc__  # importing it registers its operators
 
 
 def _doc(thing: object) -> str:
@@ -63,6 +71,49 @@ def _resets(profile: Profile) -> list[str]:
     return list(dict.fromkeys(taken))
 
 
+def _torch_and_onnx() -> list[str]:
+    lines = [
+        "",
+        "## Models of torch and ONNX",
+        "",
+        "| form | states | options |",
+        "| --- | --- | --- |",
+        "| live `torch.nn.Module` or function, one step | what it keeps, or hands back, is found "
+        "| `example_input` |",
+        "| live, a whole sequence | found, where the sequence is a loop | `example_input`, "
+        "`time_axis` |",
+        "| `.pt2`, `ExportedProgram` or `.onnx`, one step | the last inputs and outputs "
+        "| `states` |",
+        "| `.pt2` or `ExportedProgram`, one step | buffers that are written in place | |",
+        "| `.pt2`, `ExportedProgram` or `.onnx`, a whole sequence (unrolled, or a scan) "
+        "| found, where the sequence is a loop | `time_axis` |",
+        "| `.onnx` that snncc exported | named in the file | |",
+        "",
+        "`batch_axis` is the axis of the samples, counted without time: the first of two or more",
+        "where it is not given. A sequence that is no loop (a parallel neuron) keeps its number of",
+        "steps (SNC-I003). A spike without a state is refused (SNC-I001, SNC-I002).",
+        "",
+        "### Live neurons",
+        "",
+        "Any module is recorded as it computes. These are compared with their library:",
+        "",
+        "| library | class | |",
+        "| --- | --- | --- |",
+    ]
+    for library, classes in CHECKED.items():
+        for name, result in classes.items():
+            lines.append(f"| {library} {RELEASES[library]} | `{name}` | {result} |")
+    lines += ["", "### Operators of torch", "", _listed(name for name in OPERATORS)]
+    lines += ["", "Refused:", "", "| operator | what to do |", "| --- | --- |"]
+    lines += [f"| `{name}` | {remedy} |" for name, remedy in sorted(NOT_SUPPORTED.items())]
+    lines += ["", "### Operators of ONNX", "", f"Opsets {FIRST_OPSET} to {LAST_OPSET}.", ""]
+    return [*lines, _listed(ONNX_OPERATORS)]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
 def support() -> str:
     profiles = {name: factory() for name, factory in get_all_profiles().items()}
     lines = [
@@ -101,6 +152,7 @@ def support() -> str:
             f"| `{name}` | {profile.source} | {dt} | {resets} (own: {own}) "
             f"| {', '.join(profile.integrators)} |"
         )
+    lines += _torch_and_onnx()
     lines += ["", "## C", "", "Operations of bodies: "]
     lines.append(", ".join(f"`{op.name}`" for op in sorted(SCALAR_RULES, key=lambda o: o.name)))
     lines += ["", "Operations of the scheduled level: "]

@@ -14,8 +14,8 @@ import pytest
 
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccError
-from snncc.importers.nir import reader
 from snncc.importers.isolated import IsolationFailure, run_isolated
+from snncc.importers.nir import reader
 from snncc.importers.nir.model import Graph, Node
 from snncc.importers.nir.reader import read_nir
 from snncc.importers.nir.transport import pack_graph, pack_problems, unpack

@@ -27,6 +27,7 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.errors import SnnccError
 from snncc.importers.torch.keeping import forget
+from snncc.importers.torch.libraries import CHECKED
 from tests.importers.torch.live_cases import CASES, INPUTS, Stepped
 
 STEPS, BATCH = 12, 5
@@ -81,6 +82,13 @@ def test_modules(case: str) -> None:
         else:
             np.testing.assert_array_equal(got, wanted)
     assert fired > 0.0005
+
+
+def test_what_the_documentation_lists_is_compared() -> None:
+    names = {case.partition("(")[0].split(" ")[1] for case in CASES if ": " in case}
+    for library, classes in CHECKED.items():
+        for name in classes:
+            assert name in names, f"{library}.{name}"
 
 
 def test_the_module_is_as_it_was() -> None:
