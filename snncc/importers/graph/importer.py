@@ -326,7 +326,12 @@ def _rolled(
 
 
 def _whole(model: Model, timed: Mapping[str, int], steps: int, ends: list[Part]) -> _Step:
-    """All steps as one: time is the first axis of each sample's inputs and outputs."""
+    """
+    All steps as one: time is the first axis of each sample's inputs and outputs.
+
+    An output whose steps were computed together has its time where the inputs have it, if it
+    has as many places there.
+    """
     outputs: dict[str, Value] = {}
     held = [name for name in model.inputs if name not in timed]
     time: dict[Value, int] = {model.inputs[name]: axis for name, axis in timed.items()}
@@ -334,6 +339,8 @@ def _whole(model: Model, timed: Mapping[str, int], steps: int, ends: list[Part])
         outputs[name] = value
         if isinstance(end, Spread) and end.form == "own":
             time[value] = end.axis
+        elif value.shape[(axis := next(iter(timed.values()))) :][:1] == (steps,):
+            time[value] = axis
         else:
             held.append(name)
     return _Step(model.inputs, outputs, [], held, sequence=steps, time=time)

@@ -197,6 +197,8 @@ class _Roller:
                 if place == t or operand in self.invariant:
                     stack.append(operand)
                     continue
+                if place > t:
+                    return None  # it reads what is to come
                 role = operand
                 for later in range(place + 1, t + 1):
                     if role not in after[later]:

@@ -118,7 +118,7 @@ def _rearranged(e: StreamEmitter, x: SSAValue, places: Array) -> SSAValue:
     flat = places.ravel()
     if flat.size == count and (flat == np.arange(count)).all():
         return _reshaped(e, x, places.shape)
-    raise error("SNC-I025", "rearranging elements: not supported yet")
+    return e.add(snn.RearrangeOp(x, places))
 
 
 def _reshaped(e: StreamEmitter, x: SSAValue, shape: Sequence[int]) -> SSAValue:
