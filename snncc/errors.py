@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 Severity = Literal["error", "warning"]
@@ -36,7 +38,8 @@ CODES: dict[str, str] = {
     "SNC-C001": "the C backend has no rule for this operation",
     "SNC-C002": "the C compiler failed",
     "SNC-C003": "an option is out of its domain",
-    "SNC-C004": "the output folder cannot be written",
+    "SNC-C004": "the output cannot be written",
+    "SNC-E001": "the format cannot say this",
     "SNC-P001": "a pass failed",
     "SNC-P002": "the results of two stages differ",
     "SNC-W001": "the framework departs from the equations of NIR",
@@ -44,11 +47,15 @@ CODES: dict[str, str] = {
     "SNC-W003": "an edge stands twice",
     "SNC-W004": "a node is not used",
     "SNC-W005": "a recurrent edge takes one step",
-    "SNC-W006": "a time constant is not a whole number of steps",
+    "SNC-W006": "a delay is not a whole number of steps",
     "SNC-W007": "an axis of any size is read with the size of the example",
     "SNC-W008": "an input is written in place",
     "SNC-W009": "the file has what a run left in a state",
+    "SNC-W010": "the time step is far from a time constant",
+    "SNC-W011": "an exported file was changed",
+    "SNC-W012": "the format does not say this; it is left out",
     "SNC-X001": "internal error",
+    "SNC-X002": "the system refused",
 }
 """Every code and what it means in general; a message says what it means here."""
 
@@ -105,3 +112,31 @@ def error(
 ) -> SnnccError:
     """An exception with one problem: `raise error("SNC-I010", ...)`."""
     return SnnccError(Problem(code, message, node, remedy))
+
+
+def expect_file(path: Path, code: str) -> None:
+    """Raises a problem with `code` where a path, as the user gave it, names no file."""
+    try:
+        what = None if path.is_file() else "is a folder" if path.is_dir() else "no such file"
+    except OSError as fault:  # a folder on the way that may not be entered
+        what = (fault.strerror or str(fault)).lower()
+    if what is not None:
+        raise error(code, f"{path}: {what}")
+
+
+def expect_writable(path: Path, suffix: str) -> None:
+    """Raises SNC-C004 where a file could not be written to a path, before work is lost on it."""
+    what = None
+    try:
+        if path.is_dir():
+            what = "is a folder"
+        elif path.suffix.lower() != suffix:
+            what = f"expected a name that ends in {suffix}"
+        elif not path.parent.is_dir():
+            what = f"there is no folder {path.parent}"
+        elif not os.access(path.parent, os.W_OK | os.X_OK):
+            what = f"the folder {path.parent} cannot be written to"
+    except OSError as fault:
+        what = (fault.strerror or str(fault)).lower()
+    if what is not None:
+        raise error("SNC-C004", f"{path}: {what}")

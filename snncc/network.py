@@ -66,6 +66,34 @@ class Network:
 
         save_module(self.module, Path(path))
 
+    def export(
+        self,
+        path: str | Path,
+        *,
+        scan: bool = False,
+        like: str | None = None,
+        dt: float | None = None,
+        reset: Reset | None = None,
+        reset_timing: Timing | None = None,
+        integrator: Integrator | None = None,
+    ) -> None:
+        """
+        Writes the network for other tools: PATH.onnx or PATH.nir.
+
+        ONNX: a model of one step, with states as inputs and outputs; with `scan` a model of
+        a whole sequence, [T, B, *shape]. `snncc.load` gives the same network back.
+
+        NIR: nodes that `snncc.load` reads as this network with the choices that it was
+        loaded with, or with those given here. Reports what the file does not say as
+        SnnccWarning. Raises SnnccError: SNC-E001 for what the format cannot say.
+        """
+        from snncc.exporters.files import export_module
+        from snncc.options import LoadOptions
+
+        options = LoadOptions(like, dt, reset, reset_timing, integrator)
+        for problem in export_module(self.module, self.op, Path(path), scan=scan, options=options):
+            python_warnings.warn(str(problem), SnnccWarning, stacklevel=2)
+
     def run(
         self,
         x: Any,

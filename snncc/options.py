@@ -82,8 +82,9 @@ class LoadOptions:
             raise error("SNC-C003", f"T: expected a number of steps above 0, got {self.T!r}")
         if self.time_axis is not None and not is_whole(self.time_axis):
             raise error("SNC-C003", f"time_axis: expected an axis, got {self.time_axis!r}")
-        if self.batch_axis not in (None, AUTO) and not is_whole(self.batch_axis):
-            raise error("SNC-C003", f"batch_axis: expected an axis or None, got {self.batch_axis!r}")
+        axis = self.batch_axis
+        if axis not in (None, AUTO) and not is_whole(axis):
+            raise error("SNC-C003", f"batch_axis: expected an axis or None, got {axis!r}")
         states = self.states
         names = list(states) if isinstance(states, Sequence | Mapping) else None
         if states is not None and (

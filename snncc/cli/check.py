@@ -42,8 +42,9 @@ def run_check(model: Path, values: dict[str, Any], as_json: bool) -> int:
             (p.severity, p.code, p.node or "", p.message + (f"\n{p.remedy}" if p.remedy else ""))
             for p in sorted(problems, key=lambda p: p.severity)
         ]
-        out.print(table(model.name, ["", "code", "node", "problem"], rows, left=4))
+        out.print(table(str(model), ["", "code", "node", "problem"], rows, left=4))
     errors = sum(p.severity == "error" for p in problems)
-    verdict = f"{errors} errors: cannot be compiled" if failed else "compiles"
-    out.print(f"{model.name}: {verdict}", markup=False)
+    count = "1 error" if errors == 1 else f"{errors} errors"
+    verdict = f"{count}: cannot be compiled" if failed else "compiles"
+    out.print(f"{model}: {verdict}", markup=False)
     return int(failed)

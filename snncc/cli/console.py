@@ -53,20 +53,23 @@ def table(
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, for work that calls it with (done, total)."""
+    """
+    A bar on stderr, for work that calls it with (done, total). Before the first call it
+    only moves: how much there is to do is not known while a network is compiled.
+    """
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
+        TextColumn("{task.fields[count]}"),
         TimeRemainingColumn(),
         console=err,
         transient=True,
     )
     with bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(what, total=None, count="")
 
         def update(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+            bar.update(task, completed=done, total=total, count=f"{done}/{total}")
 
         yield update
 

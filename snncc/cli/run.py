@@ -10,8 +10,8 @@ import numpy as np
 
 from snncc.cli.console import out, print_warnings, progress, shape_text, table
 from snncc.dialects.arrays import Array
-from snncc.errors import error
-from snncc.inputs import read_npz, to_streams
+from snncc.errors import error, expect_file, expect_writable
+from snncc.inputs import entry, open_npz, read_npz, to_streams
 from snncc.network import Network, load_with
 from snncc.options import LoadOptions
 
@@ -23,18 +23,23 @@ def run_run(
     input_file: Path,
     steps: int | None,
     labels: str | None,
+    score: str | None,
     output: Path | None,
     engine: str,
     time_block: int,
     trace: bool,
 ) -> None:
+    _expect_options(labels, score, output, trace)
+    if output is not None:
+        _expect_output(output, (model, input_file, Path(labels or input_file)))
     network = load_with(model, options)
     print_warnings(network.warnings)
-    x = read_npz(input_file, network.op, steps=steps)
-    if steps is not None and any(key_has_time(input_file, name) for name in x):
-        steps = None
+    x, steps = read_npz(input_file, network.op, steps=steps)
     streams = to_streams(network.op, x, steps=steps)
-    expected = None if labels is None else _labels(input_file, labels, streams.batch)
+    scored = expected = None
+    if labels is not None:
+        scored = _scored_output(network, score)
+        expected = _labels(input_file, labels, streams.batch, classes=network.outputs[scored][0])
     runner: Any = network
     speed = ""
     if engine == "c":
@@ -56,18 +61,36 @@ def run_run(
     ]
     out.print(table(network.name, ["output", "shape", "type", "activity"], rows))
     out.print(f"{streams.batch} samples, {streams.steps} steps, {engine}: {speed}", markup=False)
-    if expected is not None:
-        accuracy = _accuracy(network, result, expected, batched=streams.batched)
+    if scored is not None and expected is not None:
+        accuracy = _accuracy(result[scored], expected)
         out.print(f"accuracy {accuracy:.3f} on {len(expected)} samples", markup=False)
     if output is not None:
         _write(output, result)
         out.print(f"wrote {output}", markup=False)
 
 
-def key_has_time(input_file: Path, name: str) -> bool:
-    """Events carry their time; dense arrays with --steps do not."""
-    with np.load(input_file, allow_pickle=False) as file:
-        return name not in file.files and "x" not in file.files
+def _expect_options(
+    labels: str | None, score: str | None, output: Path | None, trace: bool
+) -> None:
+    """Options that mean nothing without another are refused."""
+    if trace and output is None:
+        raise error(
+            "SNC-C003",
+            "--trace: spikes and states are written to a file, and none is named",
+            remedy="add -o Y.npz",
+        )
+    if score is not None and labels is None:
+        raise error(
+            "SNC-C003", "--score: names the output that --labels holds for", remedy="add --labels Y"
+        )
+
+
+def _expect_output(output: Path, read: tuple[Path, ...]) -> None:
+    """A file that can be written and is none of those that are read."""
+    expect_writable(output, ".npz")
+    for path in read:
+        if output.exists() and path.exists() and output.samefile(path):
+            raise error("SNC-C004", f"{output}: is read by this run", remedy="name another file")
 
 
 def _activity(values: Array) -> str:
@@ -76,33 +99,71 @@ def _activity(values: Array) -> str:
     return f"{values.min():.3g} to {values.max():.3g}"
 
 
-def _labels(input_file: Path, labels: str, samples: int) -> Array:
-    path = Path(labels)
-    try:
-        if path.suffix == ".npy":
-            found = np.load(path, allow_pickle=False)
-        else:
-            with np.load(input_file, allow_pickle=False) as file:
-                found = file[labels]
-    except (OSError, KeyError, ValueError) as fault:
-        reason = str(fault).splitlines()[0][:160]
-        raise error("SNC-R003", f"labels {labels!r}: {reason}") from None
-    found = np.atleast_1d(found)
-    if found.shape != (samples,) or found.dtype.kind not in "iu":
+def _scored_output(network: Network, score: str | None) -> str:
+    """The output whose most active element is the class."""
+    names = list(network.outputs)
+    if score is not None and score not in names:
+        raise error("SNC-R003", f"--score: expected one of {', '.join(names)}, got {score!r}")
+    if score is None and len(names) > 1:
         raise error(
             "SNC-R003",
-            f"labels {labels!r}: expected {samples} whole numbers, one for each sample, "
-            f"got {found.dtype} of shape {list(found.shape)}",
+            f"labels: the network has {len(names)} outputs",
+            remedy=f"say which one they are for: --score {'|'.join(names)}",
+        )
+    name = score or names[0]
+    shape = network.outputs[name]
+    if len(shape) != 1:
+        raise error(
+            "SNC-R003",
+            f"labels: output {name!r} has shape {shape_text(shape)}: "
+            "accuracy takes a vector, one element for each class",
+        )
+    return name
+
+
+def _labels(input_file: Path, labels: str, samples: int, *, classes: int) -> Array:
+    path = Path(labels)
+    if path.suffix == ".npy":
+        found = _read_npy(path)
+    else:
+        with open_npz(input_file, "SNC-R003") as file:
+            if labels not in file.files:
+                raise error(
+                    "SNC-R003",
+                    f"labels {labels!r}: {input_file} has no such array",
+                    remedy=f"it has {', '.join(file.files)}; or name a .npy file",
+                )
+            found = entry(file, labels, input_file, "SNC-R003")
+    found = np.atleast_1d(found)
+    if found.dtype.kind not in "iu":
+        raise error("SNC-R003", f"labels {labels!r}: expected whole numbers, got {found.dtype}")
+    if found.shape != (samples,):
+        raise error(
+            "SNC-R003",
+            f"labels {labels!r}: expected {samples} numbers, one for each sample, "
+            f"got shape {list(found.shape)}",
             remedy="an input without a time axis is held constant with --steps T",
+        )
+    if found.min() < 0 or found.max() >= classes:
+        raise error(
+            "SNC-R003",
+            f"labels {labels!r}: expected 0 to {classes - 1}, got {found.min()} to {found.max()}",
         )
     return found
 
 
-def _accuracy(network: Network, result: dict[str, Any], expected: Array, *, batched: bool) -> float:
-    """The share of samples whose most active output is the label."""
-    name = next(iter(network.outputs))
-    total = result[name].astype(np.float64).sum(axis=0)
-    total = total.reshape(len(expected), -1) if batched else total.reshape(1, -1)
+def _read_npy(path: Path) -> Array:
+    expect_file(path, "SNC-R003")
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except Exception:  # a damaged file, or pickled objects, which would run code
+        text = f"{path}: not a readable .npy file of numbers"
+        raise error("SNC-R003", text) from None
+
+
+def _accuracy(values: Array, expected: Array) -> float:
+    """The share of samples whose most active element is the label."""
+    total = values.astype(np.float64).sum(axis=0).reshape(len(expected), -1)
     return float((total.argmax(axis=1) == expected).mean())
 
 

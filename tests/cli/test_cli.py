@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -148,7 +151,22 @@ def test_check(snncc) -> None:
     assert {p["code"] for p in report["problems"]} == {"SNC-I005"}
     code, out, _ = snncc("check", MLP, *OPTIONS)
     assert code == 0
-    assert "compiles" in out
+    assert out.endswith(f"{MLP}: compiles\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [(".", "is a folder"), ("dir.nir", "is a folder"), ("no.nir", "no such file")],
+)
+def test_check_of_what_is_no_file(
+    snncc, name: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dir.nir").mkdir()
+    code, out, _ = snncc("check", name)
+    assert code == 1
+    assert f"{name}: {what}" in out
+    assert out.endswith(f"{name}: 1 error: cannot be compiled\n")
 
 
 def test_verify(snncc, tmp_path: Path) -> None:
@@ -163,6 +181,232 @@ def test_verify(snncc, tmp_path: Path) -> None:
     assert "clang-19 -O3" in out
 
 
+def _without_compiler(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv("CC", raising=False)
+
+
+def test_verify_without_a_compiler(snncc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not compared is not equal; the phases alone are compared when asked for."""
+    _without_compiler(monkeypatch, tmp_path)
+    arguments = [*INPUT[:2], "--steps", "3", "--samples", "1"]
+    code, out, err = snncc("verify", MLP, *OPTIONS, *arguments)
+    assert code == 1
+    assert "SNC-C002 no C compiler found (cc, gcc, clang): C was not compared" in err
+    assert "install gcc or clang; --engine interpreter" in err
+    assert out == ""
+    code, out, err = snncc("verify", MLP, *OPTIONS, *arguments, "--engine", "interpreter")
+    assert code == 0, err
+    assert out.endswith("all bits equal; C was not compared\n")
+    assert "C, " not in out
+    monkeypatch.setenv("CC", "nonsense")
+    code, _, err = snncc("verify", MLP, *OPTIONS, *arguments)
+    assert code == 1
+    assert "CC='nonsense'" in err
+
+
+def test_run_without_a_compiler(snncc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _without_compiler(monkeypatch, tmp_path)
+    code, _, err = snncc("run", MLP, *OPTIONS, *INPUT)
+    assert code == 1
+    assert "SNC-C002 no C compiler found (cc, gcc, clang)" in err
+    assert "install gcc or clang" in err
+    assert "--engine interpreter" in err
+
+
+def test_run_keeps_its_input(snncc, tmp_path: Path) -> None:
+    x, labels = tmp_path / "x.npz", tmp_path / "labels.npy"
+    np.savez(x, x=np.zeros((2, 64), np.float32))
+    np.save(labels, np.zeros(2, np.int64))
+    (tmp_path / "link.npz").symlink_to(x)
+    before = x.read_bytes()
+    for target in (x, tmp_path / "link.npz", tmp_path / ".." / tmp_path.name / "x.npz"):
+        code, _, err = snncc(
+            "run", MLP, *OPTIONS, "--input", str(x), "--steps", "2", "-o", str(target)
+        )
+        assert code == 1
+        assert "SNC-C004" in err
+        assert "is read by this run" in err
+    assert x.read_bytes() == before
+
+
+def _labelled(folder: Path, y: object, *outputs: str) -> list[str]:
+    """A network of streams alone, and labels of three samples: the arguments of run."""
+    values = ", ".join(f'"{name}" : tensor<{shape}xf32>' for name, _, shape in map(_parts, outputs))
+    operations = "".join(
+        f"%{name} = snn.reshape %x : tensor<4xf32> -> tensor<{shape}xf32>\n"
+        for name, _, shape in map(_parts, outputs)
+        if shape != "4"
+    )
+    names = ", ".join(f"%{n}" if s != "4" else "%x" for n, _, s in map(_parts, outputs))
+    types = ", ".join(f"tensor<{shape}xf32>" for _, _, shape in map(_parts, outputs))
+    (folder / "net.mlir").write_text(
+        f'snn.network @net ("x" %x : tensor<4xf32>) -> ({values}) {{\n'
+        f"{operations}snn.yield {names} : {types}\n}}"
+    )
+    np.savez(folder / "x.npz", x=np.eye(4, dtype=np.float32)[:3], y=y)
+    command = ["run", str(folder / "net.mlir"), "--engine", "interpreter"]
+    return [*command, "--input", str(folder / "x.npz"), "--steps", "2", "--labels", "y"]
+
+
+def _parts(output: str) -> tuple[str, str, str]:
+    return output.partition(":")
+
+
+def test_labels_of_one_vector(snncc, tmp_path: Path) -> None:
+    code, out, err = snncc(*_labelled(tmp_path, [0, 1, 3], "a:4"))
+    assert code == 0, err
+    assert "accuracy 0.667 on 3 samples" in out
+
+
+def test_labels_of_one_of_several_outputs(snncc, tmp_path: Path) -> None:
+    arguments = _labelled(tmp_path, [0, 1, 3], "a:4", "b:2x2")
+    code, _, err = snncc(*arguments)
+    assert code == 1
+    assert "SNC-R003 labels: the network has 2 outputs" in err
+    assert "--score a|b" in err
+    code, out, err = snncc(*arguments, "--score", "a")
+    assert code == 0, err
+    assert "accuracy 0.667 on 3 samples" in out
+    code, _, err = snncc(*arguments, "--score", "b")
+    assert code == 1
+    assert "SNC-R003 labels: output 'b' has shape 2x2: accuracy takes a vector" in err
+
+
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        ([0, 1, 4], "expected 0 to 3, got 0 to 4"),
+        ([-1, 1, 2], "expected 0 to 3, got -1 to 2"),
+        ([0.0, 1.0, 2.0], "expected whole numbers, got float64"),
+        ([0, 1], "expected 3 numbers, one for each sample, got shape [2]"),
+        (np.array([0, "a", 2], object), "holds Python objects, not numbers"),
+    ],
+)
+def test_labels_that_do_not_fit(snncc, labels: object, text: str, tmp_path: Path) -> None:
+    code, _, err = snncc(*_labelled(tmp_path, labels, "a:4"))
+    assert code == 1
+    assert "SNC-R003" in err
+    assert text in err
+
+
+@pytest.mark.parametrize(
+    ("arrays", "text"),
+    [
+        ({"input.events": np.zeros((2, 3), np.int32), "T": [1, 2]}, "T: expected one whole number"),
+        ({"input.events": np.zeros((2, 3), np.int32), "T": 2.5}, "T: expected one whole number"),
+        ({"input.events": np.zeros((2, 3), np.int32), "T": np.nan}, "T: expected one whole"),
+        ({"input.events": np.zeros((2, 3), np.int32)}, "events need T, the number of steps"),
+        (
+            {"input.events": np.zeros((2, 3)), "T": 2},
+            "input.events: expected whole numbers of shape [n, 3], columns (step, address, count), "
+            "got float64 of shape [2, 3]",
+        ),
+        ({"input": np.array([{}])}, "'input' is damaged or holds Python objects, not numbers"),
+        ({"input": np.full((2, 64), 1e300)}, "input 'input': has values that are beyond float32"),
+        ({"z": np.zeros(3)}, "expected input or x (or NAME.events and T), got z"),
+    ],
+)
+def test_inputs_that_do_not_fit(
+    snncc, arrays: dict[str, object], text: str, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "x.npz", **arrays)
+    code, _, err = snncc("run", MLP, *OPTIONS, "--input", str(tmp_path / "x.npz"))
+    assert code == 1
+    assert "SNC-R001" in err
+    assert text in err
+    assert "allow_pickle" not in err
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 cut short"])
+def test_inputs_that_are_no_npz(snncc, content: bytes, tmp_path: Path) -> None:
+    for name in ("x.npz", "x.npy"):
+        (tmp_path / name).write_bytes(content)
+        code, _, err = snncc("run", MLP, *OPTIONS, "--input", str(tmp_path / name))
+        assert code == 1
+        assert f"{name}: not a readable .npz file\n  numpy.savez(" in err
+    np.save(tmp_path / "x.npy", np.zeros((2, 64)))
+    code, _, err = snncc("run", MLP, *OPTIONS, "--input", str(tmp_path / "x.npy"))
+    assert (code, "not a readable .npz file" in err) == (1, True)
+
+
+def test_events_and_steps(snncc, tmp_path: Path) -> None:
+    """--steps stands for a T that is missing; two that differ are no number of steps."""
+    events = {"input.events": np.array([[0, 5, 1]], np.int32)}
+    arguments = ["run", MLP, *OPTIONS, "--engine", "interpreter", "--input"]
+    np.savez(tmp_path / "x.npz", **events)
+    code, out, err = snncc(*arguments, str(tmp_path / "x.npz"), "--steps", "4")
+    assert code == 0, err
+    assert "1 samples, 4 steps" in out
+    np.savez(tmp_path / "x.npz", **events, T=6)
+    code, _, err = snncc(*arguments, str(tmp_path / "x.npz"), "--steps", "4")
+    assert code == 1
+    assert "T is 6, and --steps 4" in err
+
+
+def test_the_examples_are_run_as_their_page_says(snncc) -> None:
+    require_tool("gcc")
+    page = (DIGITS / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"\| `(\S+\.nir)` \|.*\| `(--.*)` \| (\.\d+) \|", page)
+    assert len(rows) == 2
+    for model, options, accuracy in rows:
+        arguments = [str(DIGITS / model), *options.split(), *INPUT[:2], "--labels", "y"]
+        code, out, err = snncc("run", *arguments)
+        assert code == 0, err
+        assert f"accuracy 0{accuracy} on 500 samples" in out
+
+
+def test_the_readme_shows_what_is_printed(snncc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the time, which is another on every machine."""
+    require_tool("gcc")
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"\$ snncc (run .*?[^\\])\n(.*?)\n```", text, re.DOTALL)
+    assert shown is not None
+    monkeypatch.chdir(REPOSITORY)
+    code, out, err = snncc(*shown[1].replace("\\\n", " ").split())
+    assert code == 0, err
+
+    def lines(printed: str) -> list[str]:
+        return [re.sub(r"[\d.]+ us", "us", line.rstrip()) for line in printed.splitlines()]
+
+    assert lines(out) == lines(shown[2])
+
+
+def _in_shell(script: str, *arguments: str, folder: Path = REPOSITORY) -> tuple[int, str]:
+    """The command in a process of its own, started by a script that has it as SNNCC."""
+    program = [sys.executable, "-c", "from snncc.cli import main; main()"]
+    done = subprocess.run(
+        script.replace("SNNCC", shlex.join([*program, *arguments])),
+        shell=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("shell", [">&-", ">/dev/full"])
+@pytest.mark.parametrize("command", ["check", "inspect", "compile", "--help"])
+def test_output_that_cannot_be_written(shell: str, command: str, tmp_path: Path) -> None:
+    if shell == ">/dev/full" and not Path("/dev/full").exists():
+        pytest.skip("/dev/full is not there")
+    target = ["-o", str(tmp_path / "c")] if command == "compile" else []
+    arguments = [command] if command == "--help" else [command, MLP, *OPTIONS, *target]
+    code, err = _in_shell(f"SNNCC {shell}", *arguments)
+    assert code == 1, err
+    (line,) = (line for line in err.splitlines() if not line.startswith("warning"))
+    assert line.startswith("error: SNC-X002 ")
+
+
+def test_a_folder_that_is_gone(tmp_path: Path) -> None:
+    script = "mkdir gone && cd gone && rmdir ../gone && SNNCC"
+    code, err = _in_shell(script, "check", MLP, *OPTIONS, folder=tmp_path)
+    assert code == 1
+    assert err == "error: SNC-X002 the current folder is not there any more\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -171,12 +415,29 @@ def test_verify(snncc, tmp_path: Path) -> None:
         (["compile", __file__, "-o", "x"], "not a known kind of file"),
         (["compile", MLP, *OPTIONS, "-o", "x", "--time-block", "0"], "SNC-C003 time_block"),
         (["compile", MLP, *OPTIONS, "-o", "x", "--prefix", "a-b"], "SNC-C003 prefix"),
+        (["compile", MLP, *OPTIONS, "-o", "x", "--prefix", "stdio"], "hide the system's header"),
+        (["compile", MLP, *OPTIONS, "-o", "."], "SNC-C004 .: is the current folder"),
+        (["compile", MLP, *OPTIONS, "-o", f"{MLP}/foo"], f"SNC-C004 {MLP}: is a file"),
+        (["compile", MLP, *OPTIONS, "-o", "/"], "SNC-C004 /: is the current folder, or holds it"),
         (["compile", MLP, *OPTIONS, "-o", "x", "--target", "tpu"], "SNC-C003 target"),
         (["compile", MLP, *OPTIONS, "-o", "x", "--print-after", "no"], "--print-after: expected"),
         (["run", MLP, *OPTIONS, "--input", "no.npz"], "SNC-R001 no.npz: no such file"),
-        (["run", MLP, *OPTIONS, "--input", MLP], "SNC-R001 mlp_lif_digits.nir: not a readable"),
+        (["run", MLP, *OPTIONS, "--input", MLP], f"SNC-R001 {MLP}: not a readable .npz file"),
+        (["run", MLP, *OPTIONS, "--input", "."], "SNC-R001 .: is a folder"),
+        (["run", MLP, *OPTIONS, *INPUT, "-o", ""], "SNC-C004 .: is a folder"),
+        (["run", MLP, *OPTIONS, *INPUT, "-o", "."], "SNC-C004 .: is a folder"),
+        (["run", MLP, *OPTIONS, *INPUT, "-o", "y"], "SNC-C004 y: expected a name that ends in"),
+        (["run", MLP, *OPTIONS, *INPUT, "-o", "no/y.npz"], "SNC-C004 no/y.npz: there is no folder"),
+        (["run", MLP, *OPTIONS, *INPUT, "-o", f"{MLP}/y.npz"], "SNC-C004"),
+        (["run", MLP, *OPTIONS, *INPUT, "--trace"], "SNC-C003 --trace: spikes and states"),
+        (["run", MLP, *OPTIONS, *INPUT, "--score", "output"], "add --labels Y"),
+        (["run", MLP, *OPTIONS, *INPUT, "--labels", "y", "--score", "z"], "expected one of output"),
+        (["run", MLP, *OPTIONS, *INPUT, "--labels", "x"], "expected whole numbers, got float"),
+        (["run", MLP, *OPTIONS, *INPUT, "--labels", "no.npy"], "SNC-R003 no.npy: no such file"),
+        (["verify", MLP, *OPTIONS, *INPUT, "--samples", "0"], "--samples: expected at least 1"),
+        (["verify", MLP, *OPTIONS, *INPUT, "--samples", "-1"], "--samples: expected at least 1"),
         (["run", MLP, *OPTIONS, *INPUT[:2], "--labels", "y"], "SNC-R003 labels 'y': expected 1"),
-        (["run", MLP, *OPTIONS, *INPUT, "--labels", "z"], "SNC-R003 labels 'z'"),
+        (["run", MLP, *OPTIONS, *INPUT, "--labels", "z"], "it has x, y; or name a .npy file"),
         (["run", MLP, "--dt", "-1", *INPUT], "SNC-C003 dt: expected seconds above 0"),
     ],
 )
