@@ -35,7 +35,7 @@ class DenseC:
         with tempfile.TemporaryDirectory() as folder:
             source, library = Path(folder, "dense.c"), Path(folder, "dense.so")
             source.write_text(self.source)
-            command = [find_compiler(), *EXACT, *FAST, "-shared", "-fPIC"]
+            command = [*find_compiler(), *EXACT, *FAST, "-shared", "-fPIC"]
             subprocess.run([*command, "-o", str(library), str(source)], check=True)
             self._run = ctypes.CDLL(str(library)).run
         floats = np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS")

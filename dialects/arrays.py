@@ -18,10 +18,15 @@ from xdsl.ir import Attribute, SSAValue
 
 from snncc.dialects.snn.attributes import BlobAttr
 from snncc.dialects.snn.network import ConstantOp, ParameterOp, UseOp
-from snncc.dialects.snn.shape import ReshapeOp
+from snncc.dialects.snn.places import Indices
+from snncc.dialects.snn.shape import RearrangeOp, ReshapeOp
 from snncc.dialects.snn.types import Element, Stream
 
 Array = npt.NDArray[Any]
+
+
+class ContentNotLoaded(ValueError):
+    """The content of a blob is asked for, and the text that names it was read alone."""
 
 
 def dtype_of(element: Attribute) -> np.dtype[Any]:
@@ -57,7 +62,8 @@ def array_of(value: BlobAttr | DenseIntOrFPElementsAttr, type: Stream) -> Array:
     """
     The content of an attribute as an array of the tensor's shape (read-only).
 
-    Raises ValueError where a blob's bytes were not loaded or do not fit the type.
+    Raises ContentNotLoaded where a blob's bytes were not loaded, ValueError where they do
+    not fit the type.
     """
     shape = type.get_shape()
     dtype = dtype_of(type.element_type)
@@ -71,7 +77,7 @@ def array_of(value: BlobAttr | DenseIntOrFPElementsAttr, type: Stream) -> Array:
             values.astype(dtype).reshape(shape if values.size > 1 else ()), shape
         )
     if value.data.data is None:
-        raise ValueError(f"the content of digest {value.data.digest} was not loaded")
+        raise ContentNotLoaded(f"the content of digest {value.data.digest} was not loaded")
     return np.frombuffer(value.data.data, dtype.newbyteorder("<")).reshape(shape)
 
 
@@ -112,7 +118,17 @@ def constant_of(value: SSAValue) -> Array | None:
     if isinstance(owner, ReshapeOp):
         content = constant_of(owner.input)
         return None if content is None else content.reshape(owner.result.type.get_shape())
+    if isinstance(owner, RearrangeOp):
+        content = constant_of(owner.input)
+        return None if content is None else rearranged(content.reshape(1, -1), owner.indices)[0]
     return None
+
+
+def rearranged(rows: Array, places: Indices) -> Array:
+    """Rows [M, elements] as [M, *places]: each element from its place, 0 where that is below 0."""
+    found = rows[:, places]
+    found[:, places < 0] = 0
+    return found
 
 
 def is_uniform(array: Array) -> bool:

@@ -35,6 +35,11 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
 
         return SnnLoadParameters
 
+    def get_snn_record_names() -> "type[ModulePass]":
+        from snncc.passes.snn_record_names import SnnRecordNames
+
+        return SnnRecordNames
+
     def get_snn_schedule() -> "type[ModulePass]":
         from snncc.passes.snn_schedule import SnnSchedule
 
@@ -46,5 +51,6 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
         "snn-fold-affine": get_snn_fold_affine,
         "snn-fuse-elementwise": get_snn_fuse_elementwise,
         "snn-load-parameters": get_snn_load_parameters,
+        "snn-record-names": get_snn_record_names,
         "snn-schedule": get_snn_schedule,
     }

@@ -105,6 +105,7 @@ def _written_operands(op: Operation) -> list[SSAValue] | None:
             | kernel.ScatterOp()
             | kernel.PoolOp()
             | kernel.InsertOp()
+            | kernel.RearrangeOp()
             | kernel.DelayReadOp()
         ):
             return [op.out]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from xdsl.pattern_rewriter import (
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, batch_norm_factors, blob_of, constant_of, type_of
 from snncc.dialects.snn.linear import WeightedSum
-from snncc.dialects.snn.types import is_float, shape_of, stream_type
+from snncc.dialects.snn.types import integer_width, is_float, shape_of, stream_type
 
 
 def _sum_before(value: SSAValue) -> WeightedSum | None:
@@ -36,16 +37,27 @@ def _per_output(factor: Array, op: WeightedSum) -> Array | None:
     return full[:, 0] if (full == full[:, :1]).all() else None
 
 
-def _is_exact(factor: Array, *products: Array) -> bool:
+def _largest_sum(weight: Array, bias: Array | None, count: int) -> float:
+    """What no partial sum exceeds, roundings included, where no input exceeds `count`."""
+    rounding = float((1.0 + float(np.finfo(weight.dtype).eps)) ** (weight[0].size + 2))
+    with np.errstate(over="ignore"):
+        sums = np.abs(weight.astype(np.float64)).reshape(weight.shape[0], -1).sum(axis=1) * count
+        if bias is not None:
+            sums = sums + np.abs(bias.astype(np.float64))
+        return float(sums.max()) * rounding
+
+
+def _is_exact(factor: Array, values: Sequence[Array], scaled: Sequence[Array]) -> bool:
     """
-    Powers of two that take no product out of the normal numbers: with inputs that are
-    whole numbers every partial sum is then scaled exactly.
+    Positive powers of two that take no number out of the normal ones. Then every product and
+    every partial sum of whole numbers of these is scaled exactly, as long as none overflows:
+    what is rounded is normal on both sides, and what is not normal is not rounded.
     """
-    mantissa, _ = np.frexp(np.abs(factor))
-    if not np.all(mantissa == 0.5):
-        return False
+    mantissa, _ = np.frexp(factor)
     tiny = np.finfo(factor.dtype).tiny
-    return all(np.all(np.isfinite(p) & ((p == 0) | (np.abs(p) >= tiny))) for p in products)
+    return bool(np.all(mantissa == 0.5)) and all(
+        np.all((array == 0) | (np.abs(array) >= tiny)) for array in (*values, *scaled)
+    )
 
 
 def _parameter(op: Operation, name: str, array: Array, rewriter: PatternRewriter) -> SSAValue:
@@ -82,15 +94,23 @@ def _fold(
     bias = None if source.bias is None else constant_of(source.bias)
     if weight is None or (source.bias is not None and bias is None):
         return
-    scale = factor.reshape(-1, *(1,) * (weight.ndim - 1))
-    scaled = weight * scale
-    scaled_bias = None if bias is None else bias * factor
-    products = [scaled] if scaled_bias is None else [scaled, scaled_bias]
-    events = not is_float(stream_type(source.input).element_type)
-    if exact and (shift is not None or not events or not _is_exact(factor, *products)):
+    element = stream_type(source.input).element_type
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = weight * factor.reshape(-1, *(1,) * (weight.ndim - 1))
+        scaled_bias = None if bias is None else bias * factor
+        if shift is not None:
+            scaled_bias = shift if scaled_bias is None else scaled_bias + shift
+    # a sum that is infinite on one side only is no rounding; of floats nothing bounds the sums
+    count = 1 if is_float(element) else 2 ** integer_width(element) - 1
+    limit = float(np.finfo(weight.dtype).max)
+    bounds = (_largest_sum(weight, bias, count), _largest_sum(scaled, scaled_bias, count))
+    if not all(bound < limit for bound in bounds):
         return
-    if shift is not None:
-        scaled_bias = shift if scaled_bias is None else scaled_bias + shift
+    if exact:
+        before = [weight] if bias is None else [weight, bias]
+        after = [scaled] if scaled_bias is None else [scaled, scaled_bias]
+        if shift is not None or is_float(element) or not _is_exact(factor, before, after):
+            return
     rewriter.insertion_point = rewriter.insertion_point.before(source)
     new_weight = _parameter(op, f"{_name(source.weight)}.folded", scaled, rewriter)
     operands = [source.input, new_weight]
@@ -138,9 +158,10 @@ class SnnFoldAffine(ModulePass):
     """
     Scales and batch norms behind a linear layer or a convolution go into its weights.
 
-    With `exact` only where no bit can change: factors that are powers of two behind sums of
-    spikes or counts, and no shift. Without, weights are multiplied and rounded once: results
-    may differ in the last place.
+    With `exact` only where no bit can change: factors that are positive powers of two behind
+    sums of spikes or counts, no shift, and numbers that neither overflow nor become subnormal.
+    Without, weights are multiplied and rounded once: results may differ in the last place.
+    What could become infinite stays a scale.
     """
 
     name = "snn-fold-affine"

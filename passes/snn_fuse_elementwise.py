@@ -189,7 +189,7 @@ def _inlined(op: snn.NeuronOp, index: int, source: snn.NeuronOp) -> snn.NeuronOp
     values[op.input_ports[index].argument] = values[source.terminator.outputs[0]]
     for inner in op.body.block.ops:
         block.add_op(inner.clone(values))
-    return snn.NeuronOp(
+    fused = snn.NeuronOp(
         _operands(inputs),
         _operands(states),
         _operands(parameters),
@@ -197,6 +197,8 @@ def _inlined(op: snn.NeuronOp, index: int, source: snn.NeuronOp) -> snn.NeuronOp
         Region(block),
         node=node_name(op),
     )
+    fused.attributes = dict(op.attributes)
+    return fused
 
 
 def _operands(ports: Sequence[Port]) -> list[tuple[str, SSAValue]]:
@@ -209,10 +211,13 @@ class SnnFuseElementwise(ModulePass):
     Writes add, scale, batch norm, threshold and final biases as bodies without state, and
     moves such a body into the neuron that alone reads it.
 
-    The operations and their order stay the same: so do all bits.
+    The operations and their order stay the same: so do all bits. Without `inline` every
+    body stays where it is, and what it gives can be looked at.
     """
 
     name = "snn-fuse-elementwise"
+
+    inline: bool = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         patterns = [
@@ -222,6 +227,8 @@ class SnnFuseElementwise(ModulePass):
             ThresholdToBody(),
             LastBiasToBody(),
         ]
-        walker = PatternRewriteWalker(GreedyRewritePatternApplier(patterns))
-        walker.rewrite_module(op)
-        PatternRewriteWalker(MapIntoNeuron()).rewrite_module(op)
+        # what nothing reads is for `dce` to remove: a trace shows it
+        applier = GreedyRewritePatternApplier(patterns, dce_enabled=False)
+        PatternRewriteWalker(applier).rewrite_module(op)
+        if self.inline:
+            PatternRewriteWalker(MapIntoNeuron()).rewrite_module(op)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,15 +15,18 @@ from typing import Any, Literal
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.backends.c import CPackage, emit
-from snncc.backends.c.names import identifier, is_prefix
+from snncc.backends.c.names import prefix_fault, prefix_of
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array
+from snncc.dialects.kernel.lines import delay_lines
+from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import integer_width, is_float, stream_type
 from snncc.errors import error
 from snncc.inputs import to_states, to_streams
 from snncc.interpreters.network import Run
 from snncc.network import Network, as_result, load
+from snncc.options import is_whole
 from snncc.pipelines import PipelineOptions, run_pipeline
 from snncc.reports import Report, report_of
 from snncc.runtime.library import NativeNetwork, write_files
@@ -48,13 +52,15 @@ class Compiled:
         options: PipelineOptions,
         prefix: str,
         weights: Any,
-        toolchain: Toolchain,
+        command: tuple[str, ...] | None = None,
+        flags: tuple[str, ...] = FAST,
     ):
         self.network = network
         self.options = options
         self.prefix = prefix
-        self.toolchain = toolchain
         self._weights = weights
+        self._command = command
+        self._flags = flags
         self.program, self.package = self._emit(options)
 
     def _emit(
@@ -64,14 +70,16 @@ class Compiled:
     ) -> tuple[kernel.ProgramOp, CPackage]:
         module = run_pipeline(self.network.module, context(), options, after=after)
         program = next(op for op in module.ops if isinstance(op, kernel.ProgramOp))
-        names = StateNames(self.network.op)
-        report = {"delay_lines": [n for (op, _), n in names.name_of.items() if names.is_delay(op)]}
+        positions = set(delay_lines(program).values())
+        states = program.buffers(Role.STATE)
+        held = {state.known_as for state in states if state.sym_name.data not in positions}
+        names = StateNames(self.network.op).name_of.values()
         package = emit(
             program,
             prefix=self.prefix,
             title=self.network.name,
             weights=self._weights,
-            report=report,
+            report={"left_out": [name for name in names if name not in held]},
         )
         return program, package
 
@@ -79,6 +87,11 @@ class Compiled:
     def report(self) -> Report:
         """Shapes, kinds, memory and operations per layer."""
         return report_of(self.network, self.program, self.package)
+
+    @cached_property
+    def toolchain(self) -> Toolchain:
+        """The compiler of `run`, looked for when it is needed: emitting needs none."""
+        return Toolchain(self._command or find_compiler(), self._flags)
 
     @cached_property
     def native(self) -> NativeNetwork:
@@ -111,7 +124,7 @@ class Compiled:
         states = to_states(network, state0, streams.batch)
         execute = self.run_traced if trace else self.native.run
         run = execute(streams.arrays, state0=states, progress=progress)
-        return as_result(run, batched=streams.batched, trace=trace)
+        return as_result(network, run, batched=streams.batched, trace=trace)
 
     def run_traced(
         self,
@@ -127,10 +140,8 @@ class Compiled:
         """What a trace reads: name -> stream or state."""
         names = StateNames(self.network.op)
         found: dict[str, str] = {}
-        for op, node in names.node_of.items():
-            if not names.is_delay(op):
-                found[node] = "stream"
-                found.update({f"{node}.out{i}": "stream" for i in range(1, len(op.results))})
+        for outputs in names.outputs_of.values():
+            found.update(dict.fromkeys(outputs, "stream"))
         for (op, _), name in names.name_of.items():
             if not names.is_delay(op):
                 found[name] = "state"
@@ -148,8 +159,8 @@ class Compiled:
         the folder holds anything else.
         """
         target = Path(folder)
-        _expect_own_folder(target)
         try:
+            _expect_own_folder(target, self.package)
             target.parent.mkdir(parents=True, exist_ok=True)
             made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
             try:
@@ -169,31 +180,52 @@ class Compiled:
         return f"Compiled({self.network.name} for c, prefix {self.prefix})"
 
 
-def _expect_own_folder(target: Path) -> None:
+def _expect_own_folder(target: Path, package: CPackage) -> None:
     """A folder that is not there, is empty, or holds an emitted network and nothing else."""
+    for path in (target, *target.parents):
+        if path.exists() and not path.is_dir():
+            raise error("SNC-C004", f"{path}: is a file")
     if not target.exists():
         return
-    if not target.is_dir():
-        raise error("SNC-C004", f"{target}: is a file")
-    held = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
-    foreign = sorted(held - _listed_files(target))
-    if foreign:
+    remedy = "name an empty folder, or one that is not there"
+    if Path.cwd().is_relative_to(target.resolve()):
+        raise error("SNC-C004", f"{target}: is the current folder, or holds it", remedy=remedy)
+    foreign = next(_foreign(target, package), None)
+    if foreign is not None:
         raise error(
-            "SNC-C004",
-            f"{target}: holds files that snncc did not write: {', '.join(foreign[:3])}",
-            remedy="name an empty folder, or one that is not there",
+            "SNC-C004", f"{target}: holds {foreign}, which snncc did not write", remedy=remedy
         )
 
 
-def _listed_files(target: Path) -> set[str]:
-    """The files that the manifests in a folder name, and those manifests."""
+def _foreign(target: Path, package: CPackage) -> Iterator[str]:
+    """
+    What is in a folder beside emitted networks. What stands at its top is looked at first:
+    a folder that was named by mistake may hold any number of files.
+    """
+    top = {Path(name).parts[0] for name in package.files}
     listed: set[str] = set()
-    for path in target.glob("*.json"):
-        try:
-            listed |= {path.name, *json.loads(path.read_text(encoding="utf-8"))["files"]}
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return listed
+    for path in sorted(target.iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
+        if path.suffix == ".json":
+            files = _files_of_manifest(path)
+            if files is None:
+                yield path.name
+            listed |= {path.name, *(files or ())}
+        elif path.name not in top:
+            yield path.name
+    folders = {parent.as_posix() for name in listed for parent in Path(name).parents}
+    for path in target.rglob("*"):
+        name = path.relative_to(target).as_posix()
+        is_folder = path.is_dir() and not path.is_symlink()
+        if name not in (folders if is_folder else listed):
+            yield name
+
+
+def _files_of_manifest(path: Path) -> Iterable[str] | None:
+    """The files that a manifest names; None for another kind of file."""
+    try:
+        return {str(name) for name in json.loads(path.read_text(encoding="utf-8"))["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def compile(
@@ -205,16 +237,17 @@ def compile(
     fold: Literal["exact", "all", "none"] = "exact",
     weights: Literal["auto", "c", "bin"] = "auto",
     cc: str | None = None,
-    cflags: tuple[str, ...] | list[str] | None = None,
+    cflags: str | tuple[str, ...] | list[str] | None = None,
     **load_options: Any,
 ) -> Compiled:
     """
     Compiles a network, or a model file with the options of `load`.
 
-    `prefix` starts every symbol of the C (default: the network's name); `time_block` is
-    how many steps `run` takes through a layer before the next; `fold` says which scales
-    and batch norms go into weights (`exact`: those that change no bit); `weights` where
-    constants stand; `cc` and `cflags` are the compiler of `Compiled.run` and its flags.
+    `prefix` starts every symbol of the C (default: the network's name, lower-case);
+    `time_block` is how many steps `run` takes through a layer before the next; `fold` says
+    which scales and batch norms go into weights (`exact`: those that change no bit);
+    `weights` where constants stand; `cc` (default: $CC, or what is there) and `cflags` are
+    the compiler of `Compiled.run` and its flags.
 
     Raises SnnccError.
     """
@@ -226,11 +259,7 @@ def compile(
     ):
         if value not in known:
             raise error("SNC-C003", f"{name}: expected one of {', '.join(known)}, got {value!r}")
-    if (
-        isinstance(time_block, bool)
-        or not isinstance(time_block, int)
-        or not 1 <= time_block <= MAX_BLOCK
-    ):
+    if not is_whole(time_block) or not 1 <= time_block <= MAX_BLOCK:
         raise error("SNC-C003", f"time_block: expected 1 to {MAX_BLOCK}, got {time_block!r}")
     if isinstance(model, Network):
         if load_options:
@@ -241,26 +270,36 @@ def compile(
         network = model
     else:
         network = load(model, **load_options)
-    prefix = identifier(network.name) if prefix is None else prefix
-    if not is_prefix(prefix):
-        raise error(
-            "SNC-C003",
-            f"prefix: expected letters, digits and _, a letter first, got {prefix!r}",
-        )
+    prefix = prefix_of(network.name) if prefix is None else prefix
+    _expect_prefix(prefix)
     _expect_supported(network)
-    toolchain = Toolchain(
-        find_compiler(cc) if cc is not None else _default_compiler(),
-        FAST if cflags is None else tuple(cflags),
+    return Compiled(
+        network,
+        PipelineOptions(int(time_block), fold),
+        prefix,
+        weights,
+        None if cc is None else find_compiler(cc),
+        FAST if cflags is None else _words("cflags", cflags),
     )
-    return Compiled(network, PipelineOptions(time_block, fold), prefix, weights, toolchain)
 
 
-def _default_compiler() -> str:
-    """Emitting needs no compiler: its absence is an error only when the code is to run."""
+def _expect_prefix(prefix: Any) -> None:
+    if not isinstance(prefix, str):
+        raise error("SNC-C003", f"prefix: expected text, got {prefix!r}")
+    fault = prefix_fault(prefix)
+    if fault is not None:
+        raise error("SNC-C003", f"prefix: {fault}", remedy=f"for example {prefix_of(prefix)}")
+
+
+def _words(name: str, given: Any) -> tuple[str, ...]:
+    """Flags: a list of them, or text as a shell takes it apart."""
     try:
-        return find_compiler()
-    except Exception:
-        return "cc"
+        words = tuple(shlex.split(given) if isinstance(given, str) else given)
+    except (TypeError, ValueError):
+        words = (None,)
+    if not all(isinstance(word, str) for word in words):
+        raise error("SNC-C003", f"{name}: expected text or a list of texts, got {given!r}")
+    return words
 
 
 def _expect_supported(network: Network) -> None:

@@ -42,7 +42,7 @@ def phases(options: PipelineOptions) -> dict[str, list[ModulePass]]:
 
     if options.trace:  # nothing is left out, even what reaches no output
         return {
-            "fuse": [make("snn-fuse-elementwise")],
+            "fuse": [make("snn-record-names"), make("snn-fuse-elementwise", inline=False)],
             "schedule": [
                 make("snn-schedule", time_block=options.time_block, trace=True),
                 make("kernel-verify-order"),
@@ -57,7 +57,12 @@ def phases(options: PipelineOptions) -> dict[str, list[ModulePass]]:
         ]
     )
     return {
-        "canonicalize": [make("canonicalize"), make("cse"), make("dce")],
+        "canonicalize": [
+            make("snn-record-names"),
+            make("canonicalize"),
+            make("cse"),
+            make("dce"),
+        ],
         "fold": fold,
         "fuse": [make("snn-fuse-elementwise"), make("canonicalize"), make("cse"), make("dce")],
         "schedule": [
@@ -85,14 +90,22 @@ def run_pipeline(
     """
     if until not in PHASES:
         raise error("SNC-C003", f"phase: expected one of {', '.join(PHASES)}, got {until!r}")
-    module = module.clone()
+    given, module = module, module.clone()
     if after is not None:
         after("load", module)
     if until == "load":
         return module
+    run: list[ModulePass] = []
     for name, passes in phases(options).items():
-        for step in passes:
-            _run_pass(module, ctx, step)
+        run += passes
+        try:
+            for step in passes:
+                step.apply(ctx, module)
+            module.verify()
+        except SnnccError:
+            raise
+        except Exception as fault:
+            raise _failure(given, ctx, run, fault) from fault
         if after is not None:
             after(name, module)
         if name == until:
@@ -100,25 +113,33 @@ def run_pipeline(
     return module
 
 
-def _run_pass(module: ModuleOp, ctx: Context, step: ModulePass) -> None:
-    before = module.clone()
-    try:
-        step.apply(ctx, module)
-        module.verify()
-    except SnnccError:
-        raise
-    except Exception as fault:
-        path = _write_reproducer(before, step, fault)
-        reason = next((t for t in str(fault).splitlines() if t.strip()), type(fault).__name__)
-        if not isinstance(fault, PassFailedException | VerifyException):
-            reason = f"internal error: {type(fault).__name__}: {reason}"
-        raise SnnccError(
-            Problem(
-                "SNC-P001",
-                f"pass {step.name} failed: {reason[:300]}",
-                remedy=f"reproducer: {path}",
-            )
-        ) from fault
+def _failure(
+    given: ModuleOp, ctx: Context, run: Sequence[ModulePass], fault: Exception
+) -> SnnccError:
+    """
+    The problem of a pass that fails: the passes run again, now with a copy and a check of
+    the module around each.
+    """
+    before, module, failed = given, given.clone(), run[-1]
+    for step in run:
+        before = module.clone()
+        try:
+            step.apply(ctx, module)
+            module.verify()
+        except Exception as again:
+            failed, fault = step, again
+            break
+    path = _write_reproducer(before, failed, fault)
+    reason = next((t for t in str(fault).splitlines() if t.strip()), type(fault).__name__)
+    if not isinstance(fault, PassFailedException | VerifyException):
+        reason = f"internal error: {type(fault).__name__}: {reason}"
+    return SnnccError(
+        Problem(
+            "SNC-P001",
+            f"pass {failed.name} failed: {reason[:300]}",
+            remedy=f"reproducer: {path}",
+        )
+    )
 
 
 def _write_reproducer(module: ModuleOp, step: ModulePass, fault: Exception) -> Path:

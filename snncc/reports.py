@@ -35,7 +35,7 @@ class NodeReport:
     parameter_count: int
     bytes: int
     operations: int
-    """Additions and multiplications for one step with every input active."""
+    """Operations of arithmetic for one step with every input active; a function is one."""
     stage: str
     """The stage of the schedule that it runs in."""
     chosen: str

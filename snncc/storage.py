@@ -20,13 +20,13 @@ from xdsl.dialects.builtin import (
     ShapedType,
     TensorType,
 )
-from xdsl.parser import Parser
 from xdsl.utils.exceptions import ParseError, VerifyException
 
 from snncc.dialects import get_all_dialects, snn
 from snncc.dialects.arrays import array_of, blob_of
 from snncc.dialects.snn.types import is_float
-from snncc.errors import Problem, SnnccError, error
+from snncc.dialects.text import TextParser
+from snncc.errors import Problem, SnnccError, error, expect_file, expect_writable
 
 MAX_TEXT_BYTES = 64 << 20
 MAX_ELEMENTS = 1 << 26
@@ -50,8 +50,7 @@ def save_module(module: ModuleOp, path: Path) -> None:
     Writes the text to `path` and the arrays that it names by digest to
     `path.with_suffix(".safetensors")`. Raises SNC-C004 where that fails.
     """
-    if path.suffix.lower() != ".mlir":
-        raise error("SNC-C004", f"{path}: expected a name that ends in .mlir")
+    expect_writable(path, ".mlir")
     arrays = {
         op.sym_name.data: array_of(op.value, op.type)
         for op in module.ops
@@ -59,7 +58,6 @@ def save_module(module: ModuleOp, path: Path) -> None:
     }
     weights = path.with_suffix(".safetensors")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             text_file, arrays_file = Path(folder, "text"), Path(folder, "arrays")
             text_file.write_text(f"{module!s}\n", encoding="utf-8")
@@ -75,31 +73,30 @@ def load_module(path: Path) -> ModuleOp:
     Reads what `save_module` wrote. Raises SNC-I010, SNC-I021 for invalid text, SNC-I022
     where the arrays beside it are missing or differ from their digests.
     """
-    if not path.is_file():
-        raise error("SNC-I010", f"{path.name}: no such file")
+    expect_file(path, "SNC-I010")
     if path.stat().st_size > MAX_TEXT_BYTES:
-        raise error("SNC-I017", f"{path.name}: the text is over {MAX_TEXT_BYTES >> 20} MiB")
+        raise error("SNC-I017", f"{path}: the text is over {MAX_TEXT_BYTES >> 20} MiB")
     try:
         text = path.read_text(encoding="utf-8")
-        _expect_closed_strings(text, path.name)
+        _expect_closed_strings(text, str(path))
         module = _Parser(context(), text, path.name).parse_module()
         _expect_sizes(module)
         resolve_parameters(module, path.with_suffix(".safetensors"))
         module.verify()
         _expect_finite(module)
     except (ParseError, VerifyException, UnicodeDecodeError, RecursionError) as fault:
-        raise error("SNC-I021", f"{path.name}: {_first_line(fault)}") from None
+        raise error("SNC-I021", f"{path}: {_first_line(fault)}") from None
     except SnnccError:
         raise
     except Exception as fault:  # xDSL's parser lets constructor errors through
-        raise error("SNC-I021", f"{path.name}: {_first_line(fault)}") from None
+        raise error("SNC-I021", f"{path}: {_first_line(fault)}") from None
     networks = [op for op in module.ops if isinstance(op, snn.NetworkOp)]
     if len(networks) != 1:
-        raise error("SNC-I021", f"{path.name}: expected one snn.network, got {len(networks)}")
+        raise error("SNC-I021", f"{path}: expected one snn.network, got {len(networks)}")
     return module
 
 
-class _Parser(Parser):
+class _Parser(TextParser):
     """Refuses dense<...> of a large type before its elements, or one many times, are made."""
 
     def parse_dense_int_or_fp_elements_attr(
@@ -168,7 +165,7 @@ def resolve_parameters(module: ModuleOp, weights: Path) -> None:
     if not weights.is_file():
         raise error(
             "SNC-I022",
-            f"{weights.name}: no such file, and the IR names {len(unresolved)} arrays by digest",
+            f"{weights}: no such file, and the IR names {len(unresolved)} arrays by digest",
             remedy="keep the .safetensors file beside the .mlir file",
         )
     problems: list[Problem] = []
@@ -178,7 +175,7 @@ def resolve_parameters(module: ModuleOp, weights: Path) -> None:
             for op in unresolved:
                 name = op.sym_name.data
                 if name not in held:
-                    problems.append(Problem("SNC-I022", f"{weights.name} has no {name!r}"))
+                    problems.append(Problem("SNC-I022", f"{weights} has no {name!r}"))
                     continue
                 shape = tuple(file.get_slice(name).get_shape())
                 if shape != op.type.get_shape():
@@ -193,7 +190,7 @@ def resolve_parameters(module: ModuleOp, weights: Path) -> None:
                     )
                 op.value = value
     except (SafetensorError, OSError, ValueError, TypeError) as fault:
-        raise error("SNC-I022", f"{weights.name}: {_first_line(fault)}") from None
+        raise error("SNC-I022", f"{weights}: {_first_line(fault)}") from None
     if problems:
         raise SnnccError(problems)
 

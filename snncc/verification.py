@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array
+from snncc.errors import SnnccError, error
 from snncc.interpreters.network import NetworkInterpreter, Run
 from snncc.network import Network
 from snncc.pipelines import PipelineOptions, run_pipeline
+from snncc.runtime.toolchain import find_compiler
 from snncc.storage import context
 
 LEVELS = (("-O0",), ("-O3", "-march=native"))
@@ -71,12 +77,18 @@ def verify_network(
     network: Network,
     x: Mapping[str, Array],
     *,
+    engine: Literal["c", "interpreter"] = "c",
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Check]:
-    """Compares every variant with the reference interpreter on [T, B, *shape] inputs."""
+    """
+    Compares every variant with the reference interpreter on [T, B, *shape] inputs; with
+    `engine` interpreter the phases alone, without C. Raises SNC-C002 where C is to be
+    compared and there is no compiler.
+    """
+    compilers = _compilers() if engine == "c" else []
     reference = NetworkInterpreter(network.module, network.op).run(x, trace=True)
     steps = next(iter(x.values())).shape[0]
-    variants = list(_variants(network, steps))
+    variants = list(_variants(network, steps, compilers))
     checks: list[Check] = []
     for index, (name, run) in enumerate(variants):
         if progress is not None:
@@ -86,7 +98,7 @@ def verify_network(
 
 
 def _variants(
-    network: Network, steps: int
+    network: Network, steps: int, compilers: Sequence[str]
 ) -> Iterator[tuple[str, Callable[[Mapping[str, Array]], Run]]]:
     from snncc.compiled import compile
     from snncc.interpreters.program import ProgramInterpreter
@@ -108,7 +120,7 @@ def _variants(
             return ProgramInterpreter(module, op).run(x)
 
         yield f"interpreter after schedule, time block {block}", run_program
-    for compiler in _compilers():
+    for compiler in compilers:
         for flags in LEVELS:
             for block in blocks:
 
@@ -130,10 +142,18 @@ def _variants(
 
 
 def _compilers() -> list[str]:
-    """The compilers that are here, one of each path."""
-    found: dict[str, str] = {}
-    for name in COMPILERS:
-        path = shutil.which(name)
-        if path is not None:
-            found.setdefault(path, name)
+    """The compilers that are here, each once. One that $CC names is there, or is missed."""
+    names = [name for name in COMPILERS if shutil.which(name) is not None]
+    if os.environ.get("CC") or not names:
+        try:
+            names.append(shlex.join(find_compiler()))
+        except SnnccError as missing:
+            raise error(
+                "SNC-C002",
+                f"{missing.problems[0].message}: C was not compared",
+                remedy="install gcc or clang; --engine interpreter compares the phases alone",
+            ) from None
+    found: dict[Path, str] = {}
+    for name in names:
+        found.setdefault(Path(shutil.which(name) or name).resolve(), name)
     return list(found.values())

@@ -97,6 +97,40 @@ def integrator(b: Body, x: Scalar, v: Scalar, g: Scalar):
     return [u], [u]
 
 
+def exponential(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar, slope: Scalar):
+    """Driven more by what it holds, up to a bound."""
+    drive = slope * b.exp(b.minimum(v, b.constant(2.0)) - 1.0)
+    u = (beta * v + x) + drive
+    z = b.spike(u - theta)
+    return [z], [b.select(z, b.constant(0.0), u)]
+
+
+def gated(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar):
+    """A bounded input through a sigmoid gate."""
+    gate = 1.0 / (1.0 + b.exp(-x))
+    u = beta * v + b.tanh(x) * gate
+    z = b.spike(u - theta, "ge")
+    return [z], [u - b.to_float(z) * theta]
+
+
+def turning(b: Body, x: Scalar, p: Scalar, v: Scalar, beta: Scalar, theta: Scalar):
+    """A phase that the input moves on; the membrane takes what stands at its angle."""
+    phase = p + (x + 0.5)
+    u = beta * v + (b.erf(x) + b.cos(phase) * 0.5)
+    z = b.spike(u - theta)
+    return [z], [phase, b.select(z, b.sin(phase) * 0.25, u)]
+
+
+def quantized(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar):
+    """Compressed input in steps, every rounding among them."""
+    size = b.absolute(x)
+    drive = (b.log(1.0 + size) + b.sqrt(size)) - b.power(size, beta) * 0.125
+    steps = b.round_even(drive * 16.0) + (b.floor(x) + b.ceil(x * 0.5)) + b.trunc(x * 4.0)
+    u = beta * v + steps * 0.0625
+    z = b.spike(u - theta, "ge")
+    return [z], [u - b.to_float(z) * theta]
+
+
 @dataclass(frozen=True)
 class Kind:
     equations: Callable[..., tuple[list[Scalar], list[Scalar]]]
@@ -113,6 +147,10 @@ KINDS: dict[str, Kind] = {
     "counting": Kind(counting, ("v",), ("beta", "theta", "floor"), True),
     "adaptive": Kind(adaptive, ("v", "a"), ("beta", "rho", "theta"), True),
     "refractory": Kind(refractory, ("v", "r"), ("beta", "theta"), True),
+    "exponential": Kind(exponential, ("v",), ("beta", "theta", "slope"), True),
+    "gated": Kind(gated, ("v",), ("beta", "theta"), True),
+    "turning": Kind(turning, ("p", "v"), ("beta", "theta"), True),
+    "quantized": Kind(quantized, ("v",), ("beta", "theta"), True),
     "li": Kind(li, ("v",), ("beta", "leak"), False),
     "cuba_li": Kind(cuba_li, ("i", "v"), ("alpha", "beta"), False),
     "i": Kind(integrator, ("v",), ("g",), False),
@@ -259,6 +297,32 @@ class Draw:
         forms = [form for form in forms if form != shape] or [(size,)]
         return self.add(snn.ReshapeOp(x, forms[self.integer(0, len(forms) - 1)]))
 
+    def rearrange(self, x: SSAValue) -> SSAValue:
+        """What importers make of it, along one axis or all of them; and any order at all."""
+        shape = shape_of(x)
+        places = np.arange(np.prod(shape)).reshape(shape)
+        axis = self.integer(0, len(shape) - 1)
+        which = self.choose(["transpose", "flip", "slice", "repeat", "pad", "shuffle"])
+        match which:
+            case "transpose":
+                places = np.moveaxis(places, axis, 0)
+            case "flip":
+                places = np.flip(places, axis)
+            case "slice":
+                first, step = self.integer(0, 1), self.integer(1, 2)
+                places = np.take(
+                    places, range(min(first, shape[axis] - 1), shape[axis], step), axis
+                )
+            case "repeat" if places.size <= 200:
+                places = np.stack([places] * 2, axis).reshape(*shape[:axis], -1, *shape[axis + 1 :])
+            case "pad" if places.size <= 200:
+                around = [(0, 0)] * len(shape)
+                around[axis] = (self.integer(0, 2), self.integer(0, 2))
+                places = np.pad(places, around, constant_values=-1)
+            case _:
+                places = self.rng.integers(-1, places.size, shape)
+        return self.add(snn.RearrangeOp(x, places, node=self.name(which)))
+
     def concat(self, x: SSAValue) -> SSAValue:
         """With itself: any axis fits."""
         axis = self.integer(0, len(shape_of(x)) - 1)
@@ -364,7 +428,7 @@ class Draw:
                 return self.normal(*form, scale=0.1)
             case "g":
                 return self.rng.uniform(0.3, 1.2, form)
-            case _:  # decays
+            case _:  # decays and slopes
                 return self.rng.uniform(0.3, 0.97, form)
 
     def _feedback(self, shape: tuple[int, ...], name: str) -> tuple[snn.DelayOp, SSAValue]:
@@ -384,12 +448,13 @@ class Draw:
         return delay, self.add(op)
 
 
+_ANYWHERE = ("reshape", "scale", "batch_norm", "residual", "concat", "rearrange", "delay")
 STATELESS = {
-    1: ["linear", "reshape", "scale", "batch_norm", "residual", "concat", "delay", "threshold"],
-    2: ["convolution", "reshape", "scale", "batch_norm", "residual", "concat", "delay"],
-    3: ["convolution", "pool", "reshape", "scale", "batch_norm", "residual", "concat", "delay"],
+    1: ["linear", *_ANYWHERE, "threshold"],
+    2: ["convolution", *_ANYWHERE],
+    3: ["convolution", "pool", *_ANYWHERE],
 }
-RECURRENT = ("lif", "if_subtract", "lif_next", "cuba_lif", "adaptive")
+RECURRENT = ("lif", "if_subtract", "lif_next", "cuba_lif", "adaptive", "gated")
 SHAPES = ((7,), (16,), (33,), (3, 9), (1, 6), (2, 6, 5), (4, 5, 5), (1, 7, 6))
 
 

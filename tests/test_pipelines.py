@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 import snncc
 from snncc import pipelines
+from snncc.dialects import snn
 from snncc.pipelines import PHASES, PipelineOptions, run_pipeline
 from snncc.storage import context
 from tests.small_networks import RECURRENT, network
@@ -91,6 +92,45 @@ def test_a_failing_pass_leaves_a_reproducer(
     )
     assert done.returncode == 0, done.stderr
     assert "snn.neuron" in done.stdout
+
+
+@dataclass(frozen=True)
+class BreakingPass(ModulePass):
+    """Leaves IR that does not verify; what runs behind it is not to blame."""
+
+    name = "snn-fold-affine"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for inner in op.walk():
+            if isinstance(inner, snn.DelayOp):
+                inner.steps = IntegerAttr(0, i64)
+
+
+@dataclass(frozen=True)
+class QuietPass(ModulePass):
+    name = "snn-fuse-elementwise"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        pass
+
+
+def test_the_pass_that_broke_the_ir_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The IR is checked once a phase; where it does not verify, pass by pass."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    net = network(RECURRENT, tmp_path)
+    steps = [QuietPass(), BreakingPass(), QuietPass()]
+    monkeypatch.setattr(pipelines, "phases", lambda options: {"fuse": steps})
+    with pytest.raises(
+        snncc.SnnccError, match="SNC-P001 pass snn-fold-affine failed: by: expected"
+    ):
+        run_pipeline(net.module, context(), PipelineOptions())
+    (file,) = tmp_path.glob("snncc-reproducer-*/reproducer.mlir")
+    text = file.read_text()
+    assert "snn-fold-affine" in text.splitlines()[0]
+    assert "snn.delay %s by 3" in text  # the IR before that pass
 
 
 def test_unknown_phase(tmp_path: Path) -> None:

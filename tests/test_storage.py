@@ -105,6 +105,8 @@ class TestRoundTrip:
     def test_saved_twice(self, net: Network, tmp_path: Path) -> None:
         """Over an older file, and the same bytes from what was loaded."""
         first, second = tmp_path / "a" / "net.mlir", tmp_path / "b" / "net.mlir"
+        for path in (first, second):
+            path.parent.mkdir()
         net.save(first)
         net.save(first)
         snncc.load(first).save(second)
@@ -172,10 +174,15 @@ class TestRoundTrip:
     def test_a_folder_that_cannot_be_written(self, net: Network, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         (tmp_path / "dir.mlir").mkdir()
-        for path in (tmp_path / "file" / "net.mlir", tmp_path / "dir.mlir"):
+        for path in (
+            tmp_path / "file" / "net.mlir",
+            tmp_path / "dir.mlir",
+            tmp_path / "no" / "net.mlir",
+        ):
             with pytest.raises(SnnccError) as refused:
                 net.save(path)
             assert refused.value.code == "SNC-C004"
+        assert not (tmp_path / "no").exists()
 
 
 class TestArrays:
@@ -197,14 +204,15 @@ class TestArrays:
         saved.with_suffix(".safetensors").unlink()
         (problem,) = refusal(saved).problems
         assert problem.code == "SNC-I022"
-        assert problem.message.startswith("net.safetensors: no such file, and the IR names ")
+        weights = saved.with_suffix(".safetensors")
+        assert problem.message.startswith(f"{weights}: no such file, and the IR names ")
         assert problem.remedy == "keep the .safetensors file beside the .mlir file"
 
     def test_missing_array(self, saved: Path) -> None:
         (problem,) = self.changed(saved, lambda a: a.pop("fc.weight")).problems
         assert (problem.code, problem.message) == (
             "SNC-I022",
-            "net.safetensors has no 'fc.weight'",
+            f"{saved.with_suffix('.safetensors')} has no 'fc.weight'",
         )
 
     def test_another_shape(self, saved: Path) -> None:
@@ -318,7 +326,7 @@ class TestText:
     def test_what_is_no_network(self, text: str | bytes, message: str, tmp_path: Path) -> None:
         error = self.refused(text, tmp_path)
         assert error.code == "SNC-I021"
-        assert error.problems[0].message.startswith(message)
+        assert error.problems[0].message.startswith(f"{tmp_path}/{message}")
 
     @pytest.mark.parametrize("size", ["1000000000", "100000000x100000000"])
     def test_claims(self, size: str, tmp_path: Path) -> None:
@@ -357,21 +365,24 @@ class TestText:
         error = refusal(tmp_path / "net.mlir", like="norse", dt=1e-3)
         assert error.code == "SNC-C003"
         assert error.problems[0].message == (
-            "net.mlir states its semantics; like, dt cannot change them"
+            f"{tmp_path / 'net.mlir'} states its semantics; like, dt cannot change them"
         )
 
-    @pytest.mark.parametrize("name", ["missing.mlir", "folder.mlir"])
-    def test_what_is_no_file(self, name: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("name", "what"), [("missing.mlir", "no such file"), ("folder.mlir", "is a folder")]
+    )
+    def test_what_is_no_file(self, name: str, what: str, tmp_path: Path) -> None:
         (tmp_path / "folder.mlir").mkdir()
         error = refusal(tmp_path / name)
-        assert (error.code, error.problems[0].message) == ("SNC-I010", f"{name}: no such file")
+        message = f"{tmp_path / name}: {what}"
+        assert (error.code, error.problems[0].message) == ("SNC-I010", message)
 
     def test_other_kinds_of_file(self, tmp_path: Path) -> None:
-        for name in ("model.onnx", "model", "model.mlir.txt"):
+        for name in ("model.bin", "model", "model.mlir.txt"):
             (tmp_path / name).touch()
             error = refusal(tmp_path / name)
             assert error.code == "SNC-I010"
-            assert error.problems[0].remedy == "known: .nir, .h5, .mlir"
+            assert (error.problems[0].remedy or "").startswith("known: .nir, .h5")
 
     def test_random_damage(self, net: Network, tmp_path: Path) -> None:
         """A changed text is another network, or refused with a code."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from xdsl.dialects.builtin import Float32Type, Float64Type
 
-from snncc.backends.c.names import Scope
 from snncc.backends.c.program import EVENT_LIMIT, CProgram, Terminal
 from snncc.backends.c.scalars import float_literal
-from snncc.backends.c.stages import StagePrinter
+from snncc.backends.c.stages import StagePrinter, unused
 from snncc.backends.c.structs import declare
 from snncc.backends.c.weights import Constant, clean, content_of
 from snncc.dialects import kernel
@@ -42,10 +41,36 @@ def _signature(program: CProgram, form: str) -> str:
             inputs.append(f"const uint8_t *{terminal.symbol}")
         else:
             inputs.append(f"const {p}_address_t *{terminal.symbol}")
-            inputs.append(f"size_t {terminal.symbol}_count")
+            inputs.append(f"size_t {terminal.count}")
     steps = ["size_t steps"] if form == "run" else []
     parameters = [f"{p}_state_t *s", *inputs, *steps, *_outputs(program)]
     return f"{p}_status_t {p}_{form}({', '.join(parameters)})"
+
+
+ARITHMETIC = """\
+/* The results are the same bits under every flag but those that change the arithmetic. */
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || \\
+    defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__) || \\
+    (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#error "-ffast-math, -Ofast and what they imply change the results: leave them out"
+#endif
+#if defined(__FLT_EVAL_METHOD__) && (__FLT_EVAL_METHOD__ == 1 || __FLT_EVAL_METHOD__ == 2)
+#error "float is computed in a wider type here, which changes the results: -msse2 -mfpmath=sse"
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off") /* no a * b + c in one operation, with one rounding */
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+"""
+"""What stands in front of all else in NAME.c: functions of headers are inlined into ours."""
+
+ARITHMETIC_END = """\
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif
+"""
 
 
 def _macros(program: CProgram, constants_bytes: int) -> list[str]:
@@ -54,7 +79,8 @@ def _macros(program: CProgram, constants_bytes: int) -> list[str]:
     for what, terminals in (("input", program.inputs), ("output", program.outputs)):
         for t in terminals:
             shape = "x".join(map(str, t.shape)) or "1"
-            lines.append(f"/* {what} {clean(t.name)}: {shape}, in this order (C order) */")
+            spikes = " spikes, 0 or 1" if t.spikes else ""
+            lines.append(f"/* {what} {clean(t.name)}: {shape}{spikes}, in this order (C order) */")
             lines.append(f"#define {u}_{t.symbol.upper()}_SIZE {t.size}u")
     lines.append("/* memory: the caller's struct for each sample, and constants */")
     lines.append(f"#define {u}_STATE_BYTES {program.state_bytes}u")
@@ -77,8 +103,8 @@ def header(program: CProgram, title: str, constants_bytes: int) -> str:
             "",
             "   The caller owns one state for each sample (static, on the stack, in a pool);",
             "   there is no allocation and no mutable global. Outputs: spikes as 0 or 1",
-            "   (uint8_t), counts as uint16_t, graded values as float. Compile with",
-            "   -ffp-contract=off: the results are then the same bits everywhere. */",
+            "   (uint8_t), counts as uint16_t, graded values as float; the same bits on every",
+            "   machine. */",
             f"#ifndef {u}_H",
             f"#define {u}_H",
             "",
@@ -87,9 +113,9 @@ def header(program: CProgram, title: str, constants_bytes: int) -> str:
             "",
             "#ifdef __cplusplus",
             'extern "C" {',
-            f"#define {u}_ALIGNED alignas({program.alignment})",
+            f"#define {u}_ALIGNED(bytes) alignas(bytes)",
             "#else",
-            f"#define {u}_ALIGNED _Alignas({program.alignment})",
+            f"#define {u}_ALIGNED(bytes) _Alignas(bytes)",
             "#endif",
             "",
             *_macros(program, constants_bytes),
@@ -116,11 +142,13 @@ def header(program: CProgram, title: str, constants_bytes: int) -> str:
             f"/* One step with dense input, for example {size} numbers. */",
             f"{_signature(program, 'step_f32')};",
             "",
-            "/* One step with a small count (0, 1, ...) for each input. */",
+            "/* One step with a small count (0, 1, ...) for each element of the input. An element",
+            "   holds no more than its type can, and one of an input of spikes no more than 1. */",
             f"{_signature(program, 'step_counts')};",
             "",
-            "/* One step with events: addresses in any order, one spike each; equal ones add up.",
-            "   An address outside of the input changes nothing and is reported. */",
+            "/* One step with events: addresses in any order, one spike each; equal ones add up",
+            "   to the same bounds. An address outside of the input is reported, and then nothing",
+            "   is changed. */",
             f"{_signature(program, 'step_events')};",
             "",
             "/* `steps` steps: inputs and outputs are arrays [steps][size]. */",
@@ -170,26 +198,24 @@ def internal_header(program: CProgram, constants: list[Constant]) -> str:
 def source(program: CProgram) -> str:
     """NAME.c: stages, and the public functions."""
     p, u = program.prefix, program.upper
-    loops = Scope()
-    stages = [StagePrinter(program, stage, loops) for stage in program.op.stages]
+    stages = [StagePrinter(program, stage) for stage in program.op.stages]
     printed = [stage.print() for stage in stages]
+    calls = [stage.call() for stage in stages]
     steps = [
         "/* `steps` steps of the whole network, at most a block. */",
         f"static void {p}_block({', '.join(_block_parameters(program))})",
         "{",
-        *(f"  {stage.call()}" for stage in stages),
+        *unused(_block_parameters(program), calls),
+        *(f"  {call}" for call in calls),
         "}",
         "",
     ]
     return "\n".join(
         [
+            ARITHMETIC,
             f'#include "{p}_internal.h"',
             "",
             "#include <string.h>",
-            "",
-            "#if defined(__clang__)",
-            "#pragma STDC FP_CONTRACT OFF",
-            "#endif",
             "",
             f'#include "{p}_kernels.h"',
             "",
@@ -207,6 +233,7 @@ def source(program: CProgram) -> str:
             _step_counts(program),
             _step_events(program),
             _run(program),
+            ARITHMETIC_END,
         ]
     )
 
@@ -384,7 +411,7 @@ def _step_counts(program: CProgram) -> str:
         lines.extend(
             [
                 f"  for (size_t i = 0; i < {t.size}u; ++i) {{",
-                f"    s->staged.{t.symbol}[i] = ({t.type.name}){t.symbol}[i];",
+                f"    s->staged.{t.symbol}[i] = {_of_count(t)};",
                 "  }",
             ]
         )
@@ -402,33 +429,44 @@ def _step_counts(program: CProgram) -> str:
     )
 
 
+def _of_count(t: Terminal) -> str:
+    """The element that a count gives."""
+    count = f"{t.symbol}[i]"
+    return f"({t.type.name})({count} != 0)" if t.spikes else f"({t.type.name}){count}"
+
+
+def _of_event(t: Terminal) -> list[str]:
+    """The statements that add an event. A float that holds no more stays what it is."""
+    place = f"s->staged.{t.symbol}[{t.symbol}[e]]"
+    if t.spikes:
+        return [f"{place} = 1;"]
+    if t.type.name in ("float", "double"):
+        return [f"{place} += {'1.0f' if t.type.name == 'float' else '1.0'};"]
+    largest = f"UINT{8 * t.type.size}_MAX"
+    return [f"if ({place} < {largest}) {{", f"  ++{place};", "}"]
+
+
 def _step_events(program: CProgram) -> str:
     outputs = _symbols(program.outputs)
     checks: list[str] = []
     fills: list[str] = []
     guards = [f"  if ({' || '.join(f'{o} == NULL' for o in ('s', *outputs))}"]
     for t in program.inputs:
-        guards.append(f" || ({t.symbol} == NULL && {t.symbol}_count != 0)")
+        guards.append(f" || ({t.symbol} == NULL && {t.count} != 0)")
         checks.extend(
             [
-                f"  for (size_t e = 0; e < {t.symbol}_count; ++e) {{",
+                f"  for (size_t e = 0; e < {t.count}; ++e) {{",
                 f"    if ((size_t){t.symbol}[e] >= {t.size}u) {{",
                 f"      return {program.upper}_ERR_RANGE;",
                 "    }",
                 "  }",
             ]
         )
-        one = "1.0f" if t.type.name == "float" else f"({t.type.name})1"
-        add = (
-            f"s->staged.{t.symbol}[{t.symbol}[e]] += {one};"
-            if t.type.name in ("float", "double")
-            else f"s->staged.{t.symbol}[{t.symbol}[e]] = 1;"
-        )
         fills.extend(
             [
                 f"  memset(s->staged.{t.symbol}, 0, sizeof s->staged.{t.symbol});",
-                f"  for (size_t e = 0; e < {t.symbol}_count; ++e) {{",
-                f"    {add}",
+                f"  for (size_t e = 0; e < {t.count}; ++e) {{",
+                *(f"    {line}" for line in _of_event(t)),
                 "  }",
             ]
         )

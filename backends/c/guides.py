@@ -23,9 +23,10 @@ def cmake(program: CProgram, files: Iterable[str]) -> str:
         f"target_include_directories({p} PUBLIC include PRIVATE src)",
         f"target_compile_features({p} PUBLIC c_std_11)",
         "# without contraction of a * b + c the results are the same bits on every target;",
-        "# without trapping math (no result depends on it) more loops become vectors",
+        "# without trapping math (no result depends on it) more loops become vectors; without",
+        "# errno a square root is the instruction of the target",
         f"target_compile_options({p} PRIVATE",
-        "  $<$<COMPILE_LANGUAGE:C>:-ffp-contract=off;-fno-trapping-math>)",
+        "  $<$<COMPILE_LANGUAGE:C>:-ffp-contract=off;-fno-trapping-math;-fno-math-errno>)",
     ]
     if languages == "C ASM":
         lines.append(
@@ -35,8 +36,10 @@ def cmake(program: CProgram, files: Iterable[str]) -> str:
     return "\n".join([*lines, ""])
 
 
-def readme(program: CProgram, title: str, const_bytes: int) -> str:
+def readme(program: CProgram, title: str, const_bytes: int, files: Iterable[str]) -> str:
     p, u = program.prefix, program.upper
+    assembly = any(name.endswith(".S") for name in files)
+    sources = "`src/*.c` and `src/*.S`" if assembly else "`src/*.c`"
 
     def row(what: str, t: Terminal) -> str:
         shape = "x".join(map(str, t.shape)) or "1"
@@ -70,9 +73,12 @@ def readme(program: CProgram, title: str, const_bytes: int) -> str:
             f"{p}_step_f32({arguments}); /* once for each time step */",
             "```",
             "",
-            "Build `src/*` with `include` and `src` on the include path and `-ffp-contract=off`,",
-            f"or `add_subdirectory` this folder and link `{p}`. `-D{u}_PORTABLE` leaves out the",
-            "vector bodies; the results are the same bits.",
+            f"Build {sources} with `include` and `src` on the include path, or",
+            f"`add_subdirectory` this folder and link `{p}`. The results are the same bits at",
+            f"every level of gcc and clang: `{p}.c` forbids the contraction of a * b + c",
+            "(by a pragma that clang's `-ffp-contract=fast` overrides) and refuses `-ffast-math`.",
+            f"`-fno-trapping-math -fno-math-errno` make it faster; `-D{u}_PORTABLE` leaves out",
+            "the vector bodies.",
             "",
             "| | C | shape |",
             "| --- | --- | --- |",

@@ -10,7 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from xdsl.ir import Operation
+
+from snncc.backends.c.functions import BITS, FUNCTION, bit_types, parts_of
 from snncc.backends.c.types import CType
+from snncc.dialects.snn.functions import FUNCTIONS
 
 PREAMBLE = """\
 /* @U@_PORTABLE takes the plain bodies only; every body gives the same bits. */
@@ -138,16 +142,14 @@ ADD_CONVERTED = """\
 #if defined(@U@_VECTOR)
 typedef @T@ @P@_vec_@TS@_@S@
     __attribute__((vector_size(@U@_VECTOR_BYTES / @SIZE@ * @TSIZE@), aligned(@TSIZE@), may_alias));
-typedef int32_t @P@_vec_@TS@_i32_@S@ __attribute__((vector_size(@U@_VECTOR_BYTES / @SIZE@ * 4)));
-#endif
+@NARROW_TYPE@#endif
 @U@_INLINE void @NAME@(@F@ *restrict target, const @T@ *restrict row, size_t outputs)
 {
   size_t o = 0;
 #if defined(@U@_VECTOR)
   for (; o + @U@_LANES_@S@ <= outputs; o += @U@_LANES_@S@) {
     const @P@_vec_@TS@_@S@ some = *(const @P@_vec_@TS@_@S@ *)(const void *)(row + o);
-    *(@P@_vec_@S@ *)(void *)(target + o) += __builtin_convertvector(
-        __builtin_convertvector(some, @P@_vec_@TS@_i32_@S@), @P@_vec_@S@);
+    *(@P@_vec_@S@ *)(void *)(target + o) += __builtin_convertvector(@SOME@, @P@_vec_@S@);
   }
 #endif
   for (; o < outputs; ++o) {
@@ -155,6 +157,13 @@ typedef int32_t @P@_vec_@TS@_i32_@S@ __attribute__((vector_size(@U@_VECTOR_BYTES
   }
 }
 """
+
+NARROW_TYPE = """\
+typedef int32_t @P@_vec_@TS@_i32_@S@ __attribute__((vector_size(@U@_VECTOR_BYTES / @SIZE@ * 4)));
+"""
+
+NARROW = "\n        __builtin_convertvector(some, @P@_vec_@TS@_i32_@S@)"
+"""Bytes and halves by way of a signed type, which vector units convert; it holds no more."""
 
 GATHER = """\
 /* out[o] = (0 + init[o]) + sum over e, in order, of weight[list[e]][o]@TIMES_TEXT@. */
@@ -311,6 +320,19 @@ POOL = """\
 }
 """
 
+REARRANGE = """\
+/* Runs of neighbours from the places where they start@WHAT@. */
+@U@_INLINE void @NAME@(
+    const @T@ *restrict x@SIZE_PARAMETER@, const @L@ *restrict places, size_t count, size_t run,
+    @T@ *restrict out)
+{
+  for (size_t i = 0; i < count; ++i) {
+@COPY@  }
+}
+"""
+
+REARRANGE_COPY = "memcpy(out + i * run, x + places[i], run * sizeof(@T@));\n"
+
 DELAY_READ = """\
 /* What was written `steps` steps ago; `position` is the row that is written next. */
 @U@_INLINE void @NAME@(const @T@ *restrict line, uint32_t position, uint32_t depth, size_t size,
@@ -440,9 +462,12 @@ class Kernels:
         self._vector(float_type)
         common = {"F": float_type.name, "S": float_type.short, "SIZE": str(float_type.size)}
         if source != float_type:
+            narrow = source.size < 4
             return self._add(
                 f"add_{source.short}_row_{float_type.short}",
-                ADD_CONVERTED,
+                ADD_CONVERTED.replace("@NARROW_TYPE@", NARROW_TYPE if narrow else "").replace(
+                    "@SOME@", NARROW if narrow else "some"
+                ),
                 T=source.name,
                 TS=source.short,
                 TSIZE=str(source.size),
@@ -527,6 +552,24 @@ class Kernels:
             **lines,
         )
 
+    def rearrange(self, element: CType, places: CType, *, zeros: bool) -> str:
+        """`run` is a number in the call: a run of one element is a load and a store."""
+        copy = f"    {REARRANGE_COPY}"
+        if zeros:
+            copy = (
+                f"    if (places[i] < size) {{\n      {REARRANGE_COPY}    }} else {{\n"
+                "      memset(out + i * run, 0, run * sizeof(@T@)); /* +0 is all bits zero */\n"
+                "    }\n"
+            )
+        return self._add(
+            f"rearrange{'_zeros' if zeros else ''}_{element.short}_{places.short}",
+            REARRANGE.replace("@COPY@", copy),
+            WHAT="; a place behind the end is zeros" if zeros else "",
+            SIZE_PARAMETER=", size_t size" if zeros else "",
+            T=element.name,
+            L=places.name,
+        )
+
     def delay_read(self, element: CType, *, each: bool) -> str:
         name = f"delay_read{'_each' if each else ''}_{element.short}"
         return self._add(name, DELAY_READ_EACH if each else DELAY_READ, T=element.name)
@@ -546,3 +589,16 @@ class Kernels:
             BITS="&" if largest else "|",
             SIGN=">" if largest else "<",
         )
+
+    def function(self, operation: type[Operation], float_type: CType) -> str:
+        """A function of bodies, in front of it what it needs."""
+        for type in bit_types(operation, float_type):
+            self._add(
+                f"bits_{type.short}",
+                BITS,
+                S=type.short,
+                F=type.name,
+                UINT="uint32_t" if type.size == 4 else "uint64_t",
+            )
+        name = f"{FUNCTIONS[operation].name}_{float_type.short}"
+        return self._add(name, FUNCTION, **parts_of(operation, float_type))

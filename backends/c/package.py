@@ -12,6 +12,7 @@ from snncc.backends.c.guides import cmake, readme
 from snncc.backends.c.program import CProgram
 from snncc.backends.c.weights import C_LIMIT, constants_of, total_bytes, weights_binary, weights_c
 from snncc.dialects import kernel
+from snncc.dialects.kernel.lines import delay_lines
 from snncc.dialects.kernel.program import Role
 
 Weights = Literal["auto", "c", "bin"]
@@ -63,7 +64,7 @@ def emit(
     elif constants:
         files[f"src/{prefix}_weights.c"] = weights_c(program, constants).encode()
     files["CMakeLists.txt"] = cmake(program, files).encode()
-    files["README.md"] = readme(program, title, size).encode()
+    files["README.md"] = readme(program, title, size, files).encode()
     manifest = _manifest(program, title, size, files, report or {})
     files[f"{prefix}.json"] = (json.dumps(manifest, indent=1) + "\n").encode()
     return CPackage(prefix, files, manifest)
@@ -79,14 +80,18 @@ def _manifest(
             for t in found
         ]
 
+    lines = delay_lines(program.op)
+    line_of = {position: line for line, position in lines.items() if position is not None}
+    roles = {**dict.fromkeys(lines, "line"), **dict.fromkeys(line_of, "position")}
     states: list[dict[str, Any]] = []
     for buffer in program.op.buffers(Role.STATE, Role.STREAM):
-        member = program.member(buffer.sym_name.data)
+        symbol = buffer.sym_name.data
+        member = program.member(symbol)
         array = program.arrays[member]
         states.append(
             {
-                "name": buffer.known_as,
-                "role": buffer.role.data.value,
+                "name": program.buffers[line_of.get(symbol, symbol)].known_as,
+                "role": roles.get(symbol, buffer.role.data.value),
                 "member": member,
                 "type": array.type.name,
                 "offset": array.offset,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from math import prod
 
 from snncc.backends.c.kernels import Kernels
-from snncc.backends.c.names import Scope
+from snncc.backends.c.names import STEP_LOCALS, LocalScope, Scope, SymbolScope
 from snncc.backends.c.structs import ALIGNMENT, Array, Group, offsets
 from snncc.backends.c.types import CType, c_type
 from snncc.dialects import kernel
@@ -27,9 +26,13 @@ class Terminal:
     """The buffer's symbol in the program."""
     symbol: str
     """The parameter's name."""
+    count: str
+    """The name of the parameter that holds the number of its events."""
     type: CType
     shape: tuple[int, ...]
     """At one step, in the model's order of axes."""
+    spikes: bool
+    """Whether its elements are 0 or 1."""
 
     @property
     def size(self) -> int:
@@ -42,38 +45,48 @@ class CProgram:
     def __init__(self, op: kernel.ProgramOp, prefix: str, *, alignment: int = ALIGNMENT):
         self.op = op
         self.prefix = prefix
-        self.upper = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", prefix).upper()
+        self.upper = prefix.upper()
         self.alignment = alignment
         self.kernels = Kernels(prefix, self.upper)
         self.buffers = {buffer.sym_name.data: buffer for buffer in op.buffers()}
-        arguments = Scope(("s", "steps", "k"))
-        self.inputs = [self._terminal(b, arguments) for b in op.buffers(Role.INPUT)]
-        self.outputs = [self._terminal(b, arguments) for b in op.buffers(Role.OUTPUT)]
-        self.stage_names = Scope()
-        self.constants = Scope()
+        ends = op.buffers(Role.INPUT, Role.OUTPUT)
+        arguments = LocalScope(prefix, STEP_LOCALS)
+        names = {buffer: arguments[buffer.sym_name.data] for buffer in ends}
+        counts = {
+            buffer: arguments.local(f"{names[buffer].rstrip('_')}_count")
+            for buffer in op.buffers(Role.INPUT)
+        }
+        terminals = {b: self._terminal(b, names[b], counts.get(b, "")) for b in ends}
+        self.inputs = [terminals[b] for b in op.buffers(Role.INPUT)]
+        self.outputs = [terminals[b] for b in op.buffers(Role.OUTPUT)]
+        self.stage_names = LocalScope(prefix)
+        self.symbols = SymbolScope()
         self.constant_buffers = op.buffers(Role.CONST)
-        for buffer in self.constant_buffers:
-            _ = self.constants[buffer.sym_name.data]
+        self._constants = {
+            name: f"{prefix}_{self.symbols.fresh(name)}"
+            for name in (buffer.sym_name.data for buffer in self.constant_buffers)
+        }
         self._members: dict[str, str] = {}
         self.state = self._lay_out()
         self.arrays = offsets(self.state)
 
-    def _terminal(self, buffer: kernel.BufferOp, scope: Scope) -> Terminal:
-        name = buffer.sym_name.data
+    def _terminal(self, buffer: kernel.BufferOp, symbol: str, count: str) -> Terminal:
         return Terminal(
             buffer.known_as,
-            name,
-            scope[name],
+            buffer.sym_name.data,
+            symbol,
+            count,
             c_type(buffer.type.element_type),
             buffer.shape[1:],
+            buffer.spikes is not None,
         )
 
     def _lay_out(self) -> Group:
         """The members of the state struct, in order of the program's buffers."""
-        scope = Scope(("stream", "work", "staged", "magic"))
+        scope = LocalScope(self.prefix, ("stream", "work", "staged", "magic"))
         streams, work = Group("stream", "struct"), Group("work", "union")
         stages: dict[str, tuple[Group, Scope]] = {}
-        stream_scope = Scope()
+        stream_scope = LocalScope(self.prefix)
         members: list[Array | Group] = []
         for name, buffer in self.buffers.items():
             role = buffer.role.data
@@ -88,7 +101,8 @@ class CProgram:
                 assert buffer.stage is not None
                 stage = buffer.stage.data
                 if stage not in stages:
-                    stages[stage] = (Group(self.stage_names[stage], "struct"), Scope())
+                    group = Group(self.stage_names[stage], "struct")
+                    stages[stage] = (group, LocalScope(self.prefix))
                 group, inner = stages[stage]
                 group.members.append(Array(inner[name], type, count))
                 self._members[name] = f"work.{group.name}.{inner[name]}"
@@ -106,7 +120,7 @@ class CProgram:
 
     def constant(self, buffer: str) -> str:
         """The symbol of a constant."""
-        return f"{self.prefix}_{self.constants[buffer]}"
+        return self._constants[buffer]
 
     def stage(self, name: str) -> str:
         """The symbol of a stage's function."""

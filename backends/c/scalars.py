@@ -19,7 +19,8 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from snncc.backends.c.names import Scope
-from snncc.backends.c.types import c_type
+from snncc.backends.c.types import CType, c_type
+from snncc.dialects.snn.functions import FUNCTIONS
 from snncc.errors import error
 
 Rule: TypeAlias = "Callable[[Operation, Sequence[str]], str]"
@@ -35,7 +36,9 @@ def scalar_type(type: Attribute) -> str:
 
 
 def float_literal(value: float, type: Attribute) -> str:
-    """The shortest decimal that reads back as the same number."""
+    """The shortest decimal that reads back as the same number. Raises SNC-C001 for no number."""
+    if not np.isfinite(value):
+        raise error("SNC-C001", f"C has no form for the constant {value} of {type}")
     single = isinstance(type, Float32Type)
     text = repr(float(np.float32(value))) if single else repr(float(value))
     if single:
@@ -127,6 +130,17 @@ def _float_to_unsigned(op: Operation, args: Sequence[str]) -> str:
     return f"({c_type(result).name}){middle}{args[0]}"
 
 
+def _function(op: Operation, args: Sequence[str]) -> str:
+    """A call of the helper that `called_functions` names."""
+    name = FUNCTIONS[type(op)].name
+    return f"@{name}_{c_type(op.results[0].type).short}({', '.join(args)})"
+
+
+def called_functions(block: Block) -> list[tuple[type[Operation], CType]]:
+    """The functions that a body calls, with the float type of each call."""
+    return [(type(op), c_type(op.results[0].type)) for op in block.ops if type(op) in FUNCTIONS]
+
+
 RULES: dict[type[Operation], Rule] = {
     arith.ConstantOp: _constant,
     arith.AddfOp: _infix("+"),
@@ -145,18 +159,19 @@ RULES: dict[type[Operation], Rule] = {
     arith.AndIOp: _infix("&"),
     arith.OrIOp: _infix("|"),
     arith.XOrIOp: _infix("^"),
+    **dict.fromkeys(FUNCTIONS, _function),
 }
 """Operation -> how it prints."""
 
 
 def statements(
-    block: Block, arguments: Mapping[SSAValue, str], prefix: str
+    block: Block, arguments: Mapping[SSAValue, str], prefix: str, scope: Scope
 ) -> tuple[list[str], dict[SSAValue, str]]:
     """
     A straight block as C: (statements, the text of every value). `arguments` are the
-    names that its arguments have. Raises SNC-C001 for an operation without a rule.
+    names that its arguments have in the scope. Raises SNC-C001 for an operation without a
+    rule.
     """
-    scope = Scope(tuple(arguments.values()))
     texts: dict[SSAValue, str] = dict(arguments)
     lines: list[str] = []
     for op in block.ops:

@@ -12,9 +12,9 @@ from xdsl.dialects.builtin import IntegerAttr, StringAttr
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
-from snncc.backends.c.names import Scope
+from snncc.backends.c.names import LOOP_LOCALS, LocalScope, Scope
 from snncc.backends.c.program import CProgram
-from snncc.backends.c.scalars import MAXIMUM, MINIMUM, statements
+from snncc.backends.c.scalars import MAXIMUM, MINIMUM, called_functions, statements
 from snncc.backends.c.types import CType, c_type
 from snncc.dialects import kernel
 from snncc.dialects.arrays import splat_shape
@@ -32,15 +32,16 @@ def element_type(value: SSAValue) -> CType:
 class StagePrinter:
     """The functions of one stage: its elementwise loops, then the stage itself."""
 
-    def __init__(self, program: CProgram, stage: kernel.StageOp, loops: Scope):
+    def __init__(self, program: CProgram, stage: kernel.StageOp):
         self.program = program
         self.stage = stage
-        self.loops = loops
         self.lines: list[str] = []
         self.functions: list[str] = []
         self.texts: dict[SSAValue, str] = {}
         self.indices: dict[SSAValue, str] = {}
-        self.counts = Scope(("steps", "k", "s"))
+        self.counts = Scope()
+        for terminal in (*program.inputs, *program.outputs):
+            self.counts.local(terminal.symbol)
         self.indent = 1
 
     def print(self) -> str:
@@ -50,9 +51,7 @@ class StagePrinter:
         self.indices[stage.steps] = "steps"
         body_lines = self._body(stage.body.block)
         parameters = [f"{program.prefix}_state_t *s", *self._terminals(), "size_t steps"]
-        used = "\n".join(body_lines)
-        unused = [p.split()[-1].lstrip("*") for p in parameters]
-        voids = [f"  (void){p};" for p in unused if not _mentions(used, p)]
+        voids = unused(parameters, body_lines)
         title = f"/* Stage {name}"
         if stage.nodes.data:
             title += ": " + ", ".join(node.data for node in stage.nodes)
@@ -133,6 +132,13 @@ class StagePrinter:
         return f"{base} + {step} * {prod(memref_shape(op.result))}u"
 
 
+def unused(parameters: list[str], lines: list[str]) -> list[str]:
+    """Statements that say of parameters that the lines leave out that this is meant."""
+    text = "\n".join(lines)
+    names = [parameter.split()[-1].lstrip("*") for parameter in parameters]
+    return [f"  (void){name};" for name in names if not _mentions(text, name)]
+
+
 def _mentions(text: str, name: str) -> bool:
     return re.search(rf"\b{re.escape(name)}\b", text) is not None
 
@@ -165,7 +171,7 @@ def _ref(p: StagePrinter, op: kernel.RefOp) -> None:
 
 def _compress(p: StagePrinter, op: kernel.CompressOp) -> None:
     name = p.program.kernels.compress(element_type(op.source), element_type(op.list))
-    count = p.counts.fresh("active")
+    count = p.counts.local("active")
     p.indices[op.count] = count
     p.call_kernel(
         name,
@@ -308,6 +314,22 @@ def _insert(p: StagePrinter, op: kernel.InsertOp) -> None:
         p.line("}")
 
 
+def _rearrange(p: StagePrinter, op: kernel.RearrangeOp) -> None:
+    name = p.program.kernels.rearrange(
+        element_type(op.out), element_type(op.places), zeros=op.zeros is not None
+    )
+    sizes = [_size(op.source)] if op.zeros is not None else []
+    p.call_kernel(
+        name,
+        p.texts[op.source],
+        *sizes,
+        p.texts[op.places],
+        _size(op.places),
+        f"{op.run}u",
+        p.texts[op.out],
+    )
+
+
 def _delay_read(p: StagePrinter, op: kernel.DelayReadOp) -> None:
     depth = memref_shape(op.line)[0]
     each = len(op.per_element) > 1
@@ -317,7 +339,7 @@ def _delay_read(p: StagePrinter, op: kernel.DelayReadOp) -> None:
     if not each:
         p.call_kernel(name, *head, f"{op.per_element[0]}u", p.texts[op.out])
         return
-    table = p.loops.fresh(f"{p.program.prefix}_steps")
+    table = f"{p.program.prefix}_{p.program.symbols.local('steps')}"
     rows = [
         ", ".join(f"{v}u" for v in op.per_element[i : i + 16])
         for i in range(0, len(op.per_element), 16)
@@ -353,7 +375,9 @@ def _generic(p: StagePrinter, op: linalg.ops.GenericOp) -> None:
             f"{_size(op.outputs[0])} * sizeof({element_type(op.outputs[0]).name}));"
         )
         return
-    name = f"{p.program.prefix}_{p.loops.fresh(f'{doc}_update' if doc != 'copy' else 'reorder')}"
+    symbols = p.program.symbols
+    symbol = symbols.local("reorder") if doc == "copy" else symbols.fresh(f"{doc}_update")
+    name = f"{p.program.prefix}_{symbol}"
     p.functions.append(_loop_function(p, op, name, doc))
     p.call_kernel(name, *(p.texts[operand] for operand in op.operands))
 
@@ -362,7 +386,7 @@ def _loop_function(p: StagePrinter, op: linalg.ops.GenericOp, name: str, doc: st
     block = op.body.block
     maps = [m.data for m in op.indexing_maps]
     shape = _loop_shape(op, maps)
-    scope = Scope(("n", *(f"n{axis}" for axis in range(len(shape)))))
+    scope = LocalScope(p.program.prefix, LOOP_LOCALS)
     hints = [arg.name_hint or "a" for arg in block.args]
     arrays = [scope.fresh(f"{hint}s") for hint in hints]
     nest, indices = _nest(maps, shape, [memref_shape(v) for v in op.operands])
@@ -379,7 +403,7 @@ def _loop_function(p: StagePrinter, op: linalg.ops.GenericOp, name: str, doc: st
         names[argument] = scope.fresh(hints[position])
         if argument.first_use is not None:
             loads.append(f"const {type.name} {names[argument]} = {array}[{index}];")
-    lines, texts = statements(block, names, p.program.prefix)
+    lines, texts = statements(block, names, p.program.prefix, scope)
     stores: list[str] = []
     terminator = block.last_op
     assert isinstance(terminator, linalg.ops.YieldOp)
@@ -391,6 +415,8 @@ def _loop_function(p: StagePrinter, op: linalg.ops.GenericOp, name: str, doc: st
         for type in (CType("float", "f32", 4), CType("double", "f64", 8)):
             if any(f"{p.program.prefix}_{which}_{type.short}(" in line for line in lines):
                 p.program.kernels.extreme(which, type)
+    for operation, type in called_functions(block):
+        p.program.kernels.function(operation, type)
     text = [f"/* {doc}: {'order of axes' if doc == 'copy' else 'one step of the population'}. */"]
     text.append(f"static void {name}(")
     text.append("    " + ",\n    ".join(parameters) + ")")
@@ -472,6 +498,7 @@ RULES: dict[type[Operation], Rule] = {
     kernel.ScatterOp: _scatter,
     kernel.PoolOp: _pool,
     kernel.InsertOp: _insert,
+    kernel.RearrangeOp: _rearrange,
     kernel.DelayReadOp: _delay_read,
     kernel.DelayWriteOp: _delay_write,
 }

@@ -73,7 +73,9 @@ def declare(group: Group, large: int, aligned: str, indent: int = 1) -> list[str
             lines.extend(declare(member, large, aligned, indent + 1))
             lines.append(f"{pad}}} {member.name};")
             continue
-        prefix = f"{aligned} " if member.alignment(large) == large else ""
+        alignment = member.alignment(large)
+        # numbers of 8 bytes too: some 32-bit ABIs align them to 4 inside of a struct
+        prefix = f"{aligned}({alignment}) " if alignment in (large, 8) else ""
         suffix = "" if member.count == 1 and member.name == "magic" else f"[{member.count}]"
         lines.append(f"{pad}{prefix}{member.type.name} {member.name}{suffix};")
     return lines

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import Float32Type, Float64Type, IntegerType
 from xdsl.ir import Attribute
 
+from snncc.errors import error
+
 
 @dataclass(frozen=True)
 class CType:
@@ -26,11 +28,11 @@ _UNSIGNED = {
 
 
 def c_type(element: Attribute) -> CType:
-    """The C type of a stored element; raises TypeError for one that C has not."""
+    """The C type of a stored element. Raises SNC-C001 for one that C has not."""
     if isinstance(element, Float32Type):
         return _FLOAT
     if isinstance(element, Float64Type):
         return _DOUBLE
     if isinstance(element, IntegerType) and element.width.data in _UNSIGNED:
         return _UNSIGNED[element.width.data]
-    raise TypeError(f"no C type for {element}")
+    raise error("SNC-C001", f"C has no type for {element}")

@@ -15,6 +15,7 @@ from snncc.dialects.kernel.kernels import (
     GatherOp,
     InsertOp,
     PoolOp,
+    RearrangeOp,
     ScatterOp,
 )
 from snncc.dialects.kernel.program import BufferOp, ProgramOp, RefOp, RoleAttr, StageOp
@@ -31,6 +32,7 @@ KERNEL = Dialect(
         InsertOp,
         PoolOp,
         ProgramOp,
+        RearrangeOp,
         RefOp,
         ScatterOp,
         StageOp,
@@ -49,6 +51,7 @@ __all__ = [
     "InsertOp",
     "PoolOp",
     "ProgramOp",
+    "RearrangeOp",
     "RefOp",
     "RoleAttr",
     "ScatterOp",

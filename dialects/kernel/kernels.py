@@ -32,7 +32,6 @@ from xdsl.irdl import (
 )
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect
 from xdsl.utils.exceptions import VerifyException
-from xdsl.utils.hints import isa
 
 from snncc.dialects.kernel.program import MemRef
 from snncc.dialects.snn.attributes import Pool, PoolAttr
@@ -40,7 +39,7 @@ from snncc.dialects.snn.types import is_float
 
 
 def memref_type(value: SSAValue) -> MemRef:
-    assert isa(value.type, MemRef), f"expected a memref, got {value.type}"
+    assert isinstance(value.type, MemRefType), f"expected a memref, got {value.type}"
     return value.type
 
 
@@ -445,6 +444,56 @@ class InsertOp(IRDLOperation):
                 raise VerifyException(
                     f"{self.source.type} at {list(self.places)} passes the end of {self.out.type}"
                 )
+
+
+@irdl_op_definition
+class RearrangeOp(IRDLOperation):
+    """
+    Copies elements from other places: runs of neighbours, all of one length.
+
+        out[i * run + j] = source[places[i] + j]     for 0 <= j < run
+
+        kernel.rearrange %x at %places into %y : memref<8xi8> at memref<2xi8> -> memref<4xi8>
+
+    `places` are flat indices; `run` is the elements of `out` by those of `places`. With
+    `zeros` a place behind the end of the source stands for a run of zeros.
+    """
+
+    name = "kernel.rearrange"
+
+    source = operand_def(MemRefType)
+    places = operand_def(MemRefType)
+    out = operand_def(MemRefType)
+    zeros = opt_prop_def(UnitAttr)
+
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+
+    assembly_format = (
+        "$source `at` $places (`zeros` $zeros^)? `into` $out attr-dict "
+        "`:` type($source) `at` type($places) `->` type($out)"
+    )
+
+    def __init__(self, source: SSAValue, places: SSAValue, out: SSAValue, *, zeros: bool = False):
+        super().__init__(
+            operands=[source, places, out], properties={"zeros": UnitAttr() if zeros else None}
+        )
+
+    @property
+    def run(self) -> int:
+        """How many neighbours stay together."""
+        return element_count(self.out) // element_count(self.places)
+
+    def verify_(self) -> None:
+        element = memref_type(self.source).element_type
+        if memref_type(self.out).element_type != element:
+            raise VerifyException(f"out: expected elements of {element}, got {self.out.type}")
+        if not isinstance(memref_type(self.places).element_type, IntegerType):
+            raise VerifyException(f"places: expected whole numbers, got {self.places.type}")
+        if element_count(self.out) % element_count(self.places):
+            raise VerifyException(
+                f"places: {element_count(self.places)} runs do not divide the "
+                f"{element_count(self.out)} elements of {self.out.type}"
+            )
 
 
 @irdl_op_definition

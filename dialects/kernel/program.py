@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import (
     SymbolNameConstraint,
     SymbolRefAttr,
     UnitAttr,
+    i8,
     i64,
 )
 from xdsl.dialects.utils import EnumAttribute
@@ -40,10 +41,10 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import HasParent, NoTerminator, Pure, SymbolOpInterface, SymbolTable
 from xdsl.utils.exceptions import VerifyException
-from xdsl.utils.hints import isa
 from xdsl.utils.str_enum import StrEnum
 
 from snncc.dialects.snn.attributes import BlobAttr
+from snncc.dialects.symbols import symbol_named
 
 MemRef: TypeAlias = MemRefType[Attribute]
 
@@ -84,7 +85,8 @@ class BufferOp(IRDLOperation):
 
     A value with several axes is stored with its first axis (channels) innermost, where
     `channel_last` stands. Content is one value for all elements or one for each. `of`
-    gives the model's name of an input, output or state whose symbol is another.
+    gives the model's name of an input, output, state or traced stream whose symbol is another.
+    Bytes of an input that are spikes, 0 or 1, are marked `spikes`.
     """
 
     name = "kernel.buffer"
@@ -96,12 +98,13 @@ class BufferOp(IRDLOperation):
     channel_last = opt_prop_def(UnitAttr)
     stage = opt_prop_def(StringAttr)
     model_name = opt_prop_def(StringAttr)
+    spikes = opt_prop_def(UnitAttr)
 
     traits = lazy_traits_def(lambda: (SymbolOpInterface(), HasParent(ProgramOp)))
 
     assembly_format = (
         "$role $sym_name `:` $type (`=` $content^)? (`channel_last` $channel_last^)? "
-        "(`stage` $stage^)? (`of` $model_name^)? attr-dict"
+        "(`spikes` $spikes^)? (`stage` $stage^)? (`of` $model_name^)? attr-dict"
     )
 
     def __init__(
@@ -114,6 +117,7 @@ class BufferOp(IRDLOperation):
         channel_last: bool = False,
         stage: str | None = None,
         model_name: str | None = None,
+        spikes: bool = False,
     ):
         super().__init__(
             properties={
@@ -124,12 +128,13 @@ class BufferOp(IRDLOperation):
                 "channel_last": UnitAttr() if channel_last else None,
                 "stage": None if stage is None else StringAttr(stage),
                 "model_name": None if model_name is None else StringAttr(model_name),
+                "spikes": UnitAttr() if spikes else None,
             }
         )
 
     @property
     def known_as(self) -> str:
-        """The name that users know an input, an output or a state by."""
+        """The name that users know an input, an output, a state or a traced stream by."""
         return (self.sym_name if self.model_name is None else self.model_name).data
 
     @property
@@ -160,6 +165,8 @@ class BufferOp(IRDLOperation):
             )
         if (self.stage is not None) != (role is Role.WORK):
             raise VerifyException(f"{role.value} buffer: a stage owns work buffers, and only them")
+        if self.spikes is not None and (role is not Role.INPUT or self.type.element_type != i8):
+            raise VerifyException("spikes: expected an input of i8")
 
 
 @irdl_op_definition
@@ -193,7 +200,7 @@ class RefOp(IRDLOperation):
 
     @property
     def declaration(self) -> BufferOp:
-        found = SymbolTable.lookup_symbol(self, self.buffer)
+        found = symbol_named(self, self.symbol)
         if not isinstance(found, BufferOp):
             raise VerifyException(f'no kernel.buffer is named "{self.symbol}"')
         return found
@@ -202,7 +209,7 @@ class RefOp(IRDLOperation):
         if self.get_parent_program() is None:
             return
         declared = self.declaration.type
-        assert isa(self.result.type, MemRef)
+        assert isinstance(self.result.type, MemRefType)
         shape = declared.get_shape() if self.step is None else declared.get_shape()[1:]
         if (
             prod(shape) != prod(self.result.type.get_shape())

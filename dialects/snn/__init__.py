@@ -20,7 +20,8 @@ from snncc.dialects.snn.network import (
     YieldOp,
 )
 from snncc.dialects.snn.neuron import CountOp, DetachOp, NeuronOp, NextOp, SpikeOp
-from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, ReshapeOp
+from snncc.dialects.snn.places import PlacesAttr
+from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, RearrangeOp, ReshapeOp
 
 SNN = Dialect(
     "snn",
@@ -40,6 +41,7 @@ SNN = Dialect(
         NextOp,
         ParameterOp,
         Pool2dOp,
+        RearrangeOp,
         ReshapeOp,
         ScaleOp,
         SpikeOp,
@@ -47,7 +49,7 @@ SNN = Dialect(
         UseOp,
         YieldOp,
     ],
-    [BiasPositionAttr, BlobAttr, ComparisonAttr, PoolAttr, SurrogateAttr],
+    [BiasPositionAttr, BlobAttr, ComparisonAttr, PlacesAttr, PoolAttr, SurrogateAttr],
 )
 
 __all__ = [
@@ -68,6 +70,7 @@ __all__ = [
     "NextOp",
     "ParameterOp",
     "Pool2dOp",
+    "RearrangeOp",
     "ReshapeOp",
     "ScaleOp",
     "SpikeOp",

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from xdsl.builder import Builder
-from xdsl.dialects import arith
+from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import (
     AnyFloat,
     FloatAttr,
@@ -152,6 +152,51 @@ class Body:
 
     def minimum(self, left: Scalar, right: Scalar) -> Scalar:
         return self.insert(arith.MinimumfOp(left.value, right.value))
+
+    # functions: what they compute stands in `snncc.dialects.snn.functions`
+
+    def exp(self, x: Scalar) -> Scalar:
+        return self.insert(math.ExpOp(x.value))
+
+    def log(self, x: Scalar) -> Scalar:
+        """The natural logarithm."""
+        return self.insert(math.LogOp(x.value))
+
+    def power(self, x: Scalar, y: Scalar) -> Scalar:
+        """x to the power of y; what a framework computes as x * x is written so."""
+        return self.insert(math.PowFOp(x.value, y.value))
+
+    def sqrt(self, x: Scalar) -> Scalar:
+        return self.insert(math.SqrtOp(x.value))
+
+    def tanh(self, x: Scalar) -> Scalar:
+        return self.insert(math.TanhOp(x.value))
+
+    def erf(self, x: Scalar) -> Scalar:
+        return self.insert(math.ErfOp(x.value))
+
+    def sin(self, x: Scalar) -> Scalar:
+        return self.insert(math.SinOp(x.value))
+
+    def cos(self, x: Scalar) -> Scalar:
+        return self.insert(math.CosOp(x.value))
+
+    def absolute(self, x: Scalar) -> Scalar:
+        return self.insert(math.AbsFOp(x.value))
+
+    def floor(self, x: Scalar) -> Scalar:
+        return self.insert(math.FloorOp(x.value))
+
+    def ceil(self, x: Scalar) -> Scalar:
+        return self.insert(math.CeilOp(x.value))
+
+    def trunc(self, x: Scalar) -> Scalar:
+        """Rounded towards zero."""
+        return self.insert(math.TruncOp(x.value))
+
+    def round_even(self, x: Scalar) -> Scalar:
+        """Rounded to the nearest integer, half to the even one."""
+        return self.insert(math.RoundEvenOp(x.value))
 
 
 def build_neuron(

@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from xdsl.ir import Operation
 
 from snncc.dialects.snn.network import ConstantOp, DelayOp, NetworkOp, UseOp, YieldOp
-from snncc.dialects.snn.shape import ReshapeOp
+from snncc.dialects.snn.shape import RearrangeOp, ReshapeOp
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Component:
 
 def is_fixed(op: Operation) -> bool:
     """Whether an operation's result is the same at every step."""
-    if isinstance(op, ReshapeOp):
+    if isinstance(op, ReshapeOp | RearrangeOp):
         return isinstance(op.input.owner, Operation) and is_fixed(op.input.owner)
     return isinstance(op, UseOp | ConstantOp)
 

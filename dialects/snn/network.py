@@ -43,21 +43,23 @@ from xdsl.traits import (
     IsTerminator,
     Pure,
     SymbolOpInterface,
-    SymbolTable,
 )
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.hints import isa
 
 from snncc.dialects.snn.attributes import BlobAttr, print_dense
+from snncc.dialects.snn.traits import AllocatesState
 from snncc.dialects.snn.types import (
     Stream,
     describe,
     expect_broadcast,
+    expect_element,
     expect_static,
+    known_as,
     shape_of,
     stream_type,
 )
-from snncc.passes.canonicalization import SnnCanonicalization
+from snncc.dialects.symbols import symbol_named
 
 
 @irdl_op_definition
@@ -157,7 +159,7 @@ class UseOp(IRDLOperation):
     @property
     def declaration(self) -> ParameterOp:
         """The parameter that is read. Raises VerifyException where there is none."""
-        declared = SymbolTable.lookup_symbol(self, self.parameter)
+        declared = symbol_named(self, self.symbol)
         if not isinstance(declared, ParameterOp):
             raise VerifyException(f'no snn.parameter is named "{self.symbol}"')
         return declared
@@ -241,7 +243,7 @@ class DelayOp(IRDLOperation):
     node = opt_prop_def(StringAttr)
     result = result_def(TensorType)
 
-    traits = traits_def(Pure(), SnnCanonicalization())
+    traits = traits_def(AllocatesState())
 
     assembly_format = (
         "$stream `by` $steps `init` $init (`as` $node^)? attr-dict "
@@ -283,6 +285,7 @@ class DelayOp(IRDLOperation):
 
     def verify_(self) -> None:
         expect_static(self)
+        known_as(self, 1)
         if self.result.type != self.stream.type:
             raise VerifyException(
                 f"expected a result of {self.stream.type}, got {self.result.type}"
@@ -418,6 +421,7 @@ class NetworkOp(IRDLOperation):
         for type in (*inputs, *outputs):
             if not isa(type, Stream) or any(size < 1 for size in type.get_shape()):
                 raise VerifyException(f"expected a tensor of known sizes, got {type}")
+            expect_element("stream", type.element_type)
 
     def _verify_order(self) -> None:
         seen: set[SSAValue] = set(self.body.block.args)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (
+    AnyFloat,
     ArrayAttr,
+    FloatAttr,
     IntegerAttr,
     IntegerType,
     StringAttr,
@@ -35,21 +37,26 @@ from xdsl.irdl import (
 )
 from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.printer import Printer
-from xdsl.traits import HasParent, IsolatedFromAbove, IsTerminator, Pure
+from xdsl.traits import EffectInstance, HasParent, IsolatedFromAbove, IsTerminator, Pure
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.hints import isa
 
 from snncc.dialects.snn.attributes import Comparison, ComparisonAttr, SurrogateAttr
+from snncc.dialects.snn.traits import AllocatesState
 from snncc.dialects.snn.types import (
     Stream,
     expect_broadcast,
     expect_static,
     is_float,
     is_spike,
+    known_as,
     shape_of,
     stream_type,
 )
 from snncc.passes.canonicalization import SnnCanonicalization
+
+COUNTS = (IntegerType(8), IntegerType(16), IntegerType(32))
+"""The types of counts."""
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """Names of ports: they stand as values in the text and as variables in the emitted C."""
@@ -93,6 +100,10 @@ class SpikeOp(IRDLOperation):
             result_types=[i1],
         )
 
+    def verify_(self) -> None:
+        if is_spike(self.argument.type):
+            raise VerifyException("argument: expected a number, got a spike (i1)")
+
 
 @irdl_op_definition
 class CountOp(IRDLOperation):
@@ -135,12 +146,20 @@ class CountOp(IRDLOperation):
 
     def verify_(self) -> None:
         assert isinstance(self.result.type, IntegerType)
-        largest = 2**self.result.type.width.data - 1
-        if not 1 <= self.maximum.value.data <= largest:
+        if self.result.type not in COUNTS:
+            known = ", ".join(map(str, COUNTS))
+            raise VerifyException(f"result: expected one of {known}, got {self.result.type}")
+        argument = self.argument.type
+        if not isinstance(argument, AnyFloat):
+            raise VerifyException(f"argument: expected f32 or f64, got {argument}")
+        maximum, largest = self.maximum.value.data, 2**self.result.type.width.data - 1
+        if not 1 <= maximum <= largest:
             raise VerifyException(
-                f"max: expected 1 to {largest} for {self.result.type}, "
-                f"got {self.maximum.value.data}"
+                f"max: expected 1 to {largest} for {self.result.type}, got {maximum}"
             )
+        # the argument is compared with it: rounded up, it would let through what does not fit
+        if FloatAttr(float(maximum), argument).value.data != maximum:
+            raise VerifyException(f"max: {maximum} is no number of {argument}")
 
 
 @irdl_op_definition
@@ -224,6 +243,15 @@ class Port:
     argument: BlockArgument
 
 
+class AllocatesStates(AllocatesState):
+    """Only with states: an elementwise function is as pure as any."""
+
+    @classmethod
+    def get_effects(cls, op: Operation) -> frozenset[EffectInstance]:
+        assert isinstance(op, NeuronOp)
+        return super().get_effects(op) if op.initial_states else frozenset()
+
+
 @irdl_op_definition
 class NeuronOp(IRDLOperation):
     """
@@ -241,8 +269,9 @@ class NeuronOp(IRDLOperation):
           snn.next (%z : i1) state (%1 : f32)
         }
 
-    Operands broadcast to the population's shape, which is that of every result. The order
-    of the body's operations is the order of the rounding. `kind` is a hint for readers,
+    Operands broadcast to the population's shape, which is that of every result. The body has
+    operations of `arith`, functions of `math`, `snn.spike`, `snn.count` and `snn.detach`; their
+    order is the order of the rounding. `kind` is a hint for readers,
     checked against the body where it is present; a rewrite of the body drops it.
     """
 
@@ -260,7 +289,7 @@ class NeuronOp(IRDLOperation):
     body = region_def("single_block")
 
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
-    traits = traits_def(Pure(), IsolatedFromAbove(), SnnCanonicalization())
+    traits = traits_def(AllocatesStates(), IsolatedFromAbove(), SnnCanonicalization())
 
     def __init__(
         self,
@@ -330,6 +359,7 @@ class NeuronOp(IRDLOperation):
         for result in self.outputs:
             if shape_of(result) != self.population:
                 raise VerifyException("expected results of one shape")
+        known_as(self, len(self.outputs) + len(self.initial_states))
         self._verify_names()
         self._verify_body()
         if self.kind is not None:
@@ -388,10 +418,13 @@ class NeuronOp(IRDLOperation):
             if got != types:
                 wanted, found = (", ".join(map(str, t)) for t in (types, got))
                 raise VerifyException(f"snn.next: expected {what} ({wanted}), got ({found})")
+        # imported here: what bodies are made of are operations of this module, too
+        from snncc.dialects.snn.scalars import expect_scalar
+
         seen: set[SSAValue] = set(self.body.block.args)
         for op in self.body.block.ops:
-            if op is not self.terminator and (len(op.results) != 1 or op.regions):
-                raise VerifyException(f"body: expected scalar arithmetic, got {op.name}")
+            if op is not self.terminator:
+                expect_scalar(op)
             if not seen.issuperset(op.operands):
                 raise VerifyException(f"body: {op.name} uses a value that is defined below it")
             seen.update(op.results)

@@ -1,9 +1,11 @@
-"""Operations that gather or rearrange elements: pools, reshape, concat."""
+"""Operations that gather or rearrange elements: pools, reshape, rearrange, concat."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy.typing as npt
 from xdsl.dialects.builtin import (
     BoolAttr,
     DenseArrayBase,
@@ -33,6 +35,7 @@ from xdsl.utils.hints import isa
 
 from snncc.dialects.snn.attributes import Pool, PoolAttr
 from snncc.dialects.snn.linear import output_size, parse_integers
+from snncc.dialects.snn.places import NOWHERE, Indices, PlacesAttr, places_of
 from snncc.dialects.snn.types import (
     Stream,
     expect_same_element,
@@ -266,6 +269,68 @@ class ReshapeOp(IRDLOperation):
         if source.element_count() != target.element_count():
             raise VerifyException(
                 f"result: expected {source.element_count()} elements, got {target.element_count()}"
+            )
+
+
+@irdl_op_definition
+class RearrangeOp(IRDLOperation):
+    """
+    The elements in other places: transposed, taken out, repeated, reversed, zeros around.
+
+        y[i] = x[places[i]]      0 where places[i] is -1
+
+        %y = snn.rearrange %x places <0 (2 by 1) (4 by 2)> as "transpose"
+             : tensor<4x2xi1> -> tensor<2x4xi1>
+
+    `i` and `places[i]` count elements in C order. The places are constant, and stand in the
+    text as their pattern (`#snn.places`).
+    """
+
+    name = "snn.rearrange"
+
+    input = operand_def(TensorType)
+    places = prop_def(PlacesAttr)
+    node = opt_prop_def(StringAttr)
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure(), SnnCanonicalization())
+
+    assembly_format = (
+        "$input `places` $places (`as` $node^)? attr-dict `:` type($input) `->` type($result)"
+    )
+
+    def __init__(self, input: SSAValue, places: npt.NDArray[Any], *, node: str | None = None):
+        """`places` has the shape of the result."""
+        super().__init__(
+            operands=[input],
+            properties={
+                "places": PlacesAttr(places_of(places)),
+                "node": None if node is None else StringAttr(node),
+            },
+            result_types=[TensorType(stream_type(input).element_type, places.shape)],
+        )
+
+    @property
+    def indices(self) -> Indices:
+        """Where each element comes from, of the result's shape."""
+        return self.places.data.indices.reshape(shape_of(self.result))
+
+    def verify_(self) -> None:
+        expect_static(self)
+        source, target = stream_type(self.input), stream_type(self.result)
+        expect_same_element("result", [self.result], source.element_type)
+        places = self.places.data
+        if places.count != target.element_count():
+            raise VerifyException(
+                f"places: expected one for each of {target.element_count()} elements of "
+                f"{target}, got {places.count}"
+            )
+        last = source.element_count() - 1
+        if places.least < NOWHERE or places.most > last:
+            wrong = places.least if places.least < NOWHERE else places.most
+            raise VerifyException(
+                f"places: expected indices of {source}, 0 to {last}, or {NOWHERE} for a zero, "
+                f"got {wrong}"
             )
 
 

@@ -5,27 +5,33 @@ from typing import TypeAlias
 
 from xdsl.dialects.builtin import (
     AnyFloat,
+    ArrayAttr,
     Float32Type,
     Float64Type,
     IntegerType,
     StringAttr,
     TensorType,
+    f32,
+    f64,
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
-from xdsl.utils.hints import isa
 
 Stream: TypeAlias = TensorType[Attribute]
 """The type of a stream's value at one time step; the time axis is not part of it."""
 
 
 Element: TypeAlias = Float32Type | Float64Type | IntegerType
-"""The element types that streams and arrays may have."""
+"""The element types that arrays may have."""
+
+ELEMENTS = (f32, f64, *(IntegerType(width) for width in (1, 8, 16, 32)))
+"""The element types of streams, and of the scalars in bodies."""
 
 
 def stream_type(value: SSAValue) -> Stream:
     """The tensor type of a value; the operations' constraints guarantee that it is one."""
-    assert isa(value.type, Stream), f"expected a stream, got {value.type}"
+    # plain `isinstance`: `isa` with a type's parameters builds a constraint each time
+    assert isinstance(value.type, TensorType), f"expected a stream, got {value.type}"
     return value.type
 
 
@@ -51,8 +57,16 @@ def is_spike(element: Attribute) -> bool:
 
 
 def is_scalar(element: Attribute) -> bool:
-    """An element type that streams may have: f32, f64, or a signless integer."""
-    return isinstance(element, Element)
+    """Whether streams and bodies may have an element type."""
+    return element in ELEMENTS
+
+
+def expect_element(what: str, element: Attribute) -> None:
+    if not is_scalar(element):
+        *known, last = map(str, ELEMENTS)
+        raise VerifyException(
+            f"{what}: expected elements of {', '.join(known)} or {last}, got {element}"
+        )
 
 
 def shape_text(shape: Sequence[int]) -> str:
@@ -72,17 +86,13 @@ def expect_static(op: Operation) -> None:
     """Every operand and result is a tensor of known, positive sizes and a scalar type."""
     for role, values in (("operand", op.operands), ("result", op.results)):
         for index, value in enumerate(values):
-            if not isa(value.type, Stream):
+            if not isinstance(value.type, TensorType):
                 raise VerifyException(f"{role} {index}: expected a tensor, got {value.type}")
             if any(size < 1 for size in value.type.get_shape()):
                 raise VerifyException(
                     f"{role} {index}: expected sizes of at least 1, got {value.type}"
                 )
-            if not is_scalar(value.type.element_type):
-                raise VerifyException(
-                    f"{role} {index}: expected elements of f32, f64 or an integer type, "
-                    f"got {value.type.element_type}"
-                )
+            expect_element(f"{role} {index}", value.type.element_type)
 
 
 def expect_shape(what: str, value: SSAValue, expected: Sequence[int]) -> None:
@@ -121,6 +131,25 @@ def expect_same_element(what: str, values: Iterable[SSAValue], element: Attribut
             raise VerifyException(
                 f"{what}: expected elements of {element}, got {stream_type(value).element_type}"
             )
+
+
+KNOWN_AS = "known_as"
+"""The attribute that holds the names by which users know an operation's outputs and states."""
+
+
+def known_as(op: Operation, count: int) -> tuple[str, ...] | None:
+    """The recorded names of an operation (`names.py`). Raises VerifyException for another form."""
+    names = op.attributes.get(KNOWN_AS)
+    if names is None:
+        return None
+    texts = (
+        [name.data for name in names if isinstance(name, StringAttr)]
+        if isinstance(names, ArrayAttr)
+        else []
+    )
+    if len(texts) != count or len(set(texts)) != count:
+        raise VerifyException(f"{KNOWN_AS}: expected {count} different names, got {names}")
+    return tuple(texts)
 
 
 def node_name(op: Operation) -> str | None:

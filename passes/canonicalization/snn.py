@@ -6,7 +6,8 @@ What looks right and is not, and so is left out:
   at +0, which turns -0.0 into +0.0 (a maximum does not);
 - x * 0 is not 0 where x is negative, infinite or not a number;
 - a parameter that happens to hold ones is not a constant: fine-tuning moves it, and the
-  backward program wants its gradient. Only the content of `snn.constant` is looked at.
+  backward program wants its gradient. Only the content of `snn.constant` is looked at;
+- a delay of a constant that starts from it is not the constant: users may set its line.
 """
 
 from __future__ import annotations
@@ -14,16 +15,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from snncc.dialects import snn
-from snncc.dialects.arrays import Array, array_of
+from snncc.dialects.arrays import Array, array_of, dense_of, is_uniform, rearranged
 from snncc.dialects.snn.attributes import Pool
+from snncc.dialects.snn.functions import FUNCTIONS, folded
 from snncc.dialects.snn.kind import CUSTOM, kind_of
 from snncc.dialects.snn.neuron import Port
-from snncc.dialects.snn.types import node_name, shape_of, stream_type
+from snncc.dialects.snn.places import NOWHERE
+from snncc.dialects.snn.types import (
+    KNOWN_AS,
+    is_spike,
+    known_as,
+    node_name,
+    shape_of,
+    stream_type,
+)
+
+FOLDED_ELEMENTS = 256
+"""Of a constant that was made of another: it stands in the text."""
 
 
 def _content(value: SSAValue) -> Array | None:
@@ -43,6 +57,58 @@ class ReshapeOfReshape(RewritePattern):
             rewriter.replace(op, [], [source])
         elif source is not op.input:
             rewriter.replace(op, snn.ReshapeOp(source, shape_of(op.result), node=node_name(op)))
+
+
+class RearrangeInOrder(RewritePattern):
+    """Every element in its place: another shape at most."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: snn.RearrangeOp, rewriter: PatternRewriter) -> None:
+        count = op.places.data.count
+        same = count == stream_type(op.input).element_count()
+        if same and (op.indices.ravel() == np.arange(count)).all():
+            rewriter.replace(op, snn.ReshapeOp(op.input, shape_of(op.result), node=node_name(op)))
+
+
+class RearrangeOfMoved(RewritePattern):
+    """From where the elements stood before they were reshaped or rearranged."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: snn.RearrangeOp, rewriter: PatternRewriter) -> None:
+        inner = op.input.owner
+        if isinstance(inner, snn.ReshapeOp):
+            places = op.indices
+        elif isinstance(inner, snn.RearrangeOp):
+            places = np.where(op.indices < 0, NOWHERE, inner.indices.ravel()[op.indices])
+        else:
+            return
+        rewriter.replace(op, snn.RearrangeOp(inner.input, places, node=node_name(op)))
+
+
+class ReshapeOfRearrange(RewritePattern):
+    """Under the last shape at once, unless something else reads them under the first."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: snn.ReshapeOp, rewriter: PatternRewriter) -> None:
+        inner = op.input.owner
+        if isinstance(inner, snn.RearrangeOp) and op.input.has_one_use():
+            places = inner.indices.reshape(shape_of(op.result))
+            node = node_name(op) or node_name(inner)
+            rewriter.replace(op, snn.RearrangeOp(inner.input, places, node=node))
+
+
+class RearrangeOfConstant(RewritePattern):
+    """A constant again, unless that makes a long text."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: snn.RearrangeOp, rewriter: PatternRewriter) -> None:
+        content = _content(op.input)
+        if content is None:
+            return
+        moved = rearranged(content.reshape(1, -1), op.indices)[0]
+        if moved.size <= FOLDED_ELEMENTS or is_uniform(moved):
+            spikes = is_spike(stream_type(op.input).element_type)
+            rewriter.replace(op, snn.ConstantOp(dense_of(moved.astype(bool) if spikes else moved)))
 
 
 class ConcatOfOne(RewritePattern):
@@ -85,27 +151,6 @@ class MaxPoolOfOne(RewritePattern):
         same = op.kernels == (1, 1) and op.input.type == op.result.type
         if same and op.pool.data is Pool.MAX:
             rewriter.replace(op, [], [op.input])
-
-
-class DelayOfConstant(RewritePattern):
-    """A constant that starts from itself is the constant, whatever the delay."""
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: snn.DelayOp, rewriter: PatternRewriter) -> None:
-        content, init = _content(op.stream), _content(op.init)
-        if content is None or init is None:
-            return
-        # bits, not values: 0.0 == -0.0
-        if np.broadcast_to(init, content.shape).tobytes() != content.tobytes():
-            return
-        constant = op.stream.owner
-        assert isinstance(constant, snn.ConstantOp)
-        if op.init.type == op.result.type:
-            rewriter.replace(op, [], [op.init])
-        elif constant.is_before_in_block(op):
-            rewriter.replace(op, [], [op.stream])
-        else:  # only a delay may look ahead: its users need the constant above them
-            rewriter.replace(op, constant.clone())
 
 
 def _live(op: snn.NeuronOp) -> set[SSAValue]:
@@ -151,6 +196,16 @@ def _trim_body(
             op.body.block.erase_arg(argument)
 
 
+def _names_of(
+    op: snn.NeuronOp, outputs: Sequence[int], states: Sequence[str]
+) -> ArrayAttr[StringAttr]:
+    """What some outputs and states are known as."""
+    names = known_as(op, len(op.outputs) + len(op.state_names)) or ()
+    held = dict(zip(op.state_names, names[len(op.outputs) :], strict=True))
+    found = [*(names[index] for index in outputs), *(held[StringAttr(name)] for name in states)]
+    return ArrayAttr([StringAttr(name) for name in found])
+
+
 def _hint(op: snn.NeuronOp) -> StringAttr | None:
     """The kind of a body, where it has a name."""
     kind = kind_of(op).name
@@ -183,6 +238,8 @@ class TrimNeuron(RewritePattern):
         body = op.detach_region(op.body)
         trimmed = snn.NeuronOp(inputs, states, parameters, types, body, node=node_name(op))
         trimmed.attributes = dict(op.attributes)
+        if KNOWN_AS in op.attributes:
+            trimmed.attributes[KNOWN_AS] = _names_of(op, kept, [name for name, _ in states])
         trimmed.kind = _hint(trimmed)
         results: list[SSAValue | None] = [None] * len(op.outputs)
         for index, result in zip(kept, trimmed.outputs, strict=True):
@@ -206,13 +263,27 @@ class HintOfBody(RewritePattern):
             rewriter.notify_op_modified(op)
 
 
+class FunctionOfConstants(RewritePattern):
+    """A function of constants is a constant: its value has the bits of every step's."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: snn.NeuronOp, rewriter: PatternRewriter) -> None:
+        for inner in list(op.body.block.ops):
+            if type(inner) not in FUNCTIONS:
+                continue
+            value = folded(inner, inner.operands)
+            if value is not None:
+                rewriter.replace(inner, arith.ConstantOp(value))
+                rewriter.notify_op_modified(op)
+
+
 PATTERNS: dict[type[Operation], tuple[RewritePattern, ...]] = {
     snn.AddOp: (AddOfOne(),),
     snn.ConcatOp: (ConcatOfOne(),),
-    snn.DelayOp: (DelayOfConstant(),),
-    snn.NeuronOp: (TrimNeuron(), HintOfBody()),
+    snn.NeuronOp: (FunctionOfConstants(), TrimNeuron(), HintOfBody()),
     snn.Pool2dOp: (MaxPoolOfOne(),),
-    snn.ReshapeOp: (ReshapeOfReshape(),),
+    snn.RearrangeOp: (RearrangeInOrder(), RearrangeOfMoved(), RearrangeOfConstant()),
+    snn.ReshapeOp: (ReshapeOfReshape(), ReshapeOfRearrange()),
     snn.ScaleOp: (ScaleByOne(),),
 }
 """The patterns of each operation that has the trait `SnnCanonicalization`."""

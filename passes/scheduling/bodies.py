@@ -13,6 +13,7 @@ from xdsl.rewriter import InsertPoint
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.attributes import Comparison
+from snncc.dialects.snn.functions import FUNCTIONS, folded
 from snncc.passes.scheduling.layout import stored_element
 
 
@@ -80,6 +81,9 @@ def _lower(builder: Builder, op: Operation, values: dict[SSAValue, SSAValue]) ->
         return _spike(builder, op, operands[0])
     if isinstance(op, snn.CountOp):
         return _count(builder, op, operands[0])
+    value = folded(op, operands) if type(op) in FUNCTIONS else None
+    if value is not None:  # of parameters with one value each, which are constants here
+        return builder.insert(arith.ConstantOp(value)).result
     return builder.insert(op.clone(dict(zip(op.operands, operands, strict=True)))).results[0]
 
 

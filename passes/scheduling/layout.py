@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -16,6 +17,7 @@ from xdsl.ir import Attribute
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from snncc.dialects.arrays import Array
+from snncc.dialects.snn.places import NOWHERE, Indices
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,37 @@ def stored(array: Array) -> Array:
     return np.ascontiguousarray(np.moveaxis(array, 0, -1)) if array.ndim > 1 else array
 
 
+def stored_places(places: Indices, source: Sequence[int], *, logical: bool) -> Indices:
+    """
+    Places in a source of that shape, for elements in stored order: indices of the source as
+    it is stored, or of its logical order where it lies so.
+    """
+    found = places
+    if not logical:
+        order = stored(np.arange(prod(source)).reshape(source)).ravel()
+        where = np.empty_like(order)
+        where[order] = np.arange(order.size)
+        found = np.where(places < 0, NOWHERE, where[places])
+    return stored(found).ravel()
+
+
+def longest_run(places: Indices) -> int:
+    """How many neighbours stay together everywhere: the largest number that divides them so."""
+    # a run ends where the next element is neither the next in the source nor a zero behind one
+    follows = np.where(places[1:] < 0, places[:-1] < 0, (places[1:] - places[:-1] == 1))
+    follows &= (places[1:] < 0) | (places[:-1] >= 0)
+    ends = np.flatnonzero(~follows) + 1
+    return int(np.gcd.reduce(np.append(ends, places.size)))
+
+
 def stored_element(element: Attribute) -> Attribute:
     """Spikes are stored as bytes."""
     return i8 if element == IntegerType(1) else element
 
 
-def memref(shape: Sequence[int], element: Attribute) -> MemRefType[Attribute]:
+@lru_cache(maxsize=4096)
+def memref(shape: tuple[int, ...], element: Attribute) -> MemRefType[Attribute]:
+    """Kept: xDSL takes longer to check the parameters of a type than to make it."""
     return MemRefType(element, shape)
 
 

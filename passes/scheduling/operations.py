@@ -171,6 +171,24 @@ def _moves(s: Scheduler, op: snn.ReshapeOp) -> bool:
     return not place.rows and s.crosses(op.result)
 
 
+def _rearrange(s: Scheduler, op: snn.RearrangeOp) -> None:
+    """A table of where each run of neighbours starts; what the caller holds is read as it lies."""
+    shape = shape_of(op.input)
+    place = s.places.get(op.input)
+    logical = place is not None and place.logical
+    source = s.at(place, shape) if place is not None and logical else s.read(op.input)
+    name = node_name(op) or "rearrange"
+    out = s.place(op.result, name)
+    places = layout.stored_places(op.indices, shape, logical=logical)
+    starts = places[:: layout.longest_run(places)]
+    zeros = bool((starts < 0).any())
+    table = np.where(starts < 0, prod(shape), starts)
+    table = table.astype(np.min_scalar_type(table.max()))
+    s.builder.insert(
+        kernel.RearrangeOp(source, s.constant(f"{name}.places", table), out, zeros=zeros)
+    )
+
+
 def _concat(s: Scheduler, op: snn.ConcatOp) -> None:
     out = s.place(op.result, node_name(op) or "concat")
     rank = len(shape_of(op.result))
@@ -187,7 +205,7 @@ def _concat(s: Scheduler, op: snn.ConcatOp) -> None:
 def _delay_line(s: Scheduler, op: snn.DelayOp) -> tuple[str, str]:
     """The names of a delay's line and position; a line of one step has no position."""
     if op not in s.lines:
-        name = s.names.node_of[op]
+        name = s.names.name_of[op, 0]
         init = constant_of(op.init)
         if init is None:
             raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
@@ -195,7 +213,13 @@ def _delay_line(s: Scheduler, op: snn.DelayOp) -> tuple[str, str]:
         full = layout.stored(np.broadcast_to(init, shape))
         content = np.broadcast_to(full, (op.depth, *full.shape)).copy()
         line = s.declare(
-            Role.STATE, name, content.shape, op.stream, content, channel_last=len(shape) > 1
+            Role.STATE,
+            name,
+            content.shape,
+            op.stream,
+            content,
+            channel_last=len(shape) > 1,
+            known=True,
         )
         position = ""
         if op.depth > 1:
@@ -243,7 +267,10 @@ def write_delay(s: Scheduler, op: snn.DelayOp) -> None:
 
 def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
     population = op.population
-    node = s.names.node_of.get(op, "map")
+    node = node_name(op) or "map"
+    names = s.names.outputs_of.get(op) or [
+        f"{node}.out{index}" if index else node for index in range(len(op.outputs))
+    ]
     scalars: dict[SSAValue, Array] = {}
     streams: list[tuple[SSAValue, SSAValue, AffineMap]] = []
     for port in (*op.input_ports, *op.parameter_ports):
@@ -255,10 +282,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
         reads = layout.operand_map(shape_of(port.operand), population)
         streams.append((port.argument, read, reads))
     identity = AffineMap.identity(len(population))
-    outputs = [
-        s.place(result, node if index == 0 else f"{node}.out{index}")
-        for index, result in enumerate(op.outputs)
-    ]
+    outputs = [s.place(result, name) for result, name in zip(op.outputs, names, strict=True)]
     states: list[SSAValue] = []
     shape = layout.physical(population)
     for index, port in enumerate(op.state_ports):
@@ -273,6 +297,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
             port.operand,
             content,
             channel_last=len(shape) > 1,
+            known=True,
         )
         states.append(s.ref(name, shape))
     for port in (*op.input_ports, *op.state_ports, *op.parameter_ports):
@@ -289,7 +314,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
         [*outputs, *states],
         [*(reads for _, _, reads in streams), *[identity] * (len(outputs) + len(states))],
         body,
-        node,
+        names[0],
     )
 
 
@@ -303,7 +328,7 @@ def _known(op: Operation, value: SSAValue) -> Array:
 def symbol_of(value: SSAValue) -> str:
     """The name of the parameter that a fixed value holds."""
     owner = value.owner
-    while isinstance(owner, snn.ReshapeOp):
+    while isinstance(owner, snn.ReshapeOp | snn.RearrangeOp):
         owner = owner.input.owner
     return owner.symbol if isinstance(owner, snn.UseOp) else "constant"
 
@@ -315,10 +340,13 @@ def _value_name(value: SSAValue) -> str:
     return "input"
 
 
+_KEEP_ZEROS = (snn.Pool2dOp, snn.ReshapeOp, snn.RearrangeOp, snn.ConcatOp, snn.DelayOp)
+
+
 def is_sparse(value: SSAValue) -> bool:
     """
     Whether a stream is mostly zero: spikes and counts, what keeps their zeros (pools,
-    delays, reshapes, concatenations), and the network's inputs.
+    delays, reshapes, rearrangements, concatenations), and the network's inputs.
     """
     seen: set[SSAValue] = set()
     pending = [value]
@@ -330,7 +358,7 @@ def is_sparse(value: SSAValue) -> bool:
         owner = current.owner
         if not isinstance(owner, Operation):
             continue
-        if not isinstance(owner, snn.Pool2dOp | snn.ReshapeOp | snn.ConcatOp | snn.DelayOp):
+        if not isinstance(owner, _KEEP_ZEROS):
             return False
         pending.extend(v for v in owner.operands if constant_of(v) is None)
     return True
@@ -353,6 +381,7 @@ RULES: dict[type[Operation], Callable[[Scheduler, Any], None]] = {
     snn.Conv2dOp: _convolution,
     snn.Pool2dOp: _pool,
     snn.ReshapeOp: _reshape,
+    snn.RearrangeOp: _rearrange,
     snn.ConcatOp: _concat,
     snn.DelayOp: _read_delay,
     snn.NeuronOp: _neuron,

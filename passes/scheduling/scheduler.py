@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, linalg, scf
@@ -13,6 +13,7 @@ from xdsl.dialects.builtin import (
     IndexType,
     IntegerAttr,
     StringAttr,
+    i1,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
@@ -44,6 +45,7 @@ class Scheduler:
         self.block = block
         self.trace = trace
         self.names = StateNames(network)
+        self.traced_names = frozenset(self.names.known if trace else ())
         self.program = kernel.ProgramOp(network.sym_name.data, block)
         self.stages = form_stages(network)
         self.stage_of = {op: stage for stage in self.stages for op in stage.operations}
@@ -60,7 +62,8 @@ class Scheduler:
 
     def run(self) -> kernel.ProgramOp:
         for name, value in self.network.inputs.items():
-            buffer = self.declare(Role.INPUT, name, (DYNAMIC_INDEX, *shape_of(value)), value)
+            shape = (DYNAMIC_INDEX, *shape_of(value))
+            buffer = self.declare(Role.INPUT, name, shape, value, known=True)
             self.places[value] = Place(buffer, rows=True, logical=True)
         copied = self._place_outputs()
         stages = [self._write(stage) for stage in self.stages]
@@ -75,9 +78,9 @@ class Scheduler:
 
     # buffers
 
-    def _unique(self, name: str) -> str:
+    def _unique(self, name: str, reserved: Container[str]) -> str:
         candidate, number = name, 0
-        while candidate in self.buffers:
+        while candidate in self.buffers or candidate in reserved:
             number += 1
             candidate = f"{name}_{number}"
         return candidate
@@ -91,19 +94,21 @@ class Scheduler:
         content: Array | None = None,
         *,
         channel_last: bool = False,
+        known: bool = False,
     ) -> str:
+        """A new buffer: gives its symbol, near to `name`. `known`: it is users' name for it."""
         element = value if isinstance(value, Attribute) else stream_type(value).element_type
-        wanted, name = name, self._unique(name)
+        reserved = self.traced_names if role is Role.STREAM and not known else ()
+        wanted, name = name, self._unique(name, reserved)
         self.buffers[name] = kernel.BufferOp(
             role,
             name,
-            layout.memref(shape, layout.stored_element(element)),
+            layout.memref(tuple(shape), layout.stored_element(element)),
             None if content is None else _content(content),
             channel_last=channel_last,
             stage=self.stage.name if role is Role.WORK else None,
-            model_name=wanted
-            if name != wanted and role in (Role.INPUT, Role.OUTPUT, Role.STATE)
-            else None,
+            model_name=wanted if known and name != wanted else None,
+            spikes=role is Role.INPUT and element == i1,
         )
         return name
 
@@ -129,7 +134,8 @@ class Scheduler:
         """
         copied: list[tuple[str, SSAValue]] = []
         for name, value in self.network.outputs.items():
-            buffer = self.declare(Role.OUTPUT, name, (DYNAMIC_INDEX, *shape_of(value)), value)
+            shape = (DYNAMIC_INDEX, *shape_of(value))
+            buffer = self.declare(Role.OUTPUT, name, shape, value, known=True)
             producer = value.owner
             direct = (
                 isinstance(producer, snn.NeuronOp)
@@ -150,13 +156,17 @@ class Scheduler:
 
     def crosses(self, value: SSAValue) -> bool:
         """Whether a value is read outside of the stage that computes it, or kept for a trace."""
-        if self.trace and isinstance(value.owner, snn.NeuronOp):
+        if self.is_traced(value):
             return True
         home = self.stage_of[_owner(value)]
         return any(
             use.operation is self.network.yield_op or self.stage_of[use.operation] is not home
             for use in value.uses
         )
+
+    def is_traced(self, value: SSAValue) -> bool:
+        """Whether a trace shows a value, which is an output of a neuron then."""
+        return self.trace and value.owner in self.names.outputs_of
 
     def place(self, value: SSAValue, name: str) -> SSAValue:
         """A buffer for a value that this stage computes."""
@@ -165,7 +175,12 @@ class Scheduler:
             channel_last = len(shape) > 1
             if self.crosses(value):
                 buffer = self.declare(
-                    Role.STREAM, name, (self.block, *shape), value, channel_last=channel_last
+                    Role.STREAM,
+                    name,
+                    (self.block, *shape),
+                    value,
+                    channel_last=channel_last,
+                    known=self.is_traced(value),
                 )
                 self.places[value] = Place(buffer, rows=True)
             else:
@@ -179,7 +194,7 @@ class Scheduler:
     def ref(self, buffer: str, shape: Sequence[int], *, rows: bool = False) -> SSAValue:
         key = (buffer, tuple(shape))
         if key not in self.refs:
-            type = layout.memref(shape, self.buffers[buffer].type.element_type)
+            type = layout.memref(tuple(shape), self.buffers[buffer].type.element_type)
             ref = kernel.RefOp(buffer, type, self.step if rows else None)
             self.refs[key] = self.builder.insert(ref).result
         return self.refs[key]

@@ -12,6 +12,7 @@ from snncc.dialects.kernel.program import MemRef, Role
 from snncc.passes.standard.code import Code, Index
 from snncc.passes.standard.kernels import KernelWriter
 from snncc.passes.standard.memory import Globals, Memory, content_of
+from snncc.passes.standard.scalars import expand_functions
 
 
 def _function(name: str, types: list[MemRef | IndexType]) -> func.FuncOp:
@@ -93,8 +94,12 @@ class StageWriter:
                 self.write_block(op.body.block)
         elif isinstance(op, arith.ConstantOp) and isinstance(op.result.type, IndexType):
             self._values[op.result] = self._code.index(self._index(op.result))
-        elif isinstance(op, linalg.ops.GenericOp) or op.dialect_name() == arith.Arith.name:
+        elif isinstance(op, linalg.ops.GenericOp):
             # plain arithmetic stays as it is, on views in place of references
+            body = op.clone(self._values)
+            expand_functions(body.body.block)
+            self._code.write(body)
+        elif op.dialect_name() == arith.Arith.name:
             self._code.write(op.clone(self._values))
         else:
             self._kernels.write(op)

@@ -36,6 +36,8 @@ class KernelWriter:
                 self._pool(op)
             case kernel.InsertOp():
                 self._insert(op)
+            case kernel.RearrangeOp():
+                self._rearrange(op)
             case kernel.DelayReadOp():
                 self._delay_read(op)
             case kernel.DelayWriteOp():
@@ -163,7 +165,7 @@ class KernelWriter:
         # where `start` is negative the remainder means nothing, and `inside` is false
         return code.both(inside, code.compare("eq", code.remainder(start, stride), 0))
 
-    # pools, concatenation, delays
+    # pools, concatenation, rearrangement, delays
 
     def _pool(self, op: kernel.PoolOp) -> None:
         """The loops over a window end at the edges of the input: padding adds nothing."""
@@ -218,6 +220,21 @@ class KernelWriter:
         with code.loops(memref_shape(op.source)) as place:
             moved = [code.add(i, offset) for i, offset in zip(place, op.places, strict=True)]
             code.store(code.load(source, *place), out, *moved)
+
+    def _rearrange(self, op: kernel.RearrangeOp) -> None:
+        code = self.code
+        source, places = self._flat(op, op.source), self._flat(op, op.places)
+        out = self._flat(op, op.out)
+        zero = code.number(0, memref_type(op.out).element_type)
+        with code.loops((element_count(op.places), op.run)) as (i, j):
+            target = code.add(code.multiply(i, op.run), j)
+            start = code.index_of(code.load(places, i))
+            if op.zeros is None:
+                code.store(code.load(source, code.add(start, j)), out, target)
+                return
+            code.store(zero, out, target)
+            with code.when(code.compare("ult", start, element_count(op.source))):
+                code.store(code.load(source, code.add(start, j)), out, target)
 
     def _row(self, op: Operation, position: SSAValue) -> SSAValue:
         return self.code.index_of(self.code.load(self._flat(op, position), 0))

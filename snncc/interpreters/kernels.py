@@ -17,8 +17,9 @@ from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, im
 from xdsl.ir import Attribute, SSAValue
 
 from snncc.dialects import kernel
-from snncc.dialects.arrays import Array, dtype_of
+from snncc.dialects.arrays import Array, dtype_of, rearranged
 from snncc.dialects.snn.attributes import Pool
+from snncc.dialects.snn.places import NOWHERE
 from snncc.interpreters import sums
 from snncc.interpreters.scalars import maximum, wrap
 
@@ -195,6 +196,19 @@ class KernelFunctions(InterpreterFunctions):
             for place, size in zip(op.places, memref_shape(op.source), strict=True)
         )
         out[:, *where] = _batched(op.source, source)
+        return ()
+
+    @impl(kernel.RearrangeOp)
+    def rearrange(
+        self, interpreter: Interpreter, op: kernel.RearrangeOp, args: PythonValues
+    ) -> PythonValues:
+        source, table, out = args
+        starts = _flat(op.places, table)[0].astype(np.int64)
+        rows = _flat(op.source, source)
+        places = starts[:, None] + np.arange(op.run)
+        if op.zeros is not None:
+            places[starts >= rows.shape[1]] = NOWHERE
+        _flat(op.out, out)[...] = rearranged(rows, places.ravel())
         return ()
 
     @impl(kernel.DelayReadOp)

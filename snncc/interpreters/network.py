@@ -24,7 +24,14 @@ from xdsl.interpreter import (
 from xdsl.ir import Operation, SSAValue
 
 from snncc.dialects import snn
-from snncc.dialects.arrays import Array, batch_norm_factors, constant_of, dtype_of, splat_shape
+from snncc.dialects.arrays import (
+    Array,
+    batch_norm_factors,
+    constant_of,
+    dtype_of,
+    rearranged,
+    splat_shape,
+)
 from snncc.dialects.snn.attributes import Comparison, Pool
 from snncc.dialects.snn.graph import Component, components
 from snncc.dialects.snn.names import StateNames
@@ -136,6 +143,13 @@ class StreamFunctions(InterpreterFunctions):
         self, interpreter: Interpreter, op: snn.ReshapeOp, args: PythonValues
     ) -> PythonValues:
         return (args[0].reshape(args[0].shape[0], *shape_of(op.result)),)
+
+    @impl(snn.RearrangeOp)
+    def rearrange(
+        self, interpreter: Interpreter, op: snn.RearrangeOp, args: PythonValues
+    ) -> PythonValues:
+        x = as_rows(args[0], op.input)
+        return (rearranged(x.reshape(x.shape[0], -1), op.indices),)
 
     @impl(snn.ConcatOp)
     def concat(

@@ -20,6 +20,7 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array, array_of, dtype_of
+from snncc.dialects.kernel.lines import delay_lines
 from snncc.dialects.kernel.program import Role
 from snncc.interpreters.kernels import KernelFunctions, element_type, memref_shape
 from snncc.interpreters.network import Run
@@ -163,30 +164,6 @@ def _content(buffer: kernel.BufferOp) -> Array:
     """Raises ValueError where the content of a digest was not loaded."""
     assert buffer.content is not None
     return array_of(buffer.content, TensorType(buffer.type.element_type, buffer.shape))
-
-
-def delay_lines(program: kernel.ProgramOp) -> dict[str, str | None]:
-    """
-    The state buffers that are delay lines, [depth, ...], and the name of the state that
-    holds each one's position: None for a line of one step, which is only copied.
-    """
-    states = {buffer.sym_name.data: buffer for buffer in program.buffers(Role.STATE)}
-    lines: dict[str, str | None] = {}
-    for stage in program.stages:
-        for op in stage.walk():
-            if isinstance(op, kernel.RefOp) and op.symbol in states:
-                # a line of one step is read and written as its only row
-                if len(memref_shape(op.result)) < len(states[op.symbol].shape):
-                    lines.setdefault(op.symbol, None)
-            elif isinstance(op, kernel.DelayReadOp | kernel.DelayWriteOp):
-                line, position = op.line.owner, op.position.owner
-                assert isinstance(line, kernel.RefOp)
-                assert isinstance(position, kernel.RefOp)
-                if position.symbol in states:
-                    lines[line.symbol] = position.symbol
-                else:
-                    lines.setdefault(line.symbol, None)
-    return lines
 
 
 class _Execution:

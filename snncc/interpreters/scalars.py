@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from xdsl.dialects import arith
+from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import AnyFloat, FloatAttr, IndexType, IntegerAttr, IntegerType
 from xdsl.interpreter import (
     Interpreter,
@@ -24,6 +24,7 @@ from xdsl.ir import Attribute, Block, Operation
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, dtype_of
 from snncc.dialects.snn.attributes import Comparison
+from snncc.dialects.snn.functions import apply
 from snncc.dialects.snn.types import integer_width
 
 
@@ -113,9 +114,16 @@ def _binary(
     return run
 
 
+def _function(
+    self: InterpreterFunctions, interpreter: Interpreter, op: Operation, args: PythonValues
+) -> PythonValues:
+    del self, interpreter
+    return (apply(op, args),)
+
+
 @register_impls
 class ScalarFunctions(InterpreterFunctions):
-    """`arith` and the operations of bodies, on arrays."""
+    """`arith`, functions of `math` and the operations of bodies, on arrays."""
 
     add_f = impl(arith.AddfOp)(_binary(lambda a, b: a + b))
     sub_f = impl(arith.SubfOp)(_binary(lambda a, b: a - b))
@@ -131,6 +139,19 @@ class ScalarFunctions(InterpreterFunctions):
     xor_i = impl(arith.XOrIOp)(_binary(lambda a, b: a ^ b))
     max_s = impl(arith.MaxSIOp)(_binary(np.maximum))
     min_s = impl(arith.MinSIOp)(_binary(np.minimum))
+    absolute = impl(math.AbsFOp)(_function)
+    ceil = impl(math.CeilOp)(_function)
+    cos = impl(math.CosOp)(_function)
+    erf = impl(math.ErfOp)(_function)
+    exp = impl(math.ExpOp)(_function)
+    floor = impl(math.FloorOp)(_function)
+    log = impl(math.LogOp)(_function)
+    power = impl(math.PowFOp)(_function)
+    round_even = impl(math.RoundEvenOp)(_function)
+    sin = impl(math.SinOp)(_function)
+    sqrt = impl(math.SqrtOp)(_function)
+    tanh = impl(math.TanhOp)(_function)
+    trunc = impl(math.TruncOp)(_function)
 
     @impl(arith.ConstantOp)
     def constant(

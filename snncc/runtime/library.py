@@ -30,7 +30,10 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 
 @dataclass(frozen=True)
 class _Field:
-    """A member of the state struct."""
+    """
+    A member of the state struct. Its role: a `state` of a neuron, the `line` of a delay, the
+    `position` in one, or a `stream` between stages.
+    """
 
     name: str
     role: str
@@ -68,7 +71,12 @@ class NativeNetwork:
             write_files(package, root)
             library = root / f"lib{package.prefix}.so"
             build_library(root, package.sources, library, toolchain)
-            self._library = ctypes.CDLL(str(library))  # stays mapped when the file goes
+            try:
+                self._library = ctypes.CDLL(str(library))  # stays mapped when the file goes
+            except OSError as fault:
+                reason = str(fault).replace(f"{library}: ", "")
+                name = Path(toolchain.command[0]).name
+                raise error("SNC-C002", f"what {name} built does not run here: {reason}") from None
         size, alignment = manifest["state_bytes"], manifest["state_alignment"]
         raw = np.zeros(size + alignment, np.uint8)
         start = -raw.ctypes.data % alignment
@@ -92,7 +100,7 @@ class NativeNetwork:
         """
         Runs [T, B, *shape] inputs, sample by sample; as the interpreter's `run`.
 
-        With `trace` (result name -> stream or state that is read after each step) it goes
+        With `trace` (result name -> "stream" or "state" to read after each step) it goes
         step by step: the library must be a debug build.
         """
         first = next(iter(x.values()))
@@ -138,7 +146,8 @@ class NativeNetwork:
     ) -> None:
         sample: dict[str, list[Array]] = {name: [] for name in trace}
         for t in range(steps):
-            self._call("step_f32", *(_pointer(r[t]) for r in (*rows, *results)))
+            # slices: one element of an array without further axes would be a copy
+            self._call("step_f32", *(_pointer(r[t : t + 1]) for r in (*rows, *results)))
             for name, role in trace.items():
                 field = self._fields[role, name]
                 value = field.view(self._memory)
@@ -148,45 +157,33 @@ class NativeNetwork:
         for name, values in sample.items():
             traced[name].append(values)
 
-    def _position(self, name: str) -> Array | None:
-        field = self._fields.get(("state", f"{name}.position"))
-        return None if field is None else field.view(self._memory)
-
-    def _is_delay(self, name: str) -> bool:
-        return ("state", name) in self._fields and name in self._lines
-
-    @property
-    def _lines(self) -> frozenset[str]:
-        return frozenset(self.package.manifest.get("delay_lines", ()))
-
     def _set_state(self, name: str, value: Array, sample: int) -> None:
-        field = self._fields.get(("state", name))
+        """Of one sample. A state that reaches no output may have been left out: it does nothing."""
+        field = self._fields.get(("state", name)) or self._fields.get(("line", name))
         if field is None:
-            return  # a state that reaches no output was left out
+            if name not in self.package.manifest["left_out"]:
+                raise error("SNC-R002", f"no state is named {name!r}")
+            return
         view = field.view(self._memory)
-        line = self._is_delay(name)
-        rank = len(field.shape)
-        row = value[sample] if value.ndim > rank else value
+        row = value[sample] if value.ndim > len(field.shape) else value
         if field.channel_last:
-            row = np.moveaxis(row, 1 if line else 0, -1)
+            row = np.moveaxis(row, 1 if field.role == "line" else 0, -1)
         view[...] = row
-        position = self._position(name)
-        if position is not None:
-            position[0] = 0  # the oldest row is the first
+        if ("position", name) in self._fields:
+            self._fields["position", name].view(self._memory)[0] = 0  # the oldest row is the first
 
     def _states(self) -> dict[str, Array]:
         """The states as users know them: logical axes, delays oldest first."""
         found: dict[str, Array] = {}
         for (role, name), field in self._fields.items():
-            if role != "state" or (name.endswith(".position") and name[:-9] in self._lines):
+            if role not in ("state", "line"):
                 continue
             value = field.view(self._memory)
-            line = self._is_delay(name)
-            position = self._position(name)
-            if line and position is not None:
+            if ("position", name) in self._fields:
+                position = self._fields["position", name].view(self._memory)
                 value = np.roll(value, -int(position[0]), axis=0)
             if field.channel_last:
-                value = np.moveaxis(value, -1, 1 if line else 0)
+                value = np.moveaxis(value, -1, 1 if role == "line" else 0)
             found[name] = value.copy()
         return found
 

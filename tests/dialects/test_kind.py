@@ -268,7 +268,7 @@ def if_counts(b: Body, x: Scalar, v: Scalar, theta: Scalar):
 def lif_counts(b: Body, x: Scalar, v: Scalar, beta: Scalar):
     """A threshold of 1 divides nothing."""
     u = beta * v + x
-    n = b.count(u, 3, width=2)
+    n = b.count(u, 3, width=8)
     return [n], [u - b.to_float(n)]
 
 
@@ -280,7 +280,7 @@ def if_counts_of_a_number(b: Body, x: Scalar, v: Scalar):
 
 
 def count_without_a_state(b: Body, x: Scalar, theta: Scalar):
-    return [b.count(x / theta, 3, width=2)], []
+    return [b.count(x / theta, 3, width=8)], []
 
 
 def if_floor(b: Body, x: Scalar, v: Scalar, theta: Scalar, low: Scalar):

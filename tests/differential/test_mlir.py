@@ -26,6 +26,7 @@ import snncc
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, dtype_of
 from snncc.dialects.kernel.program import Role
+from snncc.dialects.snn.functions import FUNCTIONS
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.passes.kernel_to_standard import KernelToStandard
 from snncc.passes.snn_fuse_elementwise import SnnFuseElementwise
@@ -86,10 +87,11 @@ snn.network @conv ("x" %x : tensor<2x7x8xf32>, "gate" %gate : tensor<5xi1>)
   %p3 = snn.pool2d sum %p2 kernel [2, 3] stride [1, 1] padding [0, 0, 0, 0]
         : (tensor<4x3x3xf32>) -> tensor<4x2x1xf32>
   %cat = snn.concat %p1, %p3 axis 2 : (tensor<4x2x2xf32>, tensor<4x2x1xf32>) -> tensor<4x2x3xf32>
-  %r = snn.reshape %cat : tensor<4x2x3xf32> -> tensor<4x6xf32>
+  %r = snn.rearrange %cat places <5 (4 by 6) (6 by -1)> : tensor<4x2x3xf32> -> tensor<4x6xf32>
   %c2 = snn.conv1d %r, %w2 stride [2] padding [2, 1] dilation [2] groups 2 as "conv2"
         : (tensor<4x6xf32>, tensor<6x2x3xf32>) -> tensor<6x3xf32>
-  %flat = snn.reshape %cat : tensor<4x2x3xf32> -> tensor<24xf32>
+  %flat = snn.rearrange %cat places <0 (3 by 1) (6 by 3), 9, -1 (2 by 0), 0 (3 by 1)>
+          : tensor<4x2x3xf32> -> tensor<24xf32>
   %i2 = snn.linear %flat, %w3 as "fc" : (tensor<24xf32>, tensor<5x24xf32>) -> tensor<5xf32>
   %g2 = snn.add %i2, %back, %gate : (tensor<5xf32>, tensor<5xi1>, tensor<5xi1>) -> tensor<5xf32>
   %s2 = snn.neuron as "s2" (%x = %g2 : tensor<5xf32>) state (%v = %zero : tensor<f32>)
@@ -260,6 +262,52 @@ def test_recurrent_braille(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     x = {name: (rng.random((100, 3, 12)) < 0.3).astype(np.float32)}
     expect_interpreter(module, compile_with_mlir(module, tmp_path, 16), x)
+
+
+def functions(element: str, size: int) -> ModuleOp:
+    """A body that puts out every function of its inputs."""
+    results: list[str] = []
+    calls: list[str] = []
+    for number, (operation, function) in enumerate(FUNCTIONS.items()):
+        operands = ", ".join(("%x", "%y")[: function.arity])
+        calls.append(f"    %f{number} = {operation.name} {operands} : {element}")
+        results.append(f"%f{number}")
+    ports = f"tensor<{size}x{element}>"
+    names = [function.name for function in FUNCTIONS.values()]
+    outputs = ", ".join(f'"{name}" : {ports}' for name in names)
+    listed = ", ".join(f"{name} : {element}" for name in results)
+    text = f"""
+snn.network @functions ("x" %x : {ports}, "y" %y : {ports}) -> ({outputs}) {{
+  {", ".join(f"%r{number}" for number in range(len(results)))} = snn.neuron as "f"
+      (%x = %x : {ports}, %y = %y : {ports}) -> ({", ".join([ports] * len(results))}) {{
+{chr(10).join(calls)}
+    snn.next ({listed})
+  }}
+  snn.yield {", ".join(f"%r{number}" for number in range(len(results)))}
+      : {", ".join([ports] * len(results))}
+}}
+"""
+    module = Parser(context(), text).parse_module()
+    module.verify()
+    return module
+
+
+@pytest.mark.parametrize("element", ["f32", "f64"])
+def test_functions(tmp_path: Path, element: str) -> None:
+    """Special values, arbitrary bits and usual numbers; what is not a number has its bits too."""
+    dtype = np.float32 if element == "f32" else np.float64
+    rng = np.random.default_rng(11)
+    steps, size = 6, 400
+    special = np.array([0.0, -0.0, 1, -1, 2, -3, 0.5, np.inf, -np.inf, np.nan], dtype)
+    anything = rng.integers(0, 2**32, (2, steps, 1, size * 2), dtype=np.uint64)
+    anything = anything.astype("u4").view(dtype)[..., :size]
+    usual = (rng.normal(size=anything.shape) * 4).astype(dtype)
+    x, y = np.where(rng.random(anything.shape) < 0.3, anything, usual)
+    x[..., : special.size**2] = np.repeat(special, special.size)
+    y[..., : special.size**2] = np.tile(special, special.size)
+    assert np.isnan(x).any()
+    module = functions(element, size)
+    expect_interpreter(module, compile_with_mlir(module, tmp_path, 4), {"x": x, "y": y})
 
 
 @pytest.mark.parametrize("time_block", [1, 5])

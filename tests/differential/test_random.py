@@ -95,8 +95,9 @@ def test_networks_are_alive_and_cover_everything() -> None:
         assert all(RATES[0] <= rate <= RATES[1] for rate in case.rates.values())
     seen = Counter(name for case in cases for name in case.operations)
     operations = (
-        "linear conv1d conv2d pool2d reshape concat delay scale batch_norm add threshold neuron "
-        "cycle lif if_subtract lif_next cuba_lif counting adaptive refractory li cuba_li i"
+        "linear conv1d conv2d pool2d reshape rearrange concat delay scale batch_norm add threshold "
+        "neuron cycle lif if_subtract lif_next cuba_lif counting adaptive refractory exponential "
+        "gated turning quantized li cuba_li i"
     )
     missing = [name for name in operations.split() if not seen[name]]
     assert not missing

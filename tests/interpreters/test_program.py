@@ -207,6 +207,27 @@ snn.network @net ("x" %x : tensor<4xf64>) -> ("y" : tensor<2xf64>) {
   snn.yield %a, %b, %c, %d : tensor<4x3x2xi1>, tensor<2x6x2xi1>, tensor<2x3x4xi1>, tensor<6xi1>
 """,
     ),
+    "elements in other places, of the input and of what is stored channel-last": network(
+        '"x" %x : tensor<2x3x2xf32>',
+        '"a" : tensor<3x4xf32>, "b" : tensor<2x3x2xi1>, "c" : tensor<4xi1>, '
+        '"d" : tensor<3x6x4xi1>, "e" : tensor<2x2xf32>',
+        lif("p", "x", "2x3x2")
+        + """
+  %w = snn.constant dense<[1.0, 2.0, 3.0]> : tensor<3xf32>
+  %a = snn.rearrange %x places <0 (3 by 2) (2 by 6) (2 by 1)> as "a"
+       : tensor<2x3x2xf32> -> tensor<3x4xf32>
+  %b = snn.rearrange %p places <6 (2 by -6) (6 by 1)> as "b"
+       : tensor<2x3x2xi1> -> tensor<2x3x2xi1>
+  %c = snn.rearrange %b places <11, -1, 0, 4> as "c" : tensor<2x3x2xi1> -> tensor<4xi1>
+  %d = snn.rearrange %p places <-1 (6 by 0), 0 (5 by 2) (10 by 0), 10 (2 by 1) (5 by 0),
+                                -1 (6 by 0)> as "d" : tensor<2x3x2xi1> -> tensor<3x6x4xi1>
+  %e0 = snn.rearrange %w places <2, -1, 0, 0> : tensor<3xf32> -> tensor<2x2xf32>
+  %e1 = snn.rearrange %x places <0 (4 by 1)> : tensor<2x3x2xf32> -> tensor<2x2xf32>
+  %e = snn.add %e0, %e1 : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
+  snn.yield %a, %b, %c, %d, %e : tensor<3x4xf32>, tensor<2x3x2xi1>, tensor<4xi1>,
+       tensor<3x6x4xi1>, tensor<2x2xf32>
+""",
+    ),
     "delays of 1 to 5 steps, and for each element": network(
         '"x" %x : tensor<2x3xf32>',
         '"a" : tensor<2x3xf32>, "b" : tensor<2x3xf32>, "c" : tensor<2x3xf32>, '

@@ -130,11 +130,13 @@ def _conv(e: StreamEmitter, value: Value, node: str | None) -> SSAValue:
     rank = len(value.attribute("stride"))
     if rank > 2:
         raise _unsupported(value, f"{rank} spatial axes", "1 or 2 are supported")
-    stream = e.stream(x)
-    if len(x.shape) == rank + 2:
-        if x.shape[0] != 1:
-            raise _unsupported(value, f"a batch of {x.shape[0]} inside one sample")
-        stream = _reshaped(e, stream, x.shape[1:])
+    stream, padding = e.stream(x), list(value.attribute("padding"))
+    items = x.shape[0] if len(x.shape) == rank + 2 else 1
+    if items > 1:
+        stream = _rearranged(e, stream, _in_a_row(value))
+        padding[0] = (0, 0)
+    else:
+        stream = _reshaped(e, stream, x.shape[-rank - 1 :])
     w = e.weight(weight, "weight", node)
     b = e.weight(value.operands[2], "bias", node) if len(value.operands) > 2 else None
     op = snn.Conv1dOp if rank == 1 else snn.Conv2dOp
@@ -144,13 +146,41 @@ def _conv(e: StreamEmitter, value: Value, node: str | None) -> SSAValue:
             w,
             b,
             stride=value.attribute("stride"),
-            padding=[p for pair in value.attribute("padding") for p in pair],
+            padding=[p for pair in padding for p in pair],
             dilation=value.attribute("dilation"),
             groups=value.attribute("groups"),
             node=node,
         )
     )
-    return _reshaped(e, y, value.shape)
+    if items == 1:
+        return _reshaped(e, y, value.shape)
+    # the rows between two items mix them: they are left out
+    channels, rows = value.shape[1:3]
+    places = np.arange(prod(shape_of(y))).reshape(shape_of(y))
+    first = np.arange(items) * (_pitch(value) // value.attribute("stride")[0])
+    kept = places[:, first[:, None] + np.arange(rows)]
+    assert kept.shape[:3] == (channels, items, rows)
+    return _rearranged(e, y, kept.swapaxes(0, 1))
+
+
+def _pitch(value: Value) -> int:
+    """The rows from one item to the next where a convolution takes several as one image."""
+    stride, padding = value.attribute("stride")[0], value.attribute("padding")[0]
+    rows = value.operands[0].shape[2] + sum(padding)
+    return int(-(-rows // stride) * stride)
+
+
+def _in_a_row(value: Value) -> Array:
+    """
+    The items that a convolution has in front of its channels, one below the other, each with
+    its own padding: one image, whose sums are those of the items.
+    """
+    shape = value.operands[0].shape
+    items, channels, rows = shape[:3]
+    before = value.attribute("padding")[0][0]
+    image = np.full((channels, items, _pitch(value), *shape[3:]), -1)
+    image[:, :, before : before + rows] = np.arange(prod(shape)).reshape(shape).swapaxes(0, 1)
+    return image.reshape(channels, -1, *shape[3:])
 
 
 def _pool(e: StreamEmitter, value: Value, node: str | None) -> SSAValue:
@@ -161,9 +191,7 @@ def _pool(e: StreamEmitter, value: Value, node: str | None) -> SSAValue:
         raise _unsupported(value, f"{rank} spatial axes", "1 or 2 are supported")
     if any(d != 1 for d in get("dilation")):
         raise _unsupported(value, "dilation")
-    channels, spatial = x.shape[-rank - 1], x.shape[-rank:]
-    if prod(x.shape) != channels * prod(spatial):
-        raise _unsupported(value, f"a batch of {x.shape[0]} inside one sample")
+    channels, spatial = prod(x.shape[:-rank]), x.shape[-rank:]  # of all items, where it has some
     kernel, stride, padding = list(get("kernel")), list(get("stride")), list(get("padding"))
     for axis in range(rank):  # a window that ceil lets hang over reaches into padding
         size, (before, after) = spatial[axis], padding[axis]
@@ -199,16 +227,16 @@ def value_axis(value: Value, rank: int, axis: int) -> int:
 def _batch_norm(e: StreamEmitter, value: Value, node: str | None) -> SSAValue:
     x = e.stream(value.operands[0])
     axis = value.attribute("axis")
-    if prod(value.shape[:axis]) != 1:
-        raise _unsupported(value, f"channels along axis {axis} of {list(value.shape)}")
-    stream = _reshaped(e, x, value.shape[axis:])
+    order = np.moveaxis(np.arange(prod(value.shape)).reshape(value.shape), axis, 0)
+    stream = _rearranged(e, x, order)
     names = ("gamma", "beta", "mean", "variance")
     gamma, beta, mean, variance = (
         e.weight(v, n, node) for v, n in zip(value.operands[1:], names, strict=True)
     )
     epsilon = value.attribute("epsilon")
     op = snn.BatchNormOp(stream, gamma, beta, mean, variance, epsilon, node=node)
-    return _reshaped(e, e.add(op), value.shape)
+    back = np.arange(prod(value.shape)).reshape(order.shape)
+    return _rearranged(e, e.add(op), np.moveaxis(back, 0, axis))
 
 
 def _reshape(e: StreamEmitter, value: Value, node: str | None) -> SSAValue:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType, i1
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType, f32, f64, i1
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from snncc.dialects import snn
@@ -18,8 +18,6 @@ from snncc.dialects.snn.types import is_float
 from snncc.exporters.onnx.bodies import COMPARE, DOUBLE, LOGIC, SIMPLE
 from snncc.exporters.onnx.notes import NAMES, OP, decoded, element_named
 from snncc.importers.onnx.document import Function, Node, Tensor
-
-from xdsl.dialects.builtin import f32, f64
 
 _SIMPLE = {kind.name: kind for kind in SIMPLE}
 _LOGIC = {kind.name: kind for kind in LOGIC}
@@ -44,14 +42,15 @@ def read_body(function: Function) -> Region:
         raise ValueError("other ports")
     for node in function.nodes:
         (output,) = node.outputs
-        name = node.metadata.get(OP)
-        if name is None:  # between streams and scalars
+        kind = node.metadata.get(OP)
+        if kind is None:  # between streams and scalars
             values[output] = values[node.inputs[0]]
             continue
-        op = _operation(name, node, [values[operand] for operand in node.inputs])
+        op = _operation(kind, node, [values[operand] for operand in node.inputs])
         hints = json.loads(node.metadata.get(NAMES, "null"))
         if hints is not None:
-            op.results[0].name_hint = hints[0]
+            (hint,) = hints
+            op.results[0].name_hint = None if hint is None else str(hint)
         block.add_op(op)
         values[output] = op.results[0]
     states = function.defaults["states"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from math import prod
 from typing import Any, TypeAlias
 
@@ -31,6 +31,7 @@ from xdsl.utils.test_value import create_ssa_value
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dtype_of
 from snncc.dialects.snn.attributes import BiasPosition, Comparison, Pool
+from snncc.dialects.snn.places import NOWHERE, Places, PlacesAttr, Run
 from snncc.dialects.snn.types import Stream, is_float, shape_of, stream_type
 from snncc.exporters.onnx.model import SCAN, onnx_model
 from snncc.exporters.onnx.notes import (
@@ -44,6 +45,7 @@ from snncc.exporters.onnx.notes import (
     NETWORK,
     NODE,
     OP,
+    PLACES,
     STATE_INPUT,
     STEPS,
     STREAM,
@@ -57,6 +59,8 @@ from snncc.importers.onnx.snncc_bodies import read_body, surrogate_of
 
 MAX_ELEMENTS = 1 << 26
 """Of a stream, or of a delay's line."""
+
+MAX_NAME = 1024
 
 Data: TypeAlias = "Mapping[str, Any]"
 
@@ -95,12 +99,10 @@ def _same(a: Any, b: Any) -> bool:
     if type(a) is not type(b):
         return False
     if isinstance(a, Tensor):
-        return (
-            a.array.dtype == b.array.dtype
-            and a.array.shape == b.array.shape
-            and a.array.tobytes() == b.array.tobytes()
-        )
-    if isinstance(a, Node | Block | Document) or hasattr(a, "__dataclass_fields__"):
+        x, y = a.array, b.array
+        same: bool = x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
+        return same
+    if is_dataclass(a):
         labels = ("name", "module") if isinstance(a, Node | Block) else ()
         return all(
             _same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a) if f.name not in labels
@@ -142,15 +144,17 @@ class _Network:
         inputs: list[tuple[str, Stream]] = []
         for entry in notes["inputs"]:
             element = element_named(entry["element"])
-            inputs.append((entry["name"], self._type(element, self.shapes[self._inner(entry)])))
+            inputs.append(
+                (_text(entry["name"]), self._type(element, self.shapes[self._inner(entry)]))
+            )
         network = snn.NetworkOp(
-            notes["name"], inputs, [], attributes=decoded_all(notes["attributes"])
+            _text(notes["name"]), inputs, [], attributes=decoded_all(notes["attributes"])
         )
         arguments = network.body.block.args
         for entry, argument in zip(notes["inputs"], arguments, strict=True):
             self.values[self._inner(entry)] = argument
         for argument, hint in zip(arguments, notes.get("hints", [None] * len(inputs)), strict=True):
-            argument.name_hint = hint
+            argument.name_hint = _hint(hint)
         parameters = self._parameters()
         fixed = self._fixed(parameters)
         for node in self.step.nodes:
@@ -164,7 +168,9 @@ class _Network:
             block.add_ops(fixed.pop(place, []))
         streams = [self.values[places[entry["value"]]] for entry in notes["outputs"]]
         block.add_op(snn.YieldOp(streams))
-        network.output_names = ArrayAttr([StringAttr(entry["name"]) for entry in notes["outputs"]])
+        network.output_names = ArrayAttr(
+            [StringAttr(_text(entry["name"])) for entry in notes["outputs"]]
+        )
         network.function_type = FunctionType.from_lists(
             block.arg_types, [value.type for value in streams]
         )
@@ -202,7 +208,7 @@ class _Network:
             element = element_named(entry["element"])
             array = self._array(entry["value"], element)
             value = _dense(array, element) if entry.get("in_text") else blob_of(array)
-            op = snn.ParameterOp(entry["name"], TensorType(element, array.shape), value)
+            op = snn.ParameterOp(_text(entry["name"]), TensorType(element, array.shape), value)
             op.attributes |= decoded_all(entry.get("attributes", {}))
             if entry["name"] in found:
                 raise ValueError("a parameter twice")
@@ -216,7 +222,7 @@ class _Network:
         for entry in self.notes["fixed"]:
             op: snn.UseOp | snn.ConstantOp
             if "parameter" in entry:
-                op = snn.UseOp(entry["parameter"], parameters[entry["parameter"]].type)
+                op = snn.UseOp(_text(entry["parameter"]), parameters[entry["parameter"]].type)
             else:
                 element, shape = element_named(entry["element"]), tuple(entry["shape"])
                 name = entry["value"]
@@ -228,7 +234,7 @@ class _Network:
                     raise ValueError(f"a constant of shape {list(shape)}")
                 op = snn.ConstantOp(_dense(array, element))
             op.attributes |= decoded_all(entry.get("attributes", {}))
-            op.result.name_hint = entry.get("hint")
+            op.result.name_hint = _hint(entry.get("hint"))
             found.setdefault(entry.get("at", 0), []).append(op)
             self.values[entry["value"]] = op.result
         return found
@@ -263,7 +269,7 @@ class _Network:
             self._type(stream_type(result).element_type, shape_of(result))
             self.values[node.outputs[index]] = result
             if hints is not None:
-                result.name_hint = hints[index]
+                result.name_hint = _hint(hints[index])
         self.operations.append(op)
 
     def _neuron(self, node: Node) -> snn.NeuronOp:
@@ -272,35 +278,51 @@ class _Network:
         if node.domain != DOMAIN or self.work > MAX_WORK:
             raise ValueError("no neuron")
         body = read_body(function)
-        groups: list[list[tuple[str, SSAValue]]] = []
         names = iter(node.inputs)
-        for group in ("inputs", "states", "parameters"):
-            ports = [text.partition(": ")[0] for text in _texts(function.defaults[group])]
-            take = self.initial if group == "states" else self.values.__getitem__
-            groups.append([(port, take(next(names))) for port in ports])
-        outputs = len(node.outputs) - len(groups[1])
-        state_shapes = [self.shapes[n] for n in node.inputs[len(groups[0]) :][: len(groups[1])]]
-        operands = [shape_of(value) for _, value in (*groups[0], *groups[2])]
-        population = np.broadcast_shapes(*operands, *state_shapes)
+
+        def ports(group: str, take: Callable[[str], SSAValue]) -> list[tuple[str, SSAValue]]:
+            texts = function.defaults[group]
+            assert isinstance(texts, list)
+            return [(str(text).partition(": ")[0], take(next(names))) for text in texts]
+
+        inputs = ports("inputs", self.values.__getitem__)
+        states = ports("states", self.initial)
+        parameters = ports("parameters", self.values.__getitem__)
+        population = np.broadcast_shapes(
+            *(shape_of(value) for _, value in (*inputs, *parameters)),
+            *(self.shapes[name] for name in node.inputs[len(inputs) :][: len(states)]),
+        )
         last = body.block.last_op
         assert isinstance(last, snn.NextOp)
-        types = [self._type(v.type, population) for v in last.outputs[:outputs]]
-        kind = function.defaults.get("kind")
-        label = node.attributes.get("node")
+        kind, label = function.defaults.get("kind"), node.attributes.get("node")
         return snn.NeuronOp(
-            *groups,
-            types,
+            inputs,
+            states,
+            parameters,
+            [self._type(value.type, population) for value in last.outputs],
             body,
-            node=None if label is None else str(label),
+            node=_hint(label),
             kind=None if kind is None else str(kind),
         )
+
+
+def _text(name: Any) -> str:
+    """A name of the notes that the text of a network may have."""
+    if not isinstance(name, str) or not name.isprintable() or len(name) > MAX_NAME:
+        raise ValueError("no name")
+    return name
+
+
+def _hint(name: Any) -> str | None:
+    return None if name is None else _text(name)
 
 
 def _narrowed(array: Array, shape: Sequence[int]) -> Array:
     """What was broadcast from a shape, in that shape."""
     place: list[Any] = [0] * (array.ndim - len(shape))
     place += [slice(0, 1) if size == 1 else slice(None) for size in shape]
-    return array[tuple(place)]
+    narrowed: Array = array[tuple(place)]
+    return narrowed
 
 
 def _dense(array: Array, element: Attribute) -> DenseIntOrFPElementsAttr:
@@ -311,22 +333,17 @@ def _dense(array: Array, element: Attribute) -> DenseIntOrFPElementsAttr:
     return DenseIntOrFPElementsAttr.from_list(type, values)
 
 
-def _texts(value: Any) -> list[str]:
-    assert isinstance(value, list)
-    return [str(item) for item in value]
-
-
 # --- stateless operations
 
 
 def _label(node: Node) -> str | None:
-    return node.metadata.get(NODE)
+    return _hint(node.metadata.get(NODE))
 
 
 def _numbers(node: Node, name: str) -> list[int]:
     value = node.attributes[name]
     assert isinstance(value, list)
-    return [int(item) for item in value]  # type: ignore[arg-type]
+    return [int(item) for item in value]
 
 
 def _pads(node: Node) -> list[int]:
@@ -390,6 +407,28 @@ def _reshape(n: _Network, node: Node) -> Operation:
     return snn.ReshapeOp(n.values[node.inputs[0]], sizes[1:], node=_label(node))
 
 
+def _rearrange(n: _Network, node: Node) -> Operation:
+    x = n.values[node.inputs[0]]
+    size = prod(shape_of(x))
+    if node.op == "Transpose":
+        order = [axis - 1 for axis in _numbers(node, "perm")[1:]]
+        indices = np.arange(size).reshape(shape_of(x)).transpose(order)
+    else:
+        indices = n.document.block.tensors[node.inputs[1]].array
+        indices = np.where(indices == size, NOWHERE, indices)
+    op = snn.RearrangeOp(x, indices, node=_label(node))
+    if PLACES in node.metadata:
+        runs = [
+            Run(int(start), tuple((int(count), int(step)) for count, step in loops))
+            for start, loops in json.loads(node.metadata[PLACES])
+        ]
+        places = Places(tuple(runs))
+        if places.count != indices.size:
+            raise ValueError("other places")
+        op.places = PlacesAttr(places)
+    return op
+
+
 def _concat(n: _Network, node: Node) -> Operation:
     axis = node.attributes["axis"]
     assert isinstance(axis, int)
@@ -419,9 +458,7 @@ def _batch_norm(n: _Network, node: Node) -> Operation:
 def _threshold(n: _Network, node: Node) -> Operation:
     comparison = {"ThresholdGt": Comparison.GT, "ThresholdGe": Comparison.GE}[node.op]
     x, level = (n.values[name] for name in node.inputs)
-    return snn.ThresholdOp(
-        comparison, x, level, surrogate=surrogate_of(node), node=_label(node)
-    )
+    return snn.ThresholdOp(comparison, x, level, surrogate=surrogate_of(node), node=_label(node))
 
 
 def _delay(n: _Network, node: Node) -> Operation:
@@ -455,6 +492,7 @@ _RULES: dict[str, Callable[[_Network, Node], Operation]] = {
     "snn.delay": _delay,
     "snn.linear": _linear,
     "snn.pool2d": _pool,
+    "snn.rearrange": _rearrange,
     "snn.reshape": _reshape,
     "snn.scale": _scale,
     "snn.threshold": _threshold,

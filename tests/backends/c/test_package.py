@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import snncc
+from snncc.backends.c.names import prefix_fault, prefix_of
 from snncc.runtime.toolchain import EXACT
 from tests.random_networks import draw_case
 from tests.small_networks import RECURRENT, TWO_INPUTS, network, stimulus
@@ -136,6 +138,118 @@ def test_portable_bodies_give_the_same_bits(emitted: list[tuple[snncc.Compiled, 
             np.testing.assert_array_equal(
                 values.view(f"u{values.itemsize}"), b[name].view(f"u{values.itemsize}")
             )
+
+
+def _plain_library(root: Path, sources: list[str], out: Path, *flags: str) -> ctypes.CDLL:
+    """As users build it by hand: gcc's own mode and no flag that keeps the bits."""
+    includes = [f"-I{root / 'include'}", f"-I{root / 'src'}"]
+    files = [str(root / name) for name in sources]
+    command = ["gcc", *flags, "-shared", "-fPIC", *includes, *files, "-o", str(out)]
+    subprocess.run(command, check=True, timeout=120)
+    return ctypes.CDLL(str(out))
+
+
+def _outputs(library: ctypes.CDLL, program: snncc.Compiled, x: np.ndarray) -> list[bytes]:
+    manifest = program.package.manifest
+    state = _aligned(manifest["state_bytes"])
+    types = {"float": np.float32, "uint8_t": np.uint8}
+    arrays = [
+        np.zeros((len(x), *entry["shape"]), types[entry["type"]]) for entry in manifest["outputs"]
+    ]
+    pointers = [ctypes.c_void_p(array.ctypes.data) for array in (state, x, *arrays)]
+    assert getattr(library, f"{program.prefix}_init")(pointers[0]) == 0
+    run = getattr(library, f"{program.prefix}_run")
+    assert run(*pointers[:2], ctypes.c_size_t(len(x)), *pointers[2:]) == 0
+    return [array.tobytes() for array in arrays]
+
+
+@pytest.mark.parametrize("weights", ["c", "bin"])
+def test_gcc_without_flags_gives_the_same_bits(weights: str, tmp_path: Path) -> None:
+    """gcc contracts a * b + c unless the sources say no; that they do is what keeps the bits."""
+    require_tool("gcc")
+    net = network(RECURRENT, tmp_path)
+    program = snncc.compile(net, weights=weights)
+    root = program.save(tmp_path / "c")
+    x = stimulus(200, 3)
+    wanted = [value.tobytes() for value in net.run(x).values()]
+    fused = ["-O3", "-march=native"]
+    for index, flags in enumerate([fused, [*fused, "-flto"], ["-O1", "-march=native"], ["-O0"]]):
+        library = _plain_library(root, program.package.sources, tmp_path / f"{index}.so", *flags)
+        assert _outputs(library, program, x) == wanted, flags
+    defined = subprocess.run(
+        ["gcc", *fused, "-dM", "-E", "-xc", "-"], input="", capture_output=True, text=True
+    ).stdout
+    if "__FMA__" not in defined:
+        pytest.skip("this processor has no fused multiply-add: nothing could differ")
+    source = root / "src" / f"{program.prefix}.c"
+    text = source.read_text()
+    assert "#pragma GCC optimize" in text
+    source.write_text(text.replace("#pragma GCC optimize", "// #pragma GCC optimize"))
+    library = _plain_library(root, program.package.sources, tmp_path / "fused.so", *fused)
+    assert _outputs(library, program, x) != wanted
+
+
+@pytest.mark.parametrize(
+    ("compiler", "flag"),
+    [
+        ("gcc", "-ffast-math"),
+        ("gcc", "-Ofast"),
+        ("gcc", "-funsafe-math-optimizations"),
+        ("gcc", "-ffinite-math-only"),
+        ("gcc", "-fno-signed-zeros"),
+        ("gcc", "-freciprocal-math"),
+        ("clang-19", "-ffast-math"),
+        ("clang-19", "-Ofast"),
+    ],
+)
+def test_other_arithmetic_is_refused(compiler: str, flag: str, tmp_path: Path) -> None:
+    require_tool(compiler)
+    net = network(TWO_INPUTS, tmp_path)
+    program = snncc.compile(net, cc=compiler, cflags=("-O2", flag))
+    with pytest.raises(snncc.SnnccError, match=r"SNC-C002 .*leave them out"):
+        program.run({"a": stimulus(2, 4), "b": stimulus(2, 4)})
+
+
+@pytest.mark.parametrize(
+    ("weights", "sources"), [("c", "`src/*.c`"), ("bin", "`src/*.c` and `src/*.S`")]
+)
+def test_the_readme_says_how_to_build(weights: str, sources: str, tmp_path: Path) -> None:
+    require_tool("gcc")
+    program = snncc.compile(network(RECURRENT, tmp_path), weights=weights)
+    folder = program.save(tmp_path / "c")
+    assert f"Build {sources} with `include`" in (folder / "README.md").read_text()
+    files = sources.replace("`", "").replace(" and ", " ")
+    subprocess.run(f"gcc -Iinclude -Isrc -c {files}", shell=True, cwd=folder, check=True)
+    built = {path.stem for path in folder.glob("*.o")}
+    assert built == {Path(name).stem for name in program.package.sources}
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix"),
+    [
+        ("digits", "digits"),
+        ("netA", "neta"),
+        ("my net-1.5", "my_net_1_5"),
+        ("2layers", "n2layers"),
+        ("string", "string_net"),
+        ("Math", "math_net"),
+        ("poll", "poll_net"),
+        ("int", "int_net"),
+        ("__", "n"),
+        ("übung", "bung"),
+    ],
+)
+def test_a_name_gives_a_prefix_that_can_be_one(name: str, prefix: str) -> None:
+    assert prefix_of(name) == prefix
+    assert prefix_fault(prefix) is None
+
+
+def test_names_that_differ_in_case_have_macros_of_their_own(tmp_path: Path) -> None:
+    text = TWO_INPUTS.replace('"b" %b', '"A" %b')
+    files = snncc.compile(network(text, tmp_path)).package.files
+    macros = re.findall(r"#define (\w+)", files["include/two.h"].decode())
+    assert {"TWO_A_SIZE", "TWO_A_2_SIZE"} <= set(macros)
+    assert len(set(macros) - {"TWO_ALIGNED"}) == len(macros) - 2  # in C++ and in C
 
 
 def test_sanitizers(emitted: list[tuple[snncc.Compiled, Path]], tmp_path: Path) -> None:
@@ -270,6 +384,117 @@ def test_events_counts_and_floats_are_one_input(
         for spikes, v in results[1:]:
             np.testing.assert_array_equal(spikes, results[0][0])
             np.testing.assert_array_equal(v.view(np.uint32), results[0][1].view(np.uint32))
+
+
+COUNTED = """
+snn.network @net ("x" %x : tensor<3x@T@>) -> ("sum" : tensor<3xf64>) {
+  %zero = snn.constant dense<0.0> : tensor<f64>
+  %sum = snn.neuron as "sum" (%x = %x : tensor<3x@T@>) state (%v = %zero : tensor<f64>)
+      -> (tensor<3xf64>) {
+    @LOAD@
+    %0 = arith.addf %v, %n : f64
+    snn.next (%0 : f64) state (%0 : f64)
+  }
+  snn.yield %sum : tensor<3xf64>
+}
+"""
+"""What came in, from the first step on."""
+
+LOADS = {
+    "i": "%n = arith.uitofp %x : @T@ to f64",
+    "f32": "%n = arith.extf %x : f32 to f64",
+    "f64": "%w = arith.constant 1.0 : f64\n    %n = arith.mulf %x, %w : f64",
+}
+
+
+@pytest.mark.parametrize(
+    ("element", "most"), [("i1", 1), ("i8", 255), ("i16", 65535), ("i32", None), ("f64", None)]
+)
+def test_equal_events_add_up_as_counts_do(element: str, most: int | None, tmp_path: Path) -> None:
+    """Up to what the input's type holds: there both forms of a step stop alike."""
+    require_tool("gcc")
+    load = LOADS.get(element, LOADS["i"]).replace("@T@", element)
+    net = network(COUNTED.replace("@LOAD@", load).replace("@T@", element), tmp_path)
+    program = snncc.compile(net, prefix="net")
+    folder = program.save(tmp_path / "c")
+    lib = _plain_library(folder, program.package.sources, tmp_path / "x.so", "-O2")
+
+    def step(state: np.ndarray, form: str, *arguments: np.ndarray | int) -> list[float]:
+        given = [
+            ctypes.c_void_p(a.ctypes.data) if isinstance(a, np.ndarray) else ctypes.c_size_t(a)
+            for a in arguments
+        ]
+        out = np.zeros(3)
+        pointer = ctypes.c_void_p(state.ctypes.data)
+        assert getattr(lib, f"net_{form}")(pointer, *given, ctypes.c_void_p(out.ctypes.data)) == 0
+        return out.tolist()
+
+    def fresh() -> np.ndarray:
+        state = _aligned(program.package.manifest["state_bytes"])
+        assert lib.net_init(ctypes.c_void_p(state.ctypes.data)) == 0
+        return state
+
+    for counts in ([0, 1, 3], [2, 0, 255]):
+        addresses = np.repeat(np.arange(3, dtype=np.uint16), counts)[::-1].copy()
+        wanted = [float(n if most is None else min(n, most)) for n in counts]
+        assert step(fresh(), "step_events", addresses, addresses.size) == wanted
+        assert step(fresh(), "step_counts", np.array(counts, np.uint8)) == wanted
+    many = np.full(70_000, 2, np.uint16)
+    held = 70_000.0 if most is None else float(most)
+    state = fresh()
+    assert step(state, "step_events", many, many.size) == [0, 0, held]
+    assert step(state, "step_events", many, 0) == [0, 0, held]  # nothing is left of the last step
+
+
+IGNORES_AN_INPUT = """
+snn.network @net ("x" %x : tensor<3xf32>, "unused" %u : tensor<2xi1>) -> ("y" : tensor<3xi1>) {
+  %th = snn.constant dense<0.5> : tensor<f32>
+  %y = snn.threshold ge %x, %th as "th" : (tensor<3xf32>, tensor<f32>) -> tensor<3xi1>
+  snn.yield %y : tensor<3xi1>
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang-19"])
+def test_no_warning_of_an_input_that_nothing_reads(compiler: str, tmp_path: Path) -> None:
+    require_tool(compiler)
+    program = snncc.compile(network(IGNORES_AN_INPUT, tmp_path), prefix="net")
+    folder = program.save(tmp_path / "c")
+    for source in program.package.sources:
+        _compile(folder, source, tmp_path / "x.o", compiler, *WARNINGS)
+
+
+SMALL_DOUBLES = """
+snn.network @net ("x" %x : tensor<3xf64>, "c" %c : tensor<1xi8>) -> ("y" : tensor<3xf64>) {
+  %zero = snn.constant dense<0.5> : tensor<f64>
+  %off = snn.constant dense<1> : tensor<i8>
+  %y = snn.neuron as "b" (%x = %x : tensor<3xf64>, %c = %c : tensor<1xi8>)
+      state (%k = %off : tensor<i8>, %v = %zero : tensor<f64>) -> (tensor<3xf64>) {
+    %n = arith.uitofp %k : i8 to f64
+    %0 = arith.addf %v, %x : f64
+    %1 = arith.addf %0, %n : f64
+    snn.next (%1 : f64) state (%c : i8, %1 : f64)
+  }
+  snn.yield %y : tensor<3xf64>
+}
+"""
+"""Doubles in arrays too small for an alignment of their own, behind bytes."""
+
+
+@pytest.mark.parametrize("flags", ["gcc", "gcc -m32 -msse2 -mfpmath=sse", "arm-none-eabi-gcc"])
+def test_every_abi_lays_the_state_out_alike(flags: str, tmp_path: Path) -> None:
+    """i386 aligns doubles to 4 inside of a struct; the sources assert size and alignment."""
+    compiler, *options = flags.split()
+    require_tool(compiler)
+    probe = tmp_path / "probe.c"
+    probe.write_text("#include <string.h>\n#include <stdint.h>\n")
+    if subprocess.run([compiler, *options, "-fsyntax-only", probe], capture_output=True).returncode:
+        pytest.skip(f"no headers for {flags}")
+    program = snncc.compile(network(SMALL_DOUBLES, tmp_path), prefix="net")
+    assert program.package.manifest["state_alignment"] == 8
+    folder = program.save(tmp_path / "c")
+    for source in program.package.sources:
+        _compile(folder, source, tmp_path / "x.o", compiler, *options, *WARNINGS)
 
 
 def test_bad_address_changes_nothing(library: tuple[ctypes.CDLL, snncc.Compiled]) -> None:

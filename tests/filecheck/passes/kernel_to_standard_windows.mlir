@@ -199,6 +199,75 @@ kernel.program @p block 1 {
 
 // -----
 
+// runs of neighbours from other places, and zeros
+
+kernel.program @p block 1 {
+  kernel.buffer const @to : memref<2xi8> = dense<[2, 0]> : tensor<2xi8>
+  kernel.buffer const @where : memref<3xi8> = dense<[3, 4, 0]> : tensor<3xi8>
+  kernel.buffer input @x : memref<?x4xi8>
+  kernel.buffer output @y : memref<?x4xi8>
+  kernel.buffer output @z : memref<?x3xi8>
+  kernel.stage "s" of [] (%n) {
+    %k = arith.constant 0 : index
+    %x = kernel.ref @x[%k] : memref<4xi8>
+    %y = kernel.ref @y[%k] : memref<4xi8>
+    %z = kernel.ref @z[%k] : memref<3xi8>
+    %to = kernel.ref @to : memref<2xi8>
+    %where = kernel.ref @where : memref<3xi8>
+    kernel.rearrange %x at %to into %y : memref<4xi8> at memref<2xi8> -> memref<4xi8>
+    kernel.rearrange %x at %where zeros into %z : memref<4xi8> at memref<3xi8> -> memref<3xi8>
+  }
+}
+
+// CHECK:        "memref.global"() <{sym_name = "p.to", type = memref<2xi8>, initial_value = dense<[2, 0]> : tensor<2xi8>, sym_visibility = "private", constant}> : () -> ()
+// CHECK-NEXT:   "memref.global"() <{sym_name = "p.where", type = memref<3xi8>, initial_value = dense<[3, 4, 0]> : tensor<3xi8>, sym_visibility = "private", constant}> : () -> ()
+// CHECK-NEXT:   func.func @p_run(%x: memref<?x4xi8>, %y: memref<?x4xi8>, %z: memref<?x3xi8>, %steps: index) attributes {llvm.emit_c_interface} {
+// CHECK-NEXT:     %0 = arith.constant 0 : index
+// CHECK-NEXT:     %1 = arith.constant 1 : index
+// CHECK-NEXT:     %2 = arith.constant 4 : index
+// CHECK-NEXT:     %3 = arith.constant 3 : index
+// CHECK-NEXT:     %4 = arith.constant 0 : i8
+// CHECK-NEXT:     %5 = arith.constant 2 : index
+// CHECK-NEXT:     scf.for %6 = %0 to %steps step %1 {
+// CHECK-NEXT:       %7 = arith.subi %steps, %6 : index
+// CHECK-NEXT:       %8 = arith.minsi %7, %1 : index
+// CHECK-NEXT:       %9 = arith.muli %6, %2 : index
+// CHECK-NEXT:       %10 = memref.reinterpret_cast %x to offset: [%9], sizes: [4], strides: [1] : memref<?x4xi8> to memref<4xi8, strided<[1], offset: ?>>
+// CHECK-NEXT:       %11 = arith.muli %6, %2 : index
+// CHECK-NEXT:       %12 = memref.reinterpret_cast %y to offset: [%11], sizes: [4], strides: [1] : memref<?x4xi8> to memref<4xi8, strided<[1], offset: ?>>
+// CHECK-NEXT:       %13 = arith.muli %6, %3 : index
+// CHECK-NEXT:       %14 = memref.reinterpret_cast %z to offset: [%13], sizes: [3], strides: [1] : memref<?x3xi8> to memref<3xi8, strided<[1], offset: ?>>
+// CHECK-NEXT:       %15 = memref.get_global @p.to : memref<2xi8>
+// CHECK-NEXT:       %16 = memref.get_global @p.where : memref<3xi8>
+// CHECK-NEXT:       scf.for %17 = %0 to %5 step %1 {
+// CHECK-NEXT:         scf.for %18 = %0 to %5 step %1 {
+// CHECK-NEXT:           %19 = arith.muli %17, %5 : index
+// CHECK-NEXT:           %20 = arith.addi %19, %18 : index
+// CHECK-NEXT:           %21 = memref.load %15[%17] : memref<2xi8>
+// CHECK-NEXT:           %22 = arith.extui %21 : i8 to i64
+// CHECK-NEXT:           %23 = arith.index_cast %22 : i64 to index
+// CHECK-NEXT:           %24 = arith.addi %23, %18 : index
+// CHECK-NEXT:           %25 = memref.load %10[%24] : memref<4xi8, strided<[1], offset: ?>>
+// CHECK-NEXT:           memref.store %25, %12[%20] : memref<4xi8, strided<[1], offset: ?>>
+// CHECK-NEXT:         }
+// CHECK-NEXT:       }
+// CHECK-NEXT:       scf.for %26 = %0 to %3 step %1 {
+// CHECK-NEXT:         %27 = arith.addi %26, %0 : index
+// CHECK-NEXT:         %28 = memref.load %16[%26] : memref<3xi8>
+// CHECK-NEXT:         %29 = arith.extui %28 : i8 to i64
+// CHECK-NEXT:         %30 = arith.index_cast %29 : i64 to index
+// CHECK-NEXT:         memref.store %4, %14[%27] : memref<3xi8, strided<[1], offset: ?>>
+// CHECK-NEXT:         %31 = arith.cmpi ult, %30, %2 : index
+// CHECK-NEXT:         scf.if %31 {
+// CHECK-NEXT:           %32 = arith.addi %30, %0 : index
+// CHECK-NEXT:           %33 = memref.load %10[%32] : memref<4xi8, strided<[1], offset: ?>>
+// CHECK-NEXT:           memref.store %33, %14[%27] : memref<3xi8, strided<[1], offset: ?>>
+// CHECK-NEXT:         }
+// CHECK-NEXT:       }
+// CHECK-NEXT:     }
+
+// -----
+
 // a part of a concatenation
 
 kernel.program @p block 1 {

@@ -1,4 +1,4 @@
-// RUN: snncc-opt --split-input-file -p snn-fuse-elementwise %s | filecheck --match-full-lines %s
+// RUN: snncc-opt --split-input-file -p snn-fuse-elementwise,dce %s | filecheck --match-full-lines %s
 
 // an addition as a body: left to right, spikes and counts as floats, the node kept
 

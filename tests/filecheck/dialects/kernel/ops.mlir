@@ -144,6 +144,10 @@ kernel.pool max %x into %max kernel [2, 2] stride [2, 2] padding [0, 0] : memref
 kernel.insert %a into %all at [0, 3] : memref<4x2xi8> into memref<4x5xi8>
 kernel.insert %all into %all at [0, 0] {origin = "test"} : memref<4x5xi8> into memref<4x5xi8>
 
+%from = "test.op"() : () -> memref<10xi16>
+kernel.rearrange %a at %from into %all : memref<4x2xi8> at memref<10xi16> -> memref<4x5xi8>
+kernel.rearrange %a at %from zeros into %all {origin = "test"} : memref<4x2xi8> at memref<10xi16> -> memref<4x5xi8>
+
 // CHECK:      %x, %y, %max = "test.op"() : () -> (memref<4x6x2xi8>, memref<2x3x2xf32>, memref<2x3x2xi8>)
 // CHECK-NEXT: kernel.pool sum %x into %y kernel [2, 2] stride [2, 2] padding [0, 0] : memref<4x6x2xi8> -> memref<2x3x2xf32>
 // CHECK-NEXT: kernel.pool avg %x into %y kernel [3, 2] stride [2, 2] padding [1, 0] exclude_padding {origin = "test"} : memref<4x6x2xi8> -> memref<2x3x2xf32>
@@ -151,6 +155,9 @@ kernel.insert %all into %all at [0, 0] {origin = "test"} : memref<4x5xi8> into m
 // CHECK-NEXT: %a, %all = "test.op"() : () -> (memref<4x2xi8>, memref<4x5xi8>)
 // CHECK-NEXT: kernel.insert %a into %all at [0, 3] : memref<4x2xi8> into memref<4x5xi8>
 // CHECK-NEXT: kernel.insert %all into %all at [0, 0] {origin = "test"} : memref<4x5xi8> into memref<4x5xi8>
+// CHECK-NEXT: %from = "test.op"() : () -> memref<10xi16>
+// CHECK-NEXT: kernel.rearrange %a at %from into %all : memref<4x2xi8> at memref<10xi16> -> memref<4x5xi8>
+// CHECK-NEXT: kernel.rearrange %a at %from zeros into %all {origin = "test"} : memref<4x2xi8> at memref<10xi16> -> memref<4x5xi8>
 // CHECK-NEXT: }
 
 // -----

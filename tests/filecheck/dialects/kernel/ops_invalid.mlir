@@ -412,6 +412,29 @@ kernel.insert %x into %y at [-1, 0] : memref<4x2xi8> into memref<4x5xi8>
 
 // -----
 
+// kernel.rearrange
+
+%x, %p, %y = "test.op"() : () -> (memref<4xi8>, memref<2xi8>, memref<2xf32>)
+kernel.rearrange %x at %p into %y : memref<4xi8> at memref<2xi8> -> memref<2xf32>
+
+// CHECK: | Operation does not verify: out: expected elements of i8, got memref<2xf32>
+
+// -----
+
+%x, %p = "test.op"() : () -> (memref<4xf32>, memref<2xf32>)
+kernel.rearrange %x at %p into %x : memref<4xf32> at memref<2xf32> -> memref<4xf32>
+
+// CHECK: | Operation does not verify: places: expected whole numbers, got memref<2xf32>
+
+// -----
+
+%x, %p = "test.op"() : () -> (memref<4xi8>, memref<3xi8>)
+kernel.rearrange %x at %p into %x : memref<4xi8> at memref<3xi8> -> memref<4xi8>
+
+// CHECK: | Operation does not verify: places: 3 runs do not divide the 4 elements of memref<4xi8>
+
+// -----
+
 // delay lines: a ring of rows, its position, and steps within its depth
 
 %l, %p, %x = "test.op"() : () -> (memref<5x3xi8>, memref<1xi32>, memref<4xi8>)

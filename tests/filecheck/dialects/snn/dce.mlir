@@ -57,7 +57,7 @@ snn.network @cycles ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xf32>) {
 snn.network @bodies ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xf32>) {
   %zero = snn.constant dense<0.0> : tensor<f32>
   %y, %z = snn.neuron kind "map" (%x = %x : tensor<2xf32>, %unused = %x : tensor<2xf32>) -> (tensor<2xf32>, tensor<2xi1>) {
-    %dead = snn.count %x max 3 : f32 -> i2
+    %dead = snn.count %x max 3 : f32 -> i8
     %0 = arith.negf %x : f32
     %z = snn.spike gt %0 : f32
     %1 = arith.mulf %0, %x : f32

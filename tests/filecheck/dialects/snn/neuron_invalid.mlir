@@ -232,9 +232,39 @@ snn.next (%x : f32)
 // -----
 
 %q = "test.op"() : () -> f32
-%n = snn.count %q max 2 : f32 -> i1
+%n = snn.count %q max 1 : f32 -> i1
 
-// CHECK: | Operation does not verify: max: expected 1 to 1 for i1, got 2
+// CHECK: | Operation does not verify: result: expected one of i8, i16, i32, got i1
+
+// -----
+
+%q = "test.op"() : () -> f32
+%n = snn.count %q max 300 : f32 -> i12
+
+// CHECK: | Operation does not verify: result: expected one of i8, i16, i32, got i12
+
+// -----
+
+// 2^32 - 1 is rounded to 2^32, which does not fit
+
+%q = "test.op"() : () -> f32
+%n = snn.count %q max 4294967295 : f32 -> i32
+
+// CHECK: | Operation does not verify: max: 4294967295 is no number of f32
+
+// -----
+
+%q = "test.op"() : () -> i32
+%n = snn.count %q max 1 : i32 -> i8
+
+// CHECK: | Operation does not verify: argument: expected f32 or f64, got i32
+
+// -----
+
+%z = "test.op"() : () -> i1
+%y = snn.spike gt %z : i1
+
+// CHECK: | Operation does not verify: argument: expected a number, got a spike (i1)
 
 // -----
 
@@ -265,7 +295,48 @@ snn.next (%x : f32)
   snn.next (%x : f32)
 }
 
-// CHECK: | Operation does not verify: body: expected scalar arithmetic, got test.op
+// CHECK: | Operation does not verify: body: test.op is not an operation of bodies
+
+// -----
+
+// what the interpreter does not know is refused where it stands, and so are types without C
+
+%x = "test.op"() : () -> tensor<2xf32>
+%y = snn.neuron (%x = %x : tensor<2xf32>) -> (tensor<2xf32>) {
+  %0 = arith.maxnumf %x, %x : f32
+  snn.next (%0 : f32)
+}
+
+// CHECK: | Operation does not verify: body: arith.maxnumf is not an operation of bodies
+
+// -----
+
+%x = "test.op"() : () -> tensor<2xi16>
+%y = snn.neuron (%x = %x : tensor<2xi16>) -> (tensor<2xi16>) {
+  %0 = arith.trunci %x : i16 to i4
+  %1 = arith.extui %0 : i4 to i16
+  snn.next (%1 : i16)
+}
+
+// CHECK: | Operation does not verify: body: arith.trunci: expected one of f32, f64, i1, i8, i16, i32, got i4
+
+// -----
+
+// names that passes keep: one for each output and state
+
+%x = "test.op"() : () -> tensor<2xf32>
+%y = snn.neuron (%x = %x : tensor<2xf32>) state (%v = %x : tensor<2xf32>) -> (tensor<2xf32>) attributes {known_as = ["a"]} {
+  snn.next (%x : f32) state (%v : f32)
+}
+
+// CHECK: | Operation does not verify: known_as: expected 2 different names, got ["a"]
+
+// -----
+
+%x = "test.op"() : () -> tensor<2xf32>
+%y = snn.delay %x by 1 init %x {known_as = 1 : i64} : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
+
+// CHECK: | Operation does not verify: known_as: expected 1 different names, got 1 : i64
 
 // -----
 

@@ -176,6 +176,8 @@ snn.network @shapes ("x" %x : tensor<2x5x4xi1>, "y" %y : tensor<2x5x4xf32>) -> (
   %f = snn.reshape %y as "flatten" {origin = "test"} : tensor<2x5x4xf32> -> tensor<5x8xf32>
   %g = snn.concat %x axis 0 : (tensor<2x5x4xi1>) -> tensor<2x5x4xi1>
   %h = snn.concat %a, %a, %a axis 2 as "cat" {origin = "test"} : (tensor<2x2x2xf32>, tensor<2x2x2xf32>, tensor<2x2x2xf32>) -> tensor<2x2x6xf32>
+  %i = snn.rearrange %x places <0 (4 by 1) (10 by 4)> : tensor<2x5x4xi1> -> tensor<4x10xi1>
+  %j = snn.rearrange %y places <39, 0, -1 (3 by 0), 7 (2 by 10) (2 by -3) (2 by 1)> as "take" {origin = "test"} : tensor<2x5x4xf32> -> tensor<13xf32>
   snn.yield %e : tensor<40xi1>
 }
 
@@ -188,6 +190,8 @@ snn.network @shapes ("x" %x : tensor<2x5x4xi1>, "y" %y : tensor<2x5x4xf32>) -> (
 // CHECK-NEXT:   %f = snn.reshape %y as "flatten" {origin = "test"} : tensor<2x5x4xf32> -> tensor<5x8xf32>
 // CHECK-NEXT:   %g = snn.concat %x axis 0 : (tensor<2x5x4xi1>) -> tensor<2x5x4xi1>
 // CHECK-NEXT:   %h = snn.concat %a, %a, %a axis 2 as "cat" {origin = "test"} : (tensor<2x2x2xf32>, tensor<2x2x2xf32>, tensor<2x2x2xf32>) -> tensor<2x2x6xf32>
+// CHECK-NEXT:   %i = snn.rearrange %x places <0 (4 by 1) (10 by 4)> : tensor<2x5x4xi1> -> tensor<4x10xi1>
+// CHECK-NEXT:   %j = snn.rearrange %y places <39, 0, -1 (3 by 0), 7 (2 by 10) (2 by -3) (2 by 1)> as "take" {origin = "test"} : tensor<2x5x4xf32> -> tensor<13xf32>
 // CHECK-NEXT:   snn.yield %e : tensor<40xi1>
 // CHECK-NEXT: }
 // CHECK-NEXT: }

@@ -27,21 +27,21 @@
 %h = "test.op"() : () -> tensor<2xf16>
 %y = snn.add %x, %h : (tensor<2xf32>, tensor<2xf16>) -> tensor<2xf32>
 
-// CHECK: | Operation does not verify: operand 1: expected elements of f32, f64 or an integer type, got f16
+// CHECK: | Operation does not verify: operand 1: expected elements of f32, f64, i1, i8, i16 or i32, got f16
 
 // -----
 
 %x = "test.op"() : () -> tensor<2xindex>
 %y = snn.reshape %x : tensor<2xindex> -> tensor<2xindex>
 
-// CHECK: | Operation does not verify: operand 0: expected elements of f32, f64 or an integer type, got index
+// CHECK: | Operation does not verify: operand 0: expected elements of f32, f64, i1, i8, i16 or i32, got index
 
 // -----
 
 %x = "test.op"() : () -> tensor<2xf32>
 %y = snn.add %x : (tensor<2xf32>) -> tensor<2xbf16>
 
-// CHECK: | Operation does not verify: result 0: expected elements of f32, f64 or an integer type, got bf16
+// CHECK: | Operation does not verify: result 0: expected elements of f32, f64, i1, i8, i16 or i32, got bf16
 
 // -----
 
@@ -430,6 +430,43 @@
 %y = snn.reshape %x : tensor<2x3xi1> -> tensor<5xi1>
 
 // CHECK: | Operation does not verify: result: expected 6 elements, got 5
+
+// -----
+
+// snn.rearrange: one place for each element, of an element that is there
+
+%x = "test.op"() : () -> tensor<2x3xi1>
+%y = snn.rearrange %x places <0 (6 by 1)> : tensor<2x3xi1> -> tensor<6xi8>
+
+// CHECK: | Operation does not verify: result: expected elements of i1, got i8
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3xi1>
+%y = snn.rearrange %x places <0 (6 by 1), 0> : tensor<2x3xi1> -> tensor<6xi1>
+
+// CHECK: | Operation does not verify: places: expected one for each of 6 elements of tensor<6xi1>, got 7
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3xi1>
+%y = snn.rearrange %x places <0 (1000000000 by 0) (1000000000 by 0)> : tensor<2x3xi1> -> tensor<6xi1>
+
+// CHECK: | Operation does not verify: places: expected one for each of 6 elements of tensor<6xi1>, got 1000000000000000000
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3xi1>
+%y = snn.rearrange %x places <0, 1 (2 by 2) (2 by 3)> : tensor<2x3xi1> -> tensor<5xi1>
+
+// CHECK: | Operation does not verify: places: expected indices of tensor<2x3xi1>, 0 to 5, or -1 for a zero, got 6
+
+// -----
+
+%x = "test.op"() : () -> tensor<2x3xi1>
+%y = snn.rearrange %x places <3 (6 by -1)> : tensor<2x3xi1> -> tensor<6xi1>
+
+// CHECK: | Operation does not verify: places: expected indices of tensor<2x3xi1>, 0 to 5, or -1 for a zero, got -2
 
 // -----
 

@@ -38,6 +38,29 @@ snn.parameter @w : tensor<2xf32> = "0.5"
 
 // -----
 
+// places: runs of indices
+
+%x = "test.op"() : () -> tensor<2xi1>
+%y = snn.rearrange %x places <> : tensor<2xi1> -> tensor<2xi1>
+
+// CHECK: expected at least one index
+
+// -----
+
+%x = "test.op"() : () -> tensor<2xi1>
+%y = snn.rearrange %x places <0 (0 by 1)> : tensor<2xi1> -> tensor<2xi1>
+
+// CHECK: expected a number of at least 1, got 0
+
+// -----
+
+%x = "test.op"() : () -> tensor<2xi1>
+%y = snn.rearrange %x places <0 (2 of 1)> : tensor<2xi1> -> tensor<2xi1>
+
+// CHECK: Expected 'by'
+
+// -----
+
 // interfaces of networks
 
 snn.network @net ("x" %x : f32) -> () {

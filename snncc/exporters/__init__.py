@@ -1,0 +1,1 @@
+"""Writes networks as files of other tools: one package for each format."""

@@ -1,0 +1,66 @@
+"""Kernels at the ends of what their types hold, against the interpreter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import snncc
+from snncc.verification import differing_bits
+from tests.small_networks import network
+from tests.tools import require_tool
+
+POOLS = """
+snn.network @net ("x" %x : tensor<37x2x2x@T@>)
+    -> ("sum" : tensor<37x1x1x@F@>, "avg" : tensor<37x1x1x@F@>, "max" : tensor<37x1x1x@T@>) {
+  %s = snn.pool2d sum %x kernel [2, 2] stride [2, 2] padding [0, 0, 0, 0]
+    : (tensor<37x2x2x@T@>) -> tensor<37x1x1x@F@>
+  %a = snn.pool2d avg %x kernel [2, 2] stride [2, 2] padding [0, 0, 0, 0]
+    : (tensor<37x2x2x@T@>) -> tensor<37x1x1x@F@>
+  %m = snn.pool2d max %x kernel [2, 2] stride [2, 2] padding [0, 0, 0, 0]
+    : (tensor<37x2x2x@T@>) -> tensor<37x1x1x@T@>
+  snn.yield %s, %a, %m : tensor<37x1x1x@F@>, tensor<37x1x1x@F@>, tensor<37x1x1x@T@>
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang-19"])
+@pytest.mark.parametrize("flags", [("-O0",), ("-O3", "-march=native")])
+@pytest.mark.parametrize("width", [1, 8, 16, 32])
+@pytest.mark.parametrize("element", ["f32", "f64"])
+def test_pools_of_counts(
+    element: str, width: int, flags: tuple[str, ...], compiler: str, tmp_path: Path
+) -> None:
+    """All counts are unsigned, from 2^31 on too; f32 rounds each once."""
+    require_tool(compiler)
+    net = network(POOLS.replace("@T@", f"i{width}").replace("@F@", element), tmp_path)
+    x = np.random.default_rng(width).integers(0, 2**width, (4, 37, 2, 2), dtype=np.uint64)
+    x[0] = 2**width - 1
+    x[1] = 2 ** (width - 1)
+    wanted = net.run(x)
+    found = snncc.compile(net, cc=compiler, cflags=flags).run(x)
+    for name, values in wanted.items():
+        assert not differing_bits(values, found[name]).any(), name
+    exact = x.astype(np.float64).sum(axis=(2, 3))
+    np.testing.assert_allclose(wanted["sum"][:, :, 0, 0], exact, rtol=1e-6)
+
+
+def test_values_without_a_form_in_c(tmp_path: Path) -> None:
+    """A state that starts at infinity: refused with its value, not by the C compiler."""
+    text = """
+snn.network @net ("x" %x : tensor<3xf32>) -> ("y" : tensor<3xf32>) {
+  %low = snn.constant dense<0xFF800000> : tensor<f32>
+  %y = snn.neuron as "highest" (%x = %x : tensor<3xf32>) state (%v = %low : tensor<f32>)
+      -> (tensor<3xf32>) {
+    %0 = arith.maximumf %v, %x : f32
+    snn.next (%0 : f32) state (%0 : f32)
+  }
+  snn.yield %y : tensor<3xf32>
+}
+"""
+    net = network(text, tmp_path)
+    assert net.run([[1, 2, 3], [0, 5, 0]])["y"].tolist() == [[1, 2, 3], [1, 5, 3]]
+    with pytest.raises(snncc.SnnccError, match="SNC-C001 C has no form for the constant -inf"):
+        snncc.compile(net)
