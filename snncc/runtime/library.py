@@ -161,7 +161,7 @@ class NativeNetwork:
         """Of one sample. A state that reaches no output may have been left out: it does nothing."""
         field = self._fields.get(("state", name)) or self._fields.get(("line", name))
         if field is None:
-            if name not in self.package.manifest["left_out"]:
+            if name not in self.package.manifest.get("left_out", ()):
                 raise error("SNC-R002", f"no state is named {name!r}")
             return
         view = field.view(self._memory)

@@ -399,6 +399,3 @@ def _maps(op: snn.Conv1dOp) -> tuple[snn.ReshapeOp, snn.ReshapeOp] | None:
     lead, each = given[:-1], outputs // op.group_count
     fits = prod(lead) == op.group_count and given[-1:] == (inputs,) and wanted == (*lead, each)
     return (before, after) if fits else None
-
-
-__all__ = ["GraphWriter", "is_step", "live_operations"]

@@ -14,7 +14,7 @@ from snncc.dialects.arrays import Array, array_of, constant_of
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.errors import error
-from snncc.exporters.onnx.bodies import FLOAT, stream_kind
+from snncc.exporters.onnx.bodies import stream_kind
 from snncc.exporters.onnx.notes import (
     FORMAT,
     element_text,
@@ -257,6 +257,3 @@ def _tensor(op: snn.ParameterOp, name: str) -> TensorProto:
     data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
     shape = op.type.get_shape()
     return helper.make_tensor(name, kind, shape, data, raw=True)
-
-
-__all__ = ["FLOAT", "NetworkWriter"]

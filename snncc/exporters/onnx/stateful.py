@@ -19,8 +19,6 @@ def neuron(
     s: Step, op: snn.NeuronOp, before: Sequence[Terminal], after: Sequence[Terminal]
 ) -> None:
     """One node of the function of its body."""
-    from onnx import helper
-
     rank = len(op.population)
     operands: list[Stream] = []
     for port in op.input_ports:
@@ -48,12 +46,9 @@ def neuron(
         if not whole:
             stream = Stream(outputs[-1], shape, terminal.kind, batched=False)
             short.append((stream, terminal.value))
-    name = _function(s, op)
     inputs = [s.aligned(stream, rank) for stream in operands]
-    node = s.node("Identity", inputs, outputs, op)
-    node.op_type, node.domain = name, DOMAIN
-    if op.node is not None:
-        node.attribute.append(helper.make_attribute("node", op.node.data))
+    attributes = {} if op.node is None else {"node": op.node.data}
+    s.node(_function(s, op), inputs, outputs, op, **attributes)
     for stream, full in short:
         s.node("Expand", [stream.name, s.sizes(op.population)], [full])
 

@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.types import node_name, shape_of, stream_type
-from snncc.exporters.onnx.bodies import DOUBLE, FLOAT, MAX_WHOLE, stream_kind
+from snncc.exporters.onnx.bodies import DOUBLE, MAX_WHOLE, stream_kind
 from snncc.exporters.onnx.functions import FUNCTIONS, function_named
 from snncc.exporters.onnx.notes import DOMAIN, notes_of
 from snncc.exporters.problems import cannot_say
@@ -106,12 +106,12 @@ class Step:
         **attributes: Any,
     ) -> NodeProto:
         """
-        Adds a node; with `op` it is that operation, without it prepares or completes one.
+        Adds a node, an operator of ONNX or a function of the file; with `op` it is that
+        operation, without it prepares or completes one.
         """
         from onnx import helper
 
-        local = operator in FUNCTIONS
-        if local:
+        if operator in FUNCTIONS:
             self.require(operator)
         label = None if op is None else node_name(op)
         node = helper.make_node(
@@ -119,7 +119,7 @@ class Step:
             list(inputs),
             list(outputs),
             name=label or outputs[0],
-            domain=DOMAIN if local else "",
+            domain=DOMAIN if operator in self.functions else "",
             **attributes,
         )
         if op is not None:
@@ -231,6 +231,3 @@ def as_floats(array: Array, element: Attribute, op: Operation) -> Array:
     if array.size and array.max() > MAX_WHOLE:
         raise cannot_say(op, f"whole numbers above {MAX_WHOLE} are no float32")
     return array.astype(np.float64 if kind == DOUBLE else np.float32)
-
-
-__all__ = ["BATCH", "DOUBLE", "FLOAT", "Step", "Stream", "Terminal", "as_floats"]

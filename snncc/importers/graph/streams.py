@@ -227,8 +227,11 @@ def value_axis(value: Value, rank: int, axis: int) -> int:
 def _batch_norm(e: StreamEmitter, value: Value, node: str | None) -> SSAValue:
     x = e.stream(value.operands[0])
     axis = value.attribute("axis")
+    items = prod(value.shape[:axis])  # with channels of their own each
     order = np.moveaxis(np.arange(prod(value.shape)).reshape(value.shape), axis, 0)
-    stream = _rearranged(e, x, order)
+    behind = value.shape[axis + 1 :]
+    form = (len(order), *((items,) if items > 1 else ()), *behind)
+    stream = _rearranged(e, x, order.reshape(form))
     names = ("gamma", "beta", "mean", "variance")
     gamma, beta, mean, variance = (
         e.weight(v, n, node) for v, n in zip(value.operands[1:], names, strict=True)

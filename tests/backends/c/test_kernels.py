@@ -47,6 +47,47 @@ def test_pools_of_counts(
     np.testing.assert_allclose(wanted["sum"][:, :, 0, 0], exact, rtol=1e-6)
 
 
+COUNTS = """
+snn.network @net ("x" %x : tensor<@N@x@F@>) -> ("y" : tensor<@N@xi@W@>) {
+  %y = snn.neuron as "a" (%x = %x : tensor<@N@x@F@>) -> (tensor<@N@xi@W@>) {
+    %n = snn.count %x max @MAX@ : @F@ -> i@W@
+    snn.next (%n : i@W@)
+  }
+  snn.yield %y : tensor<@N@xi@W@>
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("element", "width", "largest"),
+    [
+        ("f32", 8, 255),
+        ("f32", 16, 65535),
+        ("f32", 32, 2**24 - 1),
+        ("f32", 32, 2**31),
+        ("f32", 32, 2**32 - 256),  # the largest float of 32 bits
+        ("f64", 32, 2**32 - 1),
+        ("f64", 32, 33554431),
+    ],
+)
+def test_counts_up_to_their_bound(element: str, width: int, largest: int, tmp_path: Path) -> None:
+    """min(trunc(q), max), exactly, and no conversion of what the integer cannot hold."""
+    require_tool("gcc")
+    dtype = np.dtype(np.float32 if element == "f32" else np.float64)
+    around = np.array([1, 2, largest, 2.0**31, 2.0**32, 2.0**33], dtype)
+    up, down = (np.nextafter(around, dtype.type(end)) for end in (np.inf, 0))
+    q = np.concatenate([around, up, down, around * dtype.type(1.5), [-5, -0.0, 0.5, 3e9, 1e30]])
+    q = q.astype(dtype)
+    text = COUNTS.replace("@MAX@", str(largest)).replace("@N@", str(q.size))
+    net = network(text.replace("@F@", element).replace("@W@", str(width)), tmp_path)
+    exact = [min(int(value), largest) if value >= 1 else 0 for value in q.tolist()]
+    assert net.run(q[None])["y"][0].tolist() == exact
+    checks = ("-fsanitize=undefined,float-cast-overflow", "-fsanitize-undefined-trap-on-error")
+    for flags in (("-O0", *checks), ("-O3", "-march=native")):
+        found = snncc.compile(net, cc="gcc", cflags=flags).run(q[None])
+        assert found["y"][0].tolist() == exact, flags
+
+
 def test_values_without_a_form_in_c(tmp_path: Path) -> None:
     """A state that starts at infinity: refused with its value, not by the C compiler."""
     text = """

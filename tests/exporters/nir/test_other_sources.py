@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,7 +131,8 @@ def refusal(net: Network, folder: Path, **options: object):
 
 
 PASSES = {
-    "delay": '%y = snn.delay %s by 3 init %off as "axon" : tensor<4xi1>, tensor<i1> -> tensor<4xi1>',
+    "delay": '%y = snn.delay %s by 3 init %off as "axon"'
+    " : tensor<4xi1>, tensor<i1> -> tensor<4xi1>",
     "delays": '%y = snn.delay %s by dense<[1, 2, 0, 3]> : tensor<4xi64> init %off as "axon"'
     " : tensor<4xi1>, tensor<i1> -> tensor<4xi1>",
     "threshold": "%f = snn.add %s : (tensor<4xi1>) -> tensor<4xf32>\n"
@@ -239,7 +241,7 @@ def test_places_that_are_none(name: str, tmp_path: Path) -> None:
     assert caught.value.code in ("SNC-C003", "SNC-C004")
 
 
-@pytest.mark.parametrize("make", [lambda p: p.mkdir(), lambda p: __import__("os").mkfifo(p)])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
 def test_what_is_no_file_is_left(make: Callable[[Path], None], tmp_path: Path) -> None:
     make(tmp_path / "out.nir")
     net = ode("%y = snn.add %s : (tensor<4xi1>) -> tensor<4xf32>", tmp_path)

@@ -20,6 +20,7 @@ from tests.tools import REPOSITORY
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 LIKES = list(INVERSES)
+ROUNDS = 5
 
 
 def exported(net: Network, path: Path, **options: Any) -> Network:
@@ -53,6 +54,7 @@ def test_digits(file: str, like: str, tmp_path: Path) -> None:
     assert exported(net, path, **options).mlir() == net.mlir()
 
 
+@pytest.mark.slow
 def test_published_networks(nets: Path, tmp_path: Path) -> None:
     """Recurrent and convolutional ones, as every framework that takes them reads them."""
     done: Counter[str] = Counter()
@@ -76,7 +78,7 @@ def test_every_class_of_every_profile(like: str, kind: str, tmp_path: Path) -> N
     rng = np.random.default_rng(seed)
     profile = get_all_profiles()[like]()
     same = 0
-    for _ in range(12):
+    for _ in range(ROUNDS):
         dt = float(rng.choice([1e-4, 1e-3, 2.5e-3, 1.0]))
         options: dict[str, Any] = {"like": like, "dt": dt}
         reset, timing = profile.resets[rng.integers(len(profile.resets))]
@@ -89,7 +91,7 @@ def test_every_class_of_every_profile(like: str, kind: str, tmp_path: Path) -> N
         net = snncc.load(path, **options)
         assert exported(net, path, **options).mlir() == net.mlir()
         same += 1
-    assert same == 12
+    assert same == ROUNDS
 
 
 def _fields(

@@ -228,7 +228,7 @@ def test_random_damage(tmp_path: Path) -> None:
 
 
 def _damage(model: ModelProto, chance: random.Random) -> None:
-    step = model.graph
+    step, whole = model.graph, metadata(model, "snncc.network").value
     for node in model.graph.node:
         for attribute in node.attribute:
             if attribute.name == "body":
@@ -242,9 +242,9 @@ def _damage(model: ModelProto, chance: random.Random) -> None:
         case 2 if node.metadata_props:
             entry = chance.choice(node.metadata_props)
             entry.value = chance.choice(["", "[]", "null", '"x"', "snn.add", "-1", "[" * 5000])
-        case 3:
+        case 3 if whole.endswith("}") and whole.startswith('{"format'):
             entry = metadata(model, "snncc.network")
-            notes = json.loads(entry.value)
+            notes = json.loads(whole)
             key = chance.choice(list(notes))
             notes[key] = chance.choice([None, 7, "text", [], {}, [[]], [{"name": 3}]])
             entry.value = json.dumps(notes)
@@ -268,6 +268,6 @@ def _damage(model: ModelProto, chance: random.Random) -> None:
                 del function.attribute_proto[chance.randrange(len(function.attribute_proto))]
         case 8:
             entry = chance.choice(model.metadata_props)
-            entry.value = entry.value[: chance.randrange(len(entry.value) + 1)]
+            entry.value = entry.value[: chance.randrange(len(entry.value) + 1)].rstrip("}")
         case _:
             node.op_type = chance.choice(["Add", "Identity", "Gemm", "SpikeGe", "lif", "Nothing"])

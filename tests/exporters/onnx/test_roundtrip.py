@@ -26,7 +26,7 @@ def exported(net: Network, scan: bool) -> Network:
     return Network(module)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data())
 def test_random_networks(data: st.DataObject) -> None:
     case = draw_case(

@@ -51,7 +51,7 @@ snn.network @feed_forward ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xf32>) {
 // ONE-NEXT:   kernel.buffer work @fc2 : memref<2xf32> stage "out"
 // ONE-NEXT:   kernel.buffer work @lif1.active : memref<2xi16> stage "out"
 // ONE-NEXT:   kernel.buffer work @fc3 : memref<2xf32> stage "out"
-// ONE-NEXT:   kernel.buffer input @x : memref<?x3xi8>
+// ONE-NEXT:   kernel.buffer input @x : memref<?x3xi8> spikes
 // ONE-NEXT:   kernel.buffer output @y : memref<?x2xf32>
 // ONE-NEXT:   kernel.stage "lif1" of ["fc1", "lif1"] (%0) {
 // ONE-NEXT:     %1 = arith.constant 0 : index
@@ -114,7 +114,7 @@ snn.network @feed_forward ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xf32>) {
 // FOUR-NEXT:   kernel.buffer work @fc2 : memref<2xf32> stage "out"
 // FOUR-NEXT:   kernel.buffer work @lif1.active : memref<2xi16> stage "out"
 // FOUR-NEXT:   kernel.buffer work @fc3 : memref<2xf32> stage "out"
-// FOUR-NEXT:   kernel.buffer input @x : memref<?x3xi8>
+// FOUR-NEXT:   kernel.buffer input @x : memref<?x3xi8> spikes
 // FOUR-NEXT:   kernel.buffer output @y : memref<?x2xf32>
 // FOUR-NEXT:   kernel.stage "lif1" of ["fc1", "lif1"] (%0) {
 // FOUR-NEXT:     %1 = arith.constant 0 : index
@@ -216,7 +216,7 @@ snn.network @recurrent ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xi1>) {
 // ONE-NEXT:   kernel.buffer work @input.active : memref<3xi16> stage "in"
 // ONE-NEXT:   kernel.buffer work @rec : memref<2xf32> stage "if"
 // ONE-NEXT:   kernel.buffer work @feedback.active : memref<2xi16> stage "if"
-// ONE-NEXT:   kernel.buffer input @x : memref<?x3xi8>
+// ONE-NEXT:   kernel.buffer input @x : memref<?x3xi8> spikes
 // ONE-NEXT:   kernel.buffer output @y : memref<?x2xi8>
 // ONE-NEXT:   kernel.stage "in" of ["in"] (%0) {
 // ONE-NEXT:     %1 = arith.constant 0 : index
@@ -264,7 +264,7 @@ snn.network @recurrent ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xi1>) {
 // FOUR-NEXT:   kernel.buffer work @input.active : memref<3xi16> stage "in"
 // FOUR-NEXT:   kernel.buffer work @rec : memref<2xf32> stage "if"
 // FOUR-NEXT:   kernel.buffer work @feedback.active : memref<2xi16> stage "if"
-// FOUR-NEXT:   kernel.buffer input @x : memref<?x3xi8>
+// FOUR-NEXT:   kernel.buffer input @x : memref<?x3xi8> spikes
 // FOUR-NEXT:   kernel.buffer output @y : memref<?x2xi8>
 // FOUR-NEXT:   kernel.stage "in" of ["in"] (%0) {
 // FOUR-NEXT:     %1 = arith.constant 0 : index
@@ -328,7 +328,7 @@ snn.network @delays ("x" %x : tensor<3xi1>) -> ("a" : tensor<3xi1>, "b" : tensor
 // ONE-NEXT:   kernel.buffer state @delay0.position : memref<1xi32> = dense<0> : tensor<1xi32>
 // ONE-NEXT:   kernel.buffer stream @axon.out : memref<1x3xi8>
 // ONE-NEXT:   kernel.buffer stream @delay0.out : memref<1x3xi8>
-// ONE-NEXT:   kernel.buffer input @x : memref<?x3xi8>
+// ONE-NEXT:   kernel.buffer input @x : memref<?x3xi8> spikes
 // ONE-NEXT:   kernel.buffer output @a : memref<?x3xi8>
 // ONE-NEXT:   kernel.buffer output @b : memref<?x3xi8>
 // ONE-NEXT:   kernel.stage "axon" of ["axon"] (%0) {
@@ -399,7 +399,7 @@ snn.network @conv ("x" %x : tensor<1x6x6xi1>) -> ("y" : tensor<16xf32>) {
 // ONE-NEXT:   kernel.buffer work @rows : memref<2x1x2xf32> channel_last stage "li"
 // ONE-NEXT:   kernel.buffer work @cat : memref<2x4x2xf32> channel_last stage "li"
 // ONE-NEXT:   kernel.buffer work @flatten : memref<16xf32> stage "li"
-// ONE-NEXT:   kernel.buffer input @x : memref<?x1x6x6xi8>
+// ONE-NEXT:   kernel.buffer input @x : memref<?x1x6x6xi8> spikes
 // ONE-NEXT:   kernel.buffer output @y : memref<?x16xf32>
 // ONE-NEXT:   kernel.stage "pool" of ["conv", "pool"] (%0) {
 // ONE-NEXT:     %1 = arith.constant 0 : index

@@ -105,6 +105,41 @@ def test_the_module_is_as_it_was() -> None:
         assert torch.equal(old, new)
 
 
+class Mixed(nn.Module):
+    """Layers over all steps at once around neurons that mix the steps."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        from spikingjelly.activation_based import layer, neuron
+
+        self.features = layer.SeqToANNContainer(
+            nn.Conv2d(2, 3, 3, stride=(2, 1), padding=(1, 2), dilation=(2, 1)), nn.BatchNorm2d(3)
+        )
+        self.mix = neuron.PSN(T=steps)
+        self.pool = layer.SeqToANNContainer(nn.AvgPool2d(2))
+        self.readout = nn.Linear(12, 4)
+        self.slide = neuron.SlidingPSN(k=2, step_mode="m")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        spikes = self.mix(self.features(x) * 3 + 1)
+        return self.slide(self.readout(self.pool(spikes).flatten(2)) * 5 + 1)
+
+
+def test_neurons_that_mix_the_steps() -> None:
+    """The network takes the whole sequence as one step, and so does its C."""
+    torch.manual_seed(0)
+    module = Mixed(STEPS).eval()
+    x = torch.randn(STEPS, BATCH, 2, 7, 6) * 2
+    with pytest.warns(snncc.SnnccWarning, match="SNC-I003"):
+        net = snncc.load(module, x, time_axis=0)
+    wanted = reference(module, x)
+    got = next(iter(net.run(x.numpy()).values()))
+    assert 0.02 < wanted.mean() < 0.9
+    np.testing.assert_array_equal(got, wanted)
+    native = next(iter(snncc.compile(net).run(x.numpy()).values()))
+    np.testing.assert_array_equal(native, got)
+
+
 class TestSteps:
     """Models of one step: what they keep, or hand back, goes to the next one."""
 

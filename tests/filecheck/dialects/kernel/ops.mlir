@@ -14,7 +14,7 @@ kernel.program @"net.1" block 16 attributes {origin = "test"} {
   kernel.buffer output @y : memref<?xf64> of "the output"
 }
 kernel.program @small block 1 {
-  kernel.buffer input @x : memref<?xi8>
+  kernel.buffer input @x : memref<?xi8> spikes of "the input"
 }
 
 // CHECK:      kernel.program @net.1 block 16 attributes {origin = "test"} {
@@ -28,7 +28,7 @@ kernel.program @small block 1 {
 // CHECK-NEXT:   kernel.buffer output @y : memref<?xf64> of "the output"
 // CHECK-NEXT: }
 // CHECK-NEXT: kernel.program @small block 1 {
-// CHECK-NEXT:   kernel.buffer input @x : memref<?xi8>
+// CHECK-NEXT:   kernel.buffer input @x : memref<?xi8> spikes of "the input"
 // CHECK-NEXT: }
 // CHECK-NEXT: }
 

@@ -77,6 +77,22 @@ kernel.program @net block 1 {
 // -----
 
 kernel.program @net block 1 {
+  kernel.buffer input @x : memref<?x2xf32> spikes
+}
+
+// CHECK: | Operation does not verify: spikes: expected an input of i8
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer output @y : memref<?x2xi8> spikes
+}
+
+// CHECK: | Operation does not verify: spikes: expected an input of i8
+
+// -----
+
+kernel.program @net block 1 {
   kernel.buffer work @s : memref<2xf32>
 }
 
