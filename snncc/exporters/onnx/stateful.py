@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import IntegerAttr
@@ -47,7 +48,7 @@ def neuron(
             stream = Stream(outputs[-1], shape, terminal.kind, batched=False)
             short.append((stream, terminal.value))
     inputs = [s.aligned(stream, rank) for stream in operands]
-    attributes = {} if op.node is None else {"node": op.node.data}
+    attributes: dict[str, Any] = {} if op.node is None else {"node": op.node.data}
     s.node(_function(s, op), inputs, outputs, op, **attributes)
     for stream, full in short:
         s.node("Expand", [stream.name, s.sizes(op.population)], [full])
