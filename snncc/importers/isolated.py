@@ -16,8 +16,12 @@ import signal
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from math import ceil
 
 CHUNK = 1 << 20
+
+PATIENCE = 4
+"""The clock may run this much longer than the processor works: the machine may be busy."""
 
 
 class IsolationFailure(Exception):
@@ -33,8 +37,9 @@ def run_isolated(
     """
     The parts that `work` gives, joined; it must not raise. Raises IsolationFailure.
 
-    `memory` bounds, in bytes, what the child may take beyond what this process has. Where
-    the system cannot fork, `work` runs here.
+    `seconds` bounds the processor's time, and PATIENCE times that the clock's; `memory`, in
+    bytes, what the child may take beyond what this process has. Where the system cannot
+    fork, `work` runs here.
     """
     if not hasattr(os, "fork"):
         return b"".join(work())
@@ -50,13 +55,14 @@ def run_isolated(
     os.close(writer)
     data = None
     try:
-        data = _receive(reader, time.monotonic() + seconds)
+        data = _receive(reader, time.monotonic() + PATIENCE * seconds)
     finally:
         os.close(reader)
         if data is None:
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-    if data is None:
+    late = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
+    if data is None or late:
         raise IsolationFailure(f"reading it takes more than {seconds:.0f} s")
     if status != 0:
         raise IsolationFailure(
@@ -91,7 +97,7 @@ def _limit(seconds: float, memory: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_CPU, int(seconds) + 1)
+    _lower(resource.RLIMIT_CPU, ceil(seconds))
     with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
         used = int(file.read().split()[0]) * resource.getpagesize()
         _lower(resource.RLIMIT_AS, used + memory)

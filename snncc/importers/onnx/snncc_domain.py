@@ -18,49 +18,32 @@ import numpy as np
 from xdsl.dialects.builtin import (
     ArrayAttr,
     DenseIntOrFPElementsAttr,
-    FloatAttr,
     FunctionType,
     ModuleOp,
     StringAttr,
     TensorType,
-    i64,
 )
 from xdsl.ir import Attribute, Operation, SSAValue
-from xdsl.utils.test_value import create_ssa_value
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dtype_of
-from snncc.dialects.snn.attributes import BiasPosition, Comparison, Pool
-from snncc.dialects.snn.places import NOWHERE, Places, PlacesAttr, Run
 from snncc.dialects.snn.types import Stream, is_float, shape_of, stream_type
 from snncc.exporters.onnx.model import SCAN, onnx_model
 from snncc.exporters.onnx.notes import (
     ATTRIBUTES,
-    BIAS,
     DOMAIN,
-    ELEMENT,
-    EPSILON,
     FORMAT,
     NAMES,
     NETWORK,
-    NODE,
     OP,
-    PLACES,
-    STATE_INPUT,
-    STEPS,
-    STREAM,
     decoded_all,
     element_named,
 )
 from snncc.importers.onnx.document import Block, Document, Node, Tensor
 from snncc.importers.onnx.inline import MAX_WORK
 from snncc.importers.onnx.reader import document_of
-from snncc.importers.onnx.snncc_bodies import read_body, surrogate_of
-
-MAX_ELEMENTS = 1 << 26
-"""Of a stream, or of a delay's line."""
-
-MAX_NAME = 1024
+from snncc.importers.onnx.snncc_bodies import read_body
+from snncc.importers.onnx.snncc_operations import MAX_ELEMENTS, RULES, hint_of, text_of
 
 Data: TypeAlias = "Mapping[str, Any]"
 
@@ -73,7 +56,7 @@ def exported_network(document: Document) -> ModuleOp | None:
     if not was_exported(document):
         return None
     try:
-        reader = _Network(document)
+        reader = NetworkReader(document)
         module = reader.module()
         module.verify()
         network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
@@ -114,7 +97,7 @@ def _same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-class _Network:
+class NetworkReader:
     """Reads one file; raises whatever where it is not as exported."""
 
     def __init__(self, document: Document):
@@ -145,16 +128,16 @@ class _Network:
         for entry in notes["inputs"]:
             element = element_named(entry["element"])
             inputs.append(
-                (_text(entry["name"]), self._type(element, self.shapes[self._inner(entry)]))
+                (text_of(entry["name"]), self.type_of(element, self.shapes[self._inner(entry)]))
             )
         network = snn.NetworkOp(
-            _text(notes["name"]), inputs, [], attributes=decoded_all(notes["attributes"])
+            text_of(notes["name"]), inputs, [], attributes=decoded_all(notes["attributes"])
         )
         arguments = network.body.block.args
         for entry, argument in zip(notes["inputs"], arguments, strict=True):
             self.values[self._inner(entry)] = argument
         for argument, hint in zip(arguments, notes.get("hints", [None] * len(inputs)), strict=True):
-            argument.name_hint = _hint(hint)
+            argument.name_hint = hint_of(hint)
         parameters = self._parameters()
         fixed = self._fixed(parameters)
         for node in self.step.nodes:
@@ -169,7 +152,7 @@ class _Network:
         streams = [self.values[places[entry["value"]]] for entry in notes["outputs"]]
         block.add_op(snn.YieldOp(streams))
         network.output_names = ArrayAttr(
-            [StringAttr(_text(entry["name"])) for entry in notes["outputs"]]
+            [StringAttr(text_of(entry["name"])) for entry in notes["outputs"]]
         )
         network.function_type = FunctionType.from_lists(
             block.arg_types, [value.type for value in streams]
@@ -191,7 +174,7 @@ class _Network:
         scan = self.document.block.nodes[-1]
         return self.step.inputs[scan.inputs.index(name)].name
 
-    def _type(self, element: Attribute, shape: Sequence[int]) -> Stream:
+    def type_of(self, element: Attribute, shape: Sequence[int]) -> Stream:
         if prod(shape) > MAX_ELEMENTS or any(size < 1 for size in shape):
             raise ValueError(f"a stream of {list(shape)}")
         return TensorType(element, shape)
@@ -208,7 +191,7 @@ class _Network:
             element = element_named(entry["element"])
             array = self._array(entry["value"], element)
             value = _dense(array, element) if entry.get("in_text") else blob_of(array)
-            op = snn.ParameterOp(_text(entry["name"]), TensorType(element, array.shape), value)
+            op = snn.ParameterOp(text_of(entry["name"]), TensorType(element, array.shape), value)
             op.attributes |= decoded_all(entry.get("attributes", {}))
             if entry["name"] in found:
                 raise ValueError("a parameter twice")
@@ -222,7 +205,7 @@ class _Network:
         for entry in self.notes["fixed"]:
             op: snn.UseOp | snn.ConstantOp
             if "parameter" in entry:
-                op = snn.UseOp(_text(entry["parameter"]), parameters[entry["parameter"]].type)
+                op = snn.UseOp(text_of(entry["parameter"]), parameters[entry["parameter"]].type)
             else:
                 element, shape = element_named(entry["element"]), tuple(entry["shape"])
                 name = entry["value"]
@@ -234,7 +217,7 @@ class _Network:
                     raise ValueError(f"a constant of shape {list(shape)}")
                 op = snn.ConstantOp(_dense(array, element))
             op.attributes |= decoded_all(entry.get("attributes", {}))
-            op.result.name_hint = _hint(entry.get("hint"))
+            op.result.name_hint = hint_of(entry.get("hint"))
             found.setdefault(entry.get("at", 0), []).append(op)
             self.values[entry["value"]] = op.result
         return found
@@ -260,16 +243,16 @@ class _Network:
                 if node.inputs and node.inputs[0] in self.values:
                     self.values.setdefault(output, self.values[node.inputs[0]])
             return
-        op = self._neuron(node) if name == "snn.neuron" else _RULES[name](self, node)
+        op = self._neuron(node) if name == "snn.neuron" else RULES[name](self, node)
         if op.name != name:
             raise ValueError(f"{op.name}, not {name}")
         op.attributes |= decoded_all(json.loads(node.metadata.get(ATTRIBUTES, "{}")))
         hints = json.loads(node.metadata.get(NAMES, "null"))
         for index, result in enumerate(op.results):
-            self._type(stream_type(result).element_type, shape_of(result))
+            self.type_of(stream_type(result).element_type, shape_of(result))
             self.values[node.outputs[index]] = result
             if hints is not None:
-                result.name_hint = _hint(hints[index])
+                result.name_hint = hint_of(hints[index])
         self.operations.append(op)
 
     def _neuron(self, node: Node) -> snn.NeuronOp:
@@ -299,22 +282,11 @@ class _Network:
             inputs,
             states,
             parameters,
-            [self._type(value.type, population) for value in last.outputs],
+            [self.type_of(value.type, population) for value in last.outputs],
             body,
-            node=_hint(label),
+            node=hint_of(label),
             kind=None if kind is None else str(kind),
         )
-
-
-def _text(name: Any) -> str:
-    """A name of the notes that the text of a network may have."""
-    if not isinstance(name, str) or not name.isprintable() or len(name) > MAX_NAME:
-        raise ValueError("no name")
-    return name
-
-
-def _hint(name: Any) -> str | None:
-    return None if name is None else _text(name)
 
 
 def _narrowed(array: Array, shape: Sequence[int]) -> Array:
@@ -331,169 +303,3 @@ def _dense(array: Array, element: Attribute) -> DenseIntOrFPElementsAttr:
     if not is_float(element):
         values = [int(value) for value in values]
     return DenseIntOrFPElementsAttr.from_list(type, values)
-
-
-# --- stateless operations
-
-
-def _label(node: Node) -> str | None:
-    return _hint(node.metadata.get(NODE))
-
-
-def _numbers(node: Node, name: str) -> list[int]:
-    value = node.attributes[name]
-    assert isinstance(value, list)
-    return [int(item) for item in value]
-
-
-def _pads(node: Node) -> list[int]:
-    """[before, after] for each axis: ONNX has all before first."""
-    pads = _numbers(node, "pads")
-    half = len(pads) // 2
-    return [pad for pair in zip(pads[:half], pads[half:], strict=True) for pad in pair]
-
-
-def _bias(n: _Network, node: Node) -> tuple[SSAValue | None, BiasPosition]:
-    bias = n.values[node.inputs[2]] if len(node.inputs) > 2 else None
-    return bias, BiasPosition(node.metadata.get(BIAS, "last"))
-
-
-def _linear(n: _Network, node: Node) -> Operation:
-    bias, position = _bias(n, node)
-    x, w = n.values[node.inputs[0]], n.values[node.inputs[1]]
-    return snn.LinearOp(x, w, bias, bias_position=position, node=_label(node))
-
-
-def _convolution(n: _Network, node: Node) -> Operation:
-    bias, position = _bias(n, node)
-    x, w = n.values[node.inputs[0]], n.values[node.inputs[1]]
-    kind = snn.Conv1dOp if len(shape_of(w)) == 3 else snn.Conv2dOp
-    group = node.attributes["group"]
-    assert isinstance(group, int)
-    return kind(
-        x,
-        w,
-        bias,
-        stride=_numbers(node, "strides"),
-        padding=_pads(node),
-        dilation=_numbers(node, "dilations"),
-        groups=group,
-        bias_position=position,
-        node=_label(node),
-    )
-
-
-def _pool(n: _Network, node: Node) -> Operation:
-    pool = {"Conv": Pool.SUM, "AveragePool": Pool.AVG, "MaxPool": Pool.MAX}[node.op]
-    kernel = _numbers(node, "kernel_shape")
-    if pool is Pool.SUM:
-        ones = n.document.block.tensors[node.inputs[1]].array
-        if ones.shape[2:] != tuple(kernel):  # what is exported again is as large as what is here
-            raise ValueError("a kernel of another shape")
-    return snn.Pool2dOp(
-        pool,
-        n.values[node.inputs[0]],
-        kernel=kernel,
-        stride=_numbers(node, "strides"),
-        padding=_pads(node),
-        element=element_named(node.metadata[ELEMENT]),
-        exclude_padding=pool is Pool.AVG and node.attributes["count_include_pad"] == 0,
-        node=_label(node),
-    )
-
-
-def _reshape(n: _Network, node: Node) -> Operation:
-    sizes = [int(size) for size in n.document.block.tensors[node.inputs[1]].array]
-    return snn.ReshapeOp(n.values[node.inputs[0]], sizes[1:], node=_label(node))
-
-
-def _rearrange(n: _Network, node: Node) -> Operation:
-    x = n.values[node.inputs[0]]
-    size = prod(shape_of(x))
-    if node.op == "Transpose":
-        order = [axis - 1 for axis in _numbers(node, "perm")[1:]]
-        indices = np.arange(size).reshape(shape_of(x)).transpose(order)
-    else:
-        indices = n.document.block.tensors[node.inputs[1]].array
-        indices = np.where(indices == size, NOWHERE, indices)
-    op = snn.RearrangeOp(x, indices, node=_label(node))
-    if PLACES in node.metadata:
-        runs = [
-            Run(int(start), tuple((int(count), int(step)) for count, step in loops))
-            for start, loops in json.loads(node.metadata[PLACES])
-        ]
-        places = Places(tuple(runs))
-        if places.count != indices.size:
-            raise ValueError("other places")
-        op.places = PlacesAttr(places)
-    return op
-
-
-def _concat(n: _Network, node: Node) -> Operation:
-    axis = node.attributes["axis"]
-    assert isinstance(axis, int)
-    return snn.ConcatOp([n.values[name] for name in node.inputs], axis - 1, node=_label(node))
-
-
-def _add(n: _Network, node: Node) -> Operation:
-    element = element_named(node.metadata[ELEMENT])
-    return snn.AddOp([n.values[name] for name in node.inputs], element, node=_label(node))
-
-
-def _scale(n: _Network, node: Node) -> Operation:
-    x, factor = (n.values[name] for name in node.inputs)
-    return snn.ScaleOp(x, factor, node=_label(node))
-
-
-def _batch_norm(n: _Network, node: Node) -> Operation:
-    x, gamma, beta, mean, variance = (n.values[name] for name in node.inputs)
-    op = snn.BatchNormOp(
-        x, gamma, beta, mean, variance, float(node.metadata[EPSILON]), node=_label(node)
-    )
-    element: Any = element_named(node.metadata[ELEMENT])
-    op.epsilon = FloatAttr(op.epsilon.value.data, element)
-    return op
-
-
-def _threshold(n: _Network, node: Node) -> Operation:
-    comparison = {"ThresholdGt": Comparison.GT, "ThresholdGe": Comparison.GE}[node.op]
-    x, level = (n.values[name] for name in node.inputs)
-    return snn.ThresholdOp(comparison, x, level, surrogate=surrogate_of(node), node=_label(node))
-
-
-def _delay(n: _Network, node: Node) -> Operation:
-    state = node.metadata[STATE_INPUT]
-    element, shape = element_named(node.metadata[ELEMENT]), n.shapes[state]
-    steps: int | DenseIntOrFPElementsAttr
-    if STEPS in node.metadata:
-        places = n.document.block.tensors[node.metadata[STEPS]].array
-        shape = places.shape[2:]
-        depth = n.shapes[state][0] if n.shapes[state] != shape else 1
-        listed = [depth - int(place) for place in places.ravel()]
-        steps = DenseIntOrFPElementsAttr.from_list(TensorType(i64, shape), listed)
-    elif node.op == "Gather":
-        steps, shape = shape[0], shape[1:]
-    else:
-        steps = 1
-    stream = create_ssa_value(n._type(element, shape))
-    op = snn.DelayOp(stream, steps, n.initial(state), node=_label(node))
-    if prod(shape) * op.depth > MAX_ELEMENTS:
-        raise ValueError("a long line")
-    n.late.append((op, node.metadata[STREAM]))
-    return op
-
-
-_RULES: dict[str, Callable[[_Network, Node], Operation]] = {
-    "snn.add": _add,
-    "snn.batch_norm": _batch_norm,
-    "snn.concat": _concat,
-    "snn.conv1d": _convolution,
-    "snn.conv2d": _convolution,
-    "snn.delay": _delay,
-    "snn.linear": _linear,
-    "snn.pool2d": _pool,
-    "snn.rearrange": _rearrange,
-    "snn.reshape": _reshape,
-    "snn.scale": _scale,
-    "snn.threshold": _threshold,
-}
