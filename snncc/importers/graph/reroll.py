@@ -341,7 +341,7 @@ class _Step:
             found = [np.zeros((), role.dtype)]
             for value in constants:
                 array = value.content
-                if value.dtype != role.dtype or (array.shape != role.shape and array.size > 1):
+                if value.dtype != role.dtype or (array.shape != role.shape and array.size != 1):
                     continue
                 if (array == array.ravel()[:1]).all():
                     array = array.ravel()[:1].reshape(())
