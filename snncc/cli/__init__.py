@@ -47,6 +47,22 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("model", type=click.Path(path_type=Path))(reading_options(command))
 
 
+def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What a model is run on."""
+    file = click.option(
+        "--input",
+        "input_file",
+        type=click.Path(path_type=Path),
+        required=True,
+        metavar="X.npz",
+        help="The inputs, as snncc run --help says.",
+    )
+    steps = click.option(
+        "--steps", type=int, metavar="T", help="The input has no time axis: hold it for T steps."
+    )
+    return file(steps(command))
+
+
 READING = (
     "like",
     "dt",
@@ -164,17 +180,7 @@ def compile_command(model: Path, output: Path, **values: Any) -> None:
 
 @cli.command()
 @model_options
-@click.option(
-    "--input",
-    "input_file",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="X.npz",
-    help="The inputs, as said above.",
-)
-@click.option(
-    "--steps", type=int, metavar="T", help="The input has no time axis: hold it for T steps."
-)
+@input_options
 @click.option(
     "--labels", metavar="Y", help="Print accuracy against this array of X.npz (or a .npy file)."
 )
@@ -215,17 +221,7 @@ def inspect(model: Path, as_json: bool, time_block: int, **values: Any) -> None:
 
 @cli.command()
 @model_options
-@click.option(
-    "--input",
-    "input_file",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="X.npz",
-    help="As for snncc run.",
-)
-@click.option(
-    "--steps", type=int, metavar="T", help="The input has no time axis: hold it for T steps."
-)
+@input_options
 @click.option(
     "--samples",
     type=int,
@@ -253,17 +249,7 @@ def verify(model: Path, **values: Any) -> None:
 @click.argument("b", type=click.Path(path_type=Path), required=False)
 @reading_options
 @functools.partial(reading_options, prefix="b-")
-@click.option(
-    "--input",
-    "input_file",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="X.npz",
-    help="As for snncc run.",
-)
-@click.option(
-    "--steps", type=int, metavar="T", help="The input has no time axis: hold it for T steps."
-)
+@input_options
 def diff(a: Path, b: Path | None, **values: Any) -> None:
     """Show the first neuron and step at which two models part; exit 1 if they do.
 

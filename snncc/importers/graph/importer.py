@@ -15,7 +15,7 @@ from snncc.importers.graph.emit import build_network
 from snncc.importers.graph.graph import Graph, Value, cone
 from snncc.importers.graph.model import Model, State
 from snncc.importers.graph.reroll import Loop, Unrolled, reroll
-from snncc.importers.graph.spread import Part, Spread, Spreader, Uneven, free_axis
+from snncc.importers.graph.spread import Part, Spread, Spreader, free_axis
 
 States: TypeAlias = "Sequence[str] | Mapping[str, tuple[str, str]]"
 """Names of states in order, or name -> (input, output)."""
@@ -485,6 +485,3 @@ def _initial(
         )
         return None
     return np.ascontiguousarray(samples[0])
-
-
-__all__ = ["Axes", "Imported", "States", "Uneven", "import_model"]

@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.importers.nir.batch import load_all
+from tests.importers.batch import load_all
 from tests.importers.nir.nirfile import (
     Fields,
     affine,
@@ -501,14 +501,14 @@ def test_hostile_files(group: str, tmp_path: Path) -> None:
     for name, (code, make) in CASES[group].items():
         make(tmp_path / f"{name}.nir")
         expected[f"{name}.nir"] = code
-    assert load_all(tmp_path) == expected
+    assert load_all("nir", tmp_path) == expected
 
 
 def test_the_ordinary_file_loads(tmp_path: Path) -> None:
     """Or the cases above would show nothing."""
     write_nir(tmp_path / "plain.nir", **ordinary())
     write_nir(tmp_path / "gzip.nir", **ordinary(), compression="gzip")
-    assert load_all(tmp_path) == {"plain.nir": "ok", "gzip.nir": "ok"}
+    assert load_all("nir", tmp_path) == {"plain.nir": "ok", "gzip.nir": "ok"}
 
 
 def test_files_that_are_cut_short(tmp_path: Path) -> None:
@@ -516,7 +516,7 @@ def test_files_that_are_cut_short(tmp_path: Path) -> None:
     data = (tmp_path / "whole.nir").read_bytes()
     for size in np.linspace(0, len(data) - 1, 60).astype(int):
         (tmp_path / f"cut {size}.nir").write_bytes(data[:size])
-    results = load_all(tmp_path)
+    results = load_all("nir", tmp_path)
     assert results.pop("whole.nir") == "ok"
     assert len(results) == 60
     assert set(results.values()) == {"SNC-I010"}
@@ -562,7 +562,7 @@ def test_mutants(form: str, tmp_path: Path) -> None:
     for number in range(count):
         rng = random.Random(f"{form} {number}")
         (tmp_path / f"{number}.nir").write_bytes(mutant(data, rng))
-    results = load_all(tmp_path)
+    results = load_all("nir", tmp_path)
     assert len(results) == count
     found = Counter(results.values())
     assert all(outcome == "ok" or outcome.startswith("SNC-I") for outcome in found), found

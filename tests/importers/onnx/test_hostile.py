@@ -20,7 +20,7 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from tests.importers.onnx.batch import read_all
+from tests.importers.batch import load_all
 from tests.importers.onnx.build import floats, graph, model, node
 
 HUGE = 10**9
@@ -613,22 +613,22 @@ def test_hostile_files(group: str, tmp_path: Path) -> None:
         make(folder / f"{name}.onnx")
         expected[f"{name}.onnx"] = code
         if folder != tmp_path:
-            found |= read_all(folder)
-    found |= read_all(tmp_path)
+            found |= load_all("onnx", folder)
+    found |= load_all("onnx", tmp_path)
     assert found == expected
 
 
 def test_the_ordinary_file_is_read(tmp_path: Path) -> None:
     """Or the cases above would show nothing."""
     save(ordinary())(tmp_path / "plain.onnx")
-    assert read_all(tmp_path) == {"plain.onnx": "ok"}
+    assert load_all("onnx", tmp_path) == {"plain.onnx": "ok"}
 
 
 def test_files_that_are_cut_short(tmp_path: Path) -> None:
     data = ordinary().SerializeToString()
     for size in np.linspace(0, len(data) - 1, 60).astype(int):
         (tmp_path / f"cut {size}.onnx").write_bytes(data[:size])
-    results = read_all(tmp_path)
+    results = load_all("onnx", tmp_path)
     assert len(results) == 60
     assert all(outcome.startswith("SNC-I") for outcome in results.values()), results
 
@@ -728,7 +728,7 @@ def mutants(proto: ModelProto, folder: Path, count: int, seed: str) -> Counter[s
         rng = random.Random(f"{seed} {number}")
         mutant = flipped(data, rng) if number % 2 else edited(proto, rng).SerializeToString()
         (folder / f"{number:05}.onnx").write_bytes(mutant)
-    results = read_all(folder)
+    results = load_all("onnx", folder)
     assert len(results) == count
     found = Counter(results.values())
     bad = {name: text for name, text in results.items() if not text.startswith(("ok", "SNC-I"))}

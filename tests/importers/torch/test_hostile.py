@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.importers.torch.batch import read_all
+from tests.importers.batch import load_all
 from tests.importers.torch.build import Body, Name, Program, packed, small, write
 
 MODEL = "net/models/model.json"
@@ -156,7 +156,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         write(members, folder / f"{name}.pt2")
     for name, size in (("a text", 2 << 30), ("a tensor", 1 << 30)):
         bomb(folder / f"{name} of few bytes.pt2", name, size)
-    return {name.removesuffix(".pt2"): came for name, came in read_all(folder).items()}
+    return {name.removesuffix(".pt2"): came for name, came in load_all("pt2", folder).items()}
 
 
 def bomb(path: Path, what: str, size: int) -> None:
@@ -198,7 +198,7 @@ def test_bytes_changed_at_random(tmp_path: Path) -> None:
         if number % 4 == 0:
             del bad[rng.randrange(len(bad)) :]
         (tmp_path / f"{number}.pt2").write_bytes(bad)
-    codes(read_all(tmp_path))
+    codes(load_all("pt2", tmp_path))
 
 
 @pytest.mark.slow
@@ -217,7 +217,7 @@ def test_fields_changed_at_random(tmp_path: Path) -> None:
                 holder, key = rng.choice(spots)
                 holder[key] = deepcopy(rng.choice(others))
         write({**members, name: packed(text)}, tmp_path / f"{number}.pt2")
-    counts = codes(read_all(tmp_path))
+    counts = codes(load_all("pt2", tmp_path))
     assert counts["SNC-I011"] > 200
 
 
@@ -279,4 +279,4 @@ def spike_of(program: Program) -> Name:
 
 def test_the_rich_program_is_one(tmp_path: Path) -> None:
     write(rich().members(), tmp_path / "rich.pt2")
-    assert read_all(tmp_path) == {"rich.pt2": "ok"}
+    assert load_all("pt2", tmp_path) == {"rich.pt2": "ok"}

@@ -1,7 +1,8 @@
 """
-Reads many files in one process that has limits, as a script.
+Loads many files in one process that has limits, as a script.
 
-Arguments: a folder, the bytes of memory beyond what the process has after its imports.
+Arguments: the kind of files, a folder, the bytes of memory beyond what the process has
+after its imports.
 For every file prints a line: its name, what came of it, the seconds of CPU time.
 """
 
@@ -14,21 +15,24 @@ import sys
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[2]
 MEMORY = 500 << 20
 SECONDS = 5.0
 
 
-def read_all(folder: Path, *, memory: int = MEMORY, timeout: float = 600) -> dict[str, str]:
+def load_all(
+    kind: str, folder: Path, *, memory: int = MEMORY, timeout: float = 600
+) -> dict[str, str]:
     """
-    File name -> "ok", an error code, or a traceback.
+    File name -> "ok", an error code, or a traceback. `kind` is nir, onnx or pt2.
 
     Asserts that none takes longer than `SECONDS` of CPU time. A file that ends the
     process is missing from the result.
     """
-    script = [sys.executable, __file__, str(folder), str(memory)]
+    script = [sys.executable, __file__, kind, str(folder), str(memory)]
     path = {"PYTHONPATH": str(REPOSITORY)}
     ended = subprocess.run(
         script, capture_output=True, text=True, timeout=timeout, env=os.environ | path, check=False
@@ -47,23 +51,43 @@ def _cpu_time() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def _main(folder: str, memory: int) -> None:
-    import onnx
+def _importer(kind: str) -> Callable[[Path], object]:
+    """What reads such files, with all that it imports only when it reads."""
+    if kind == "nir":
+        from snncc.importers.nir.importer import import_nir
+        from snncc.importers.nir.profiles.base import Choices
+        from snncc.importers.nir.profiles.nir_ode import NirOde
 
+        assert NirOde
+        return lambda path: import_nir(path, like="nir-ode", choices=Choices(1e-4))
+    if kind == "onnx":
+        import onnx
+
+        from snncc.importers.onnx.importer import read_onnx
+
+        assert onnx
+        return read_onnx
+    from snncc.importers.torch.pt2 import read_pt2
+
+    assert kind == "pt2"
+    return read_pt2
+
+
+def _main(kind: str, folder: str, memory: int) -> None:
     from snncc.errors import SnnccError
-    from snncc.importers.onnx.importer import read_onnx
 
-    assert onnx
+    importer = _importer(kind)
+    # NumPy's warnings are for the tests of single values
     warnings.simplefilter("ignore")
     with open("/proc/self/statm") as file:
         used = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + memory, used + memory))
-    for path in sorted(Path(folder).glob("*.onnx")):
+    for path in sorted(Path(folder).glob("*" if kind == "nir" else f"*.{kind}")):
         start = _cpu_time()
         # a hang ends this process, behind the name of the file before
         resource.setrlimit(resource.RLIMIT_CPU, (int(start + 2 * SECONDS), -1))
         try:
-            read_onnx(path)
+            importer(path)
             outcome = "ok"
         except SnnccError as refused:
             outcome = refused.code
@@ -73,4 +97,4 @@ def _main(folder: str, memory: int) -> None:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], int(sys.argv[2]))
+    _main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
