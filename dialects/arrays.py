@@ -14,12 +14,12 @@ from xdsl.dialects.builtin import (
     f32,
     f64,
 )
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from snncc.dialects.snn.attributes import BlobAttr
+from snncc.dialects.snn.fixed import evaluated, is_fixed
+from snncc.dialects.snn.fixed import rearranged as rearranged
 from snncc.dialects.snn.network import ConstantOp, ParameterOp, UseOp
-from snncc.dialects.snn.places import Indices
-from snncc.dialects.snn.shape import RearrangeOp, ReshapeOp
 from snncc.dialects.snn.types import Element, Stream
 
 Array = npt.NDArray[Any]
@@ -32,7 +32,7 @@ class ContentNotLoaded(ValueError):
 def dtype_of(element: Attribute) -> np.dtype[Any]:
     """
     The NumPy type that holds an element: f32, f64; `i1` and other integers as the
-    narrowest unsigned type (spikes and counts are unsigned).
+    narrowest unsigned type, which holds the bits of signed numbers too.
     """
     if isinstance(element, Float32Type):
         return np.dtype(np.float32)
@@ -43,6 +43,11 @@ def dtype_of(element: Attribute) -> np.dtype[Any]:
             if element.width.data <= width:
                 return np.dtype(dtype)
     raise TypeError(f"no array type for {element}")
+
+
+def signed_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type of the signed numbers whose bits an array of `dtype` holds."""
+    return np.dtype(f"i{dtype.itemsize}")
 
 
 def element_of(dtype: np.dtype[Any]) -> Element:
@@ -108,27 +113,24 @@ def parameter_array(op: ParameterOp) -> Array:
     return array_of(op.value, op.type)
 
 
-def constant_of(value: SSAValue) -> Array | None:
-    """The array that a value always holds, or None where it depends on the step."""
+def constant_of(value: SSAValue, known: dict[SSAValue, Array] | None = None) -> Array | None:
+    """
+    The array that a value always holds, or None where it depends on the step. What is in
+    `known` is not computed again, and what is computed is put there.
+    """
+    known = {} if known is None else known
+    if value in known:
+        return known[value]
     owner = value.owner
     if isinstance(owner, UseOp):
         return parameter_array(owner.declaration)
     if isinstance(owner, ConstantOp):
         return array_of(owner.value, owner.result.type)
-    if isinstance(owner, ReshapeOp):
-        content = constant_of(owner.input)
-        return None if content is None else content.reshape(owner.result.type.get_shape())
-    if isinstance(owner, RearrangeOp):
-        content = constant_of(owner.input)
-        return None if content is None else rearranged(content.reshape(1, -1), owner.indices)[0]
-    return None
-
-
-def rearranged(rows: Array, places: Indices) -> Array:
-    """Rows [M, elements] as [M, *places]: each element from its place, 0 where that is below 0."""
-    found = rows[:, places]
-    found[:, places < 0] = 0
-    return found
+    if not isinstance(owner, Operation) or not is_fixed(owner):
+        return None
+    contents = [content for v in owner.operands if (content := constant_of(v, known)) is not None]
+    known.update(zip(owner.results, evaluated(owner, contents), strict=True))
+    return known[value]
 
 
 def is_uniform(array: Array) -> bool:

@@ -13,6 +13,7 @@ from snncc.backends.c.scalars import RULES as SCALAR_RULES
 from snncc.backends.c.stages import RULES as STAGE_RULES
 from snncc.dialects import get_all_dialects
 from snncc.dialects.snn.kind import KINDS
+from snncc.dialects.snn.surrogates import SURROGATES, WITHOUT
 from snncc.errors import CODES, SnnccError
 from snncc.importers.nir.model import NEURON_CLASSES, NODE_CLASSES, Node
 from snncc.importers.nir.profiles import get_all_profiles
@@ -26,6 +27,12 @@ from snncc.options import RESETS, TIMINGS
 from snncc.passes import get_all_passes
 
 DOCS = Path(__file__).parent
+
+SURROGATES_TEXT = """\
+The derivatives of spikes, functions of u, the distance to the threshold, unless they name the
+membrane v or the count q. Those of live models are recognised with their options; a backward
+function that is none of these becomes a `snn.surrogate` of the module, or is warned of
+(SNC-I004)."""
 
 assert spikingjelly_ops.__doc__  # importing it registers its operators
 
@@ -103,6 +110,13 @@ def _torch_and_onnx() -> list[str]:
     for library, classes in CHECKED.items():
         for name, result in classes.items():
             lines.append(f"| {library} {RELEASES[library]} | `{name}` | {result} |")
+    lines += ["", "### Surrogates", "", SURROGATES_TEXT, ""]
+    lines += ["| name | options | derivative |", "| --- | --- | --- |"]
+    for known in SURROGATES.values():
+        options = ", ".join(f"{key} = {value:g}" for key, value in known.options.items())
+        summary = " ".join(known.summary.split()).replace("|", "\\|")
+        lines.append(f"| `{known.name}` | {options} | {summary} |")
+    lines += [f"| `{name}` | | none: {why} |" for name, why in WITHOUT.items()]
     lines += ["", "### Operators of torch", "", _listed(name for name in OPERATORS)]
     lines += ["", "Refused:", "", "| operator | what to do |", "| --- | --- |"]
     lines += [f"| `{name}` | {remedy} |" for name, remedy in sorted(NOT_SUPPORTED.items())]

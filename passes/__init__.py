@@ -25,6 +25,11 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
 
         return SnnFoldAffine
 
+    def get_snn_fold_parameters() -> "type[ModulePass]":
+        from snncc.passes.snn_fold_parameters import SnnFoldParameters
+
+        return SnnFoldParameters
+
     def get_snn_fuse_elementwise() -> "type[ModulePass]":
         from snncc.passes.snn_fuse_elementwise import SnnFuseElementwise
 
@@ -34,6 +39,16 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
         from snncc.passes.snn_load_parameters import SnnLoadParameters
 
         return SnnLoadParameters
+
+    def get_snn_narrow() -> "type[ModulePass]":
+        from snncc.passes.snn_narrow import SnnNarrow
+
+        return SnnNarrow
+
+    def get_snn_quantize() -> "type[ModulePass]":
+        from snncc.passes.snn_quantize import SnnQuantize
+
+        return SnnQuantize
 
     def get_snn_record_names() -> "type[ModulePass]":
         from snncc.passes.snn_record_names import SnnRecordNames
@@ -49,8 +64,11 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
         "kernel-to-standard": get_kernel_to_standard,
         "kernel-verify-order": get_kernel_verify_order,
         "snn-fold-affine": get_snn_fold_affine,
+        "snn-fold-parameters": get_snn_fold_parameters,
         "snn-fuse-elementwise": get_snn_fuse_elementwise,
         "snn-load-parameters": get_snn_load_parameters,
+        "snn-narrow": get_snn_narrow,
+        "snn-quantize": get_snn_quantize,
         "snn-record-names": get_snn_record_names,
         "snn-schedule": get_snn_schedule,
     }

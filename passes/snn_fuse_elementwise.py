@@ -19,10 +19,11 @@ from xdsl.pattern_rewriter import (
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import batch_norm_factors, constant_of, dense_of
+from snncc.dialects.snn.attributes import BiasPosition, BiasPositionAttr
 from snncc.dialects.snn.body import Body, Equations, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.neuron import Port
-from snncc.dialects.snn.types import node_name, shape_of, stream_type
+from snncc.dialects.snn.types import is_float, node_name, shape_of, stream_type
 
 
 def _is_map(op: Operation) -> bool:
@@ -119,12 +120,16 @@ class ThresholdToBody(RewritePattern):
 
 
 class LastBiasToBody(RewritePattern):
-    """A bias that ends a sum is an addition behind it."""
+    """A bias that ends a sum is an addition behind it; a sum of integers starts from it."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: WeightedSum, rewriter: PatternRewriter) -> None:
         bias = op.bias
         if bias is None or op.adds_bias_first:
+            return
+        if not is_float(stream_type(op.result).element_type):
+            op.bias_position = BiasPositionAttr(BiasPosition.FIRST)
+            rewriter.notify_op_modified(op)
             return
         plain = op.with_operands([op.input, op.weight])
         rewriter.insert(plain)

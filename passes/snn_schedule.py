@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from snncc.dialects import snn
+from snncc.passes.scheduling.forward import forget_surrogates
 from snncc.passes.scheduling.scheduler import Scheduler
 
 
@@ -32,8 +33,10 @@ class SnnSchedule(ModulePass):
         if self.time_block < 1:
             raise ValueError(f"time-block: expected at least 1, got {self.time_block}")
         for network in [inner for inner in op.ops if isinstance(inner, snn.NetworkOp)]:
+            if not self.trace:  # a debug build leaves nothing out
+                forget_surrogates(network)
             program = Scheduler(network, self.time_block, trace=self.trace).run()
             op.body.block.insert_op_before(program, network)
             op.body.block.erase_op(network)
-        for parameter in [inner for inner in op.ops if isinstance(inner, snn.ParameterOp)]:
-            op.body.block.erase_op(parameter)
+        for unread in [o for o in op.ops if isinstance(o, snn.ParameterOp | snn.SurrogateOp)]:
+            op.body.block.erase_op(unread)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.npyio import NpzFile
 from xdsl.dialects.builtin import AnyFloat, ArrayAttr, IntegerAttr, StringAttr
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from snncc.dialects import snn
-from snncc.dialects.arrays import Array, dtype_of, splat_shape
+from snncc.dialects.arrays import Array, dtype_of, signed_dtype, splat_shape
+from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import is_spike, shape_of, shape_text, stream_type
 from snncc.errors import error, expect_file
 from snncc.options import is_whole
@@ -45,6 +46,7 @@ def to_streams(network: snn.NetworkOp, x: Any, *, steps: int | None = None) -> S
     given = _by_name(network, x)
     if steps is not None and not (is_whole(steps) and steps >= 1):
         raise error("SNC-R001", f"steps: expected a whole number of at least 1, got {steps!r}")
+    signs = Signs(network)
     whole = sequence_of(network)
     if whole is not None and steps is not None:
         raise error("SNC-R001", f"steps: the network takes all of its {whole} steps at once")
@@ -54,7 +56,9 @@ def to_streams(network: snn.NetworkOp, x: Any, *, steps: int | None = None) -> S
     for name, argument in network.inputs.items():
         shape = shape_of(argument)
         element = stream_type(argument).element_type
-        array = _numeric(f"input {name!r}", given[name], element)
+        array = _numeric(
+            f"input {name!r}", given[name], element, signed=signs.is_signed(argument)
+        )
         constant = is_held(network, name) and array.ndim < len(shape) + 2
         if whole is not None and not constant:
             shape = shape[1:]  # an array has its steps in front of the batch
@@ -151,7 +155,9 @@ def _by_name(network: snn.NetworkOp, x: Any) -> Mapping[str, Any]:
     return x
 
 
-def _numeric(what: str, value: Any, element: Attribute, code: str = "SNC-R001") -> Array:
+def _numeric(
+    what: str, value: Any, element: Attribute, code: str = "SNC-R001", *, signed: bool
+) -> Array:
     """An array of an element type; every value must be one that the type holds."""
     try:
         array = np.asarray(value)
@@ -168,12 +174,13 @@ def _numeric(what: str, value: Any, element: Attribute, code: str = "SNC-R001") 
         if not np.isfinite(result).all():
             raise error(code, f"{what}: has values that are beyond {dtype}")
         return result
-    largest = 1 if is_spike(element) else np.iinfo(dtype).max
+    bounds = np.iinfo(signed_dtype(dtype) if signed else dtype)
+    least, largest = (0, 1) if is_spike(element) else (bounds.min, bounds.max)
     if array.size and (
-        array.min() < 0 or array.max() > largest or (array != np.floor(array)).any()
+        array.min() < least or array.max() > largest or (array != np.floor(array)).any()
     ):
-        raise error(code, f"{what}: expected whole numbers from 0 to {largest}")
-    return array.astype(dtype)
+        raise error(code, f"{what}: expected whole numbers from {least} to {largest}")
+    return array.astype(bounds.dtype).view(dtype)
 
 
 def to_states(
@@ -187,7 +194,7 @@ def to_states(
     """
     from snncc.dialects.snn.names import StateNames
 
-    names = StateNames(network)
+    names, signs = StateNames(network), Signs(network)
     keys = {name: key for key, name in names.name_of.items()}
     if given is not None and not isinstance(given, Mapping):
         raise error("SNC-R002", f"state0: expected {{state name: array}}, got {given!r}")
@@ -199,7 +206,10 @@ def to_states(
                 f"no state is named {name!r}",
                 remedy=f"states: {', '.join(keys) or 'none'}",
             )
-        array = _numeric(f"state {name!r}", value, _state_element(*keys[name]), "SNC-R002")
+        signed = signs.is_signed(state_value(*keys[name]))
+        array = _numeric(
+            f"state {name!r}", value, _state_element(*keys[name]), "SNC-R002", signed=signed
+        )
         shape = names.shape_of(keys[name])
         if names.is_line(keys[name]) and array.shape in (shape[1:], (batch, *shape[1:])):
             array = np.expand_dims(array, -len(shape))
@@ -213,10 +223,14 @@ def to_states(
     return result
 
 
+def state_value(op: Operation, index: int) -> SSAValue:
+    """What stands for a state: a neuron's, as its body reads it, or what a delay holds."""
+    return op.state_ports[index].argument if isinstance(op, snn.NeuronOp) else op.results[index]
+
+
 def _state_element(op: Operation, index: int) -> Attribute:
-    if isinstance(op, snn.NeuronOp):
-        return op.state_ports[index].argument.type
-    return stream_type(op.results[index]).element_type
+    value = state_value(op, index)
+    return value.type if isinstance(op, snn.NeuronOp) else stream_type(value).element_type
 
 
 def open_npz(path: Path, code: str = "SNC-R001") -> NpzFile:

@@ -12,11 +12,12 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.dialects import snn
-from snncc.dialects.arrays import Array
+from snncc.dialects.arrays import Array, signed_dtype
 from snncc.dialects.snn.names import StateNames
+from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import shape_of
-from snncc.errors import Problem, SnnccWarning
-from snncc.inputs import is_held, sequence_of, to_states, to_streams
+from snncc.errors import Problem, SnnccWarning, error
+from snncc.inputs import is_held, sequence_of, state_value, to_states, to_streams
 from snncc.interpreters.network import NetworkInterpreter, Run
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class Network:
         Writes the network for other tools: PATH.onnx or PATH.nir.
 
         ONNX: a model of one step, with states as inputs and outputs; with `scan` a model of
-        a whole sequence, [T, B, *shape]. `snncc.load` gives the same network back.
+        a whole sequence, [T, B, *shape]. `snncc.load` gives the same network back; a file
+        is for inference, and has what is computed of learnable parameters as one array.
 
         NIR: nodes that `snncc.load` reads as this network with the choices that it was
         loaded with, or with those given here. Reports what the file does not say as
@@ -89,9 +91,11 @@ class Network:
         """
         from snncc.exporters.files import export_module
         from snncc.options import LoadOptions
+        from snncc.pipelines import for_inference
 
         options = LoadOptions(like, dt, reset, reset_timing, integrator)
-        for problem in export_module(self.module, self.op, Path(path), scan=scan, options=options):
+        net = Network(for_inference(self.module))
+        for problem in export_module(net.module, net.op, Path(path), scan=scan, options=options):
             python_warnings.warn(str(problem), SnnccWarning, stacklevel=2)
 
     def run(
@@ -109,9 +113,9 @@ class Network:
 
         `x`: an array or {input name: array}, [T, *shape] or [T, B, *shape] (with `steps`:
         [*shape] or [B, *shape], held constant). `state0`: {state name: array}. The result
-        is {output name: [T(, B), *shape]}, spikes as uint8, counts as uint16, else
-        float32; with `trace` also every neuron's spikes by its node's name, its states as
-        `node.state`, and "final", the states after the last step.
+        is {output name: [T(, B), *shape]}, spikes as uint8, counts as uint16, integers
+        signed, else float32; with `trace` also every neuron's spikes by its node's name,
+        its states as `node.state`, and "final", the states after the last step.
 
         Sums follow the declared order, bit for bit; `blas` leaves it to NumPy's BLAS.
         Raises SnnccError (SNC-R001, SNC-R002) where the arrays do not fit.
@@ -139,10 +143,18 @@ def as_result(network: snn.NetworkOp, run: Run, *, batched: bool, trace: bool) -
     delays of one step without the axis of steps.
     """
 
+    signed = _signed_names(network)
+
     def shaped(array: Array) -> Array:
         return array if batched else array[:, 0]
 
-    outputs = run.outputs
+    def numbers(arrays: Mapping[str, Array]) -> dict[str, Array]:
+        return {
+            name: array.view(signed_dtype(array.dtype)) if name in signed else array
+            for name, array in arrays.items()
+        }
+
+    outputs = numbers(run.outputs)
     if sequence_of(network) is not None:
         # [1, B, T, *shape]: the one step of the network is the user's whole sequence
         outputs = {
@@ -151,13 +163,24 @@ def as_result(network: snn.NetworkOp, run: Run, *, batched: bool, trace: bool) -
         }
     result: dict[str, Any] = {name: shaped(array) for name, array in outputs.items()}
     if trace:
-        for name, array in run.trace.items():
+        for name, array in numbers(run.trace).items():
             result.setdefault(name, shaped(array))
         names = StateNames(network)
         lines = {name for key, name in names.name_of.items() if names.is_line(key)}
-        final = {n: array[:, 0] if n in lines else array for n, array in run.final.items()}
+        finals = numbers(run.final)
+        final = {n: array[:, 0] if n in lines else array for n, array in finals.items()}
         result["final"] = {name: array if batched else array[0] for name, array in final.items()}
     return result
+
+
+def _signed_names(network: snn.NetworkOp) -> set[str]:
+    """The outputs, traced outputs of neurons, and states that are signed integers."""
+    names, signs = StateNames(network), Signs(network)
+    values = dict(network.outputs)
+    for op, known in names.outputs_of.items():
+        values.update(zip(known, op.results, strict=False))
+    values.update({name: state_value(*key) for key, name in names.name_of.items()})
+    return {name for name, value in values.items() if signs.is_signed(value)}
 
 
 def load(
@@ -202,11 +225,20 @@ def load(
         like, dt, reset, reset_timing, integrator, max_bytes, states, T, time_axis, batch_axis
     )
     if isinstance(model, str | Path):
+        if example_input is not None:
+            raise error(
+                "SNC-C003",
+                f"{model}: a file has its own example; example_input is for live models",
+                remedy="leave it out",
+            )
         network = load_with(Path(model), options)
     else:
         from snncc.importers.torch.live import import_live
 
-        imported = import_live(model, example_input, options.states, options.axes())
+        options.refuse_for_live()
+        imported = import_live(
+            model, example_input, options.states, options.axes(), options.max_bytes
+        )
         network = Network(imported.module, imported.warnings)
     for problem in network.warnings:
         python_warnings.warn(str(problem), SnnccWarning, stacklevel=2)

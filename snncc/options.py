@@ -94,6 +94,38 @@ class LoadOptions:
                 "SNC-C003",
                 f"states: expected names in order, or {{name: (input, output)}}, got {states!r}",
             )
+        for name in names or ():
+            if not name or not name.isascii() or not name.isprintable():
+                raise error("SNC-C003", f"states: expected names in ASCII, got {name!r}")
+        for name, ends in states.items() if isinstance(states, Mapping) else ():
+            pair = list(ends) if isinstance(ends, tuple | list) else []
+            if len(pair) != 2 or not all(isinstance(end, str) for end in pair):
+                raise error(
+                    "SNC-C003",
+                    f"states: expected (input, output) of {name!r}, got {ends!r}",
+                    remedy="names of inputs and outputs; a list of names takes the last ones",
+                )
+        if states and self.time_axis is not None:
+            raise error(
+                "SNC-C003",
+                "states are what one step leaves to the next, time_axis is of a model of a whole "
+                "sequence: expected one of them",
+                remedy="leave out time_axis for one step, or states for a sequence",
+            )
+
+    def refuse_for_live(self) -> None:
+        """For models that say by their code what these options say of files."""
+        given = [
+            name
+            for name in ("like", "dt", "reset", "reset_timing", "integrator")
+            if getattr(self, name) is not None
+        ]
+        if given:
+            raise error(
+                "SNC-C003",
+                f"a live model states its semantics; {', '.join(given)} cannot change them",
+                remedy="leave them out: they are for files",
+            )
 
     def choices(self) -> Choices:
         from snncc.importers.nir.profiles.base import Choices

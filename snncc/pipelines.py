@@ -15,6 +15,7 @@ from xdsl.passes import ModulePass
 from xdsl.transforms import get_all_passes as get_xdsl_passes
 from xdsl.utils.exceptions import PassFailedException, VerifyException
 
+from snncc.dialects.snn.network import ParameterOp
 from snncc.errors import Problem, SnnccError, error
 from snncc.passes import get_all_passes
 
@@ -42,7 +43,11 @@ def phases(options: PipelineOptions) -> dict[str, list[ModulePass]]:
 
     if options.trace:  # nothing is left out, even what reaches no output
         return {
-            "fuse": [make("snn-record-names"), make("snn-fuse-elementwise", inline=False)],
+            "fuse": [
+                make("snn-record-names"),
+                make("snn-fold-parameters"),
+                make("snn-fuse-elementwise", inline=False),
+            ],
             "schedule": [
                 make("snn-schedule", time_block=options.time_block, trace=True),
                 make("kernel-verify-order"),
@@ -59,6 +64,7 @@ def phases(options: PipelineOptions) -> dict[str, list[ModulePass]]:
     return {
         "canonicalize": [
             make("snn-record-names"),
+            make("snn-fold-parameters"),
             make("canonicalize"),
             make("cse"),
             make("dce"),
@@ -71,6 +77,20 @@ def phases(options: PipelineOptions) -> dict[str, list[ModulePass]]:
             make("kernel-verify-order"),
         ],
     }
+
+
+def for_inference(module: ModuleOp) -> ModuleOp:
+    """
+    What a file of another format gets: a copy without marks of training, in which what is
+    computed of parameters alone is computed; the module itself where nothing is marked.
+    """
+    parameters = [op for op in module.ops if isinstance(op, ParameterOp)]
+    if all(op.training is None for op in parameters):
+        return module
+    folded = module.clone()
+    get_all_passes()["snn-fold-parameters"]()().apply(Context(), folded)
+    folded.verify()
+    return folded
 
 
 def run_pipeline(

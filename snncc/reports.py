@@ -11,7 +11,8 @@ from xdsl.ir import Operation, SSAValue
 from snncc.backends.c import CPackage
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import constant_of, dtype_of
-from snncc.dialects.snn.graph import is_fixed, stream_operations
+from snncc.dialects.snn.fixed import is_fixed
+from snncc.dialects.snn.graph import stream_operations
 from snncc.dialects.snn.kind import Kind, kind_of
 from snncc.dialects.snn.types import node_name, shape_of, stream_type
 from snncc.network import Network

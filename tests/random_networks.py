@@ -131,6 +131,14 @@ def quantized(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar):
     return [z], [u - b.to_float(z) * theta]
 
 
+def trained(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar, width: Scalar):
+    """A surrogate that reads what nothing else does."""
+    u = beta * v + x
+    soft = b.tanh((u - theta) / width)
+    z = b.spike(u - theta, "gt", snn.SurrogateAttr("straight_through"), [soft])
+    return [z], [u - b.to_float(z) * theta]
+
+
 @dataclass(frozen=True)
 class Kind:
     equations: Callable[..., tuple[list[Scalar], list[Scalar]]]
@@ -147,6 +155,7 @@ KINDS: dict[str, Kind] = {
     "counting": Kind(counting, ("v",), ("beta", "theta", "floor"), True),
     "adaptive": Kind(adaptive, ("v", "a"), ("beta", "rho", "theta"), True),
     "refractory": Kind(refractory, ("v", "r"), ("beta", "theta"), True),
+    "trained": Kind(trained, ("v",), ("beta", "theta", "width"), True),
     "exponential": Kind(exponential, ("v",), ("beta", "theta", "slope"), True),
     "gated": Kind(gated, ("v",), ("beta", "theta"), True),
     "turning": Kind(turning, ("p", "v"), ("beta", "theta"), True),
@@ -330,13 +339,17 @@ class Draw:
             return x
         return self.add(snn.ConcatOp([x, x], axis))
 
+    def initial(self, x: SSAValue) -> Array:
+        """What a delay starts from: zero, or numbers where it takes floats."""
+        element = stream_type(x).element_type
+        if is_float(element) and self.integer(0, 1):
+            return self.normal(*shape_of(x))
+        dtype = np.float32 if is_float(element) else np.bool_ if element == i1 else np.uint16
+        return np.zeros((), dtype)
+
     def delay(self, x: SSAValue) -> SSAValue:
         shape = shape_of(x)
-        element = stream_type(x).element_type
-        dtype = np.float32 if is_float(element) else np.bool_ if element == i1 else np.uint16
-        init = np.zeros((), dtype)
-        if is_float(element) and self.integer(0, 1):
-            init = self.normal(*shape)
+        init = self.initial(x)
         if self.integer(0, 2):
             steps: int | DenseIntOrFPElementsAttr = self.integer(1, 5)
             self.delay_steps.add(int(steps))
@@ -483,7 +496,7 @@ def draw_case(
     others = [v for v in d.values if v is not x and v.owner is not network.body.block]
     if others and integer(0, 2) == 0:
         outputs.append(("side", others[integer(0, len(others) - 1)]))
-    module = _assemble(network, d, outputs)
+    module = assemble(network, d, outputs)
     stimulus = {name: _input(d.rng, type.get_shape(), integer(0, 2)) for name, type in inputs}
     rates = make_alive(module, network, stimulus)
     if rates is None:
@@ -491,7 +504,7 @@ def draw_case(
     return Case(Network(module), stimulus, d.used, rates, d.delay_steps)
 
 
-def _assemble(network: snn.NetworkOp, d: Draw, outputs: list[tuple[str, SSAValue]]) -> ModuleOp:
+def assemble(network: snn.NetworkOp, d: Draw, outputs: list[tuple[str, SSAValue]]) -> ModuleOp:
     block = network.body.block
     block.add_ops(d.fixed)
     block.add_ops(d.delays)

@@ -1,10 +1,12 @@
-"""External programs that tests call, and files that lie beside the repository."""
+"""External programs and libraries that tests call, and files that lie beside the repository."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,17 @@ def require_tool(name: str) -> str:
     if path is not None:
         return path
     message = f"{name} is not installed"
+    if os.environ.get("CI"):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+def require_module(name: str) -> Any:
+    """A library that tests compare with; skipped or failed where it is missing, as a tool."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        message = f"{name} is not installed (tests/frameworks.txt)"
     if os.environ.get("CI"):
         pytest.fail(message, pytrace=False)
     pytest.skip(message)

@@ -1,51 +1,17 @@
-"""The public face of the emitted C: the header, and the functions behind it."""
+"""The functions behind the header of the emitted C, and the stages that they call."""
 
 from __future__ import annotations
 
 from xdsl.dialects.builtin import Float32Type, Float64Type
 
-from snncc.backends.c.program import EVENT_LIMIT, CProgram, Terminal
-from snncc.backends.c.scalars import float_literal
+from snncc.backends.c.header import STATUS, output_parameters, signature
+from snncc.backends.c.program import CProgram, Terminal, stored_type
+from snncc.backends.c.scalars import float_literal, integer_literal
 from snncc.backends.c.stages import StagePrinter, unused
-from snncc.backends.c.structs import declare
-from snncc.backends.c.weights import Constant, clean, content_of
+from snncc.backends.c.weights import Constant, content_of
 from snncc.dialects import kernel
 from snncc.dialects.arrays import is_uniform
 from snncc.dialects.kernel.program import Role
-
-STATUS = (
-    ("OK", 0, "the call did what it says"),
-    ("ERR_ARG", -1, "a pointer is NULL"),
-    ("ERR_RANGE", -2, "an event's address is outside of the input; nothing was changed"),
-    ("ERR_STATE", -3, "the state was not initialised"),
-)
-"""Status codes: name, value, meaning; the enum and the texts come from this one table."""
-
-
-def _address(program: CProgram) -> str:
-    return "uint16_t" if all(t.size <= EVENT_LIMIT for t in program.inputs) else "uint32_t"
-
-
-def _outputs(program: CProgram) -> list[str]:
-    return [f"{t.type.name} *{t.symbol}" for t in program.outputs]
-
-
-def _signature(program: CProgram, form: str) -> str:
-    """The parameters of step_f32, step_counts, step_events and run."""
-    p = program.prefix
-    inputs: list[str] = []
-    for terminal in program.inputs:
-        if form in ("step_f32", "run"):
-            inputs.append(f"const {terminal.type.name} *{terminal.symbol}")
-        elif form == "step_counts":
-            inputs.append(f"const uint8_t *{terminal.symbol}")
-        else:
-            inputs.append(f"const {p}_address_t *{terminal.symbol}")
-            inputs.append(f"size_t {terminal.count}")
-    steps = ["size_t steps"] if form == "run" else []
-    parameters = [f"{p}_state_t *s", *inputs, *steps, *_outputs(program)]
-    return f"{p}_status_t {p}_{form}({', '.join(parameters)})"
-
 
 ARITHMETIC = """\
 /* The results are the same bits under every flag but those that change the arithmetic. */
@@ -71,100 +37,6 @@ ARITHMETIC_END = """\
 #pragma GCC pop_options
 #endif
 """
-
-
-def _macros(program: CProgram, constants_bytes: int) -> list[str]:
-    u = program.upper
-    lines: list[str] = []
-    for what, terminals in (("input", program.inputs), ("output", program.outputs)):
-        for t in terminals:
-            shape = "x".join(map(str, t.shape)) or "1"
-            spikes = " spikes, 0 or 1" if t.spikes else ""
-            lines.append(f"/* {what} {clean(t.name)}: {shape}{spikes}, in this order (C order) */")
-            lines.append(f"#define {u}_{t.symbol.upper()}_SIZE {t.size}u")
-    lines.append("/* memory: the caller's struct for each sample, and constants */")
-    lines.append(f"#define {u}_STATE_BYTES {program.state_bytes}u")
-    lines.append(f"#define {u}_STATE_ALIGN {program.state_alignment}u")
-    lines.append(f"#define {u}_CONST_BYTES {constants_bytes}u")
-    lines.append("/* steps that run() takes through a layer before the next layer */")
-    lines.append(f"#define {u}_BLOCK_STEPS {program.op.block_steps}u")
-    return lines
-
-
-def header(program: CProgram, title: str, constants_bytes: int) -> str:
-    """NAME.h: everything a user of the network needs."""
-    p, u = program.prefix, program.upper
-    struct = declare(program.state, program.alignment, f"{u}_ALIGNED")
-    codes = [f"  {u}_{name} = {value}, /* {meaning} */" for name, value, meaning in STATUS]
-    size = f"{u}_{program.inputs[0].symbol.upper()}_SIZE"
-    return "\n".join(
-        [
-            f"/* {clean(title)}: a spiking network in C11, made by snncc.",
-            "",
-            "   The caller owns one state for each sample (static, on the stack, in a pool);",
-            "   there is no allocation and no mutable global. Outputs: spikes as 0 or 1",
-            "   (uint8_t), counts as uint16_t, graded values as float; the same bits on every",
-            "   machine. */",
-            f"#ifndef {u}_H",
-            f"#define {u}_H",
-            "",
-            "#include <stddef.h>",
-            "#include <stdint.h>",
-            "",
-            "#ifdef __cplusplus",
-            'extern "C" {',
-            f"#define {u}_ALIGNED(bytes) alignas(bytes)",
-            "#else",
-            f"#define {u}_ALIGNED(bytes) _Alignas(bytes)",
-            "#endif",
-            "",
-            *_macros(program, constants_bytes),
-            "",
-            "typedef enum {",
-            *codes,
-            f"}} {p}_status_t;",
-            "",
-            "/* The address of an event: its place in the input, flat in C order. */",
-            f"typedef {_address(program)} {p}_address_t;",
-            "",
-            "/* The state of one sample. Its members are the program's own; a copy of the",
-            "   struct is a copy of the state. */",
-            f"typedef struct {p}_state {{",
-            *struct,
-            f"}} {p}_state_t;",
-            "",
-            "/* Makes a state ready: once, before any other call. */",
-            f"{p}_status_t {p}_init({p}_state_t *s);",
-            "",
-            "/* Back to the first step: membranes, currents and delays at their initial values. */",
-            f"{p}_status_t {p}_reset({p}_state_t *s);",
-            "",
-            f"/* One step with dense input, for example {size} numbers. */",
-            f"{_signature(program, 'step_f32')};",
-            "",
-            "/* One step with a small count (0, 1, ...) for each element of the input. An element",
-            "   holds no more than its type can, and one of an input of spikes no more than 1. */",
-            f"{_signature(program, 'step_counts')};",
-            "",
-            "/* One step with events: addresses in any order, one spike each; equal ones add up",
-            "   to the same bounds. An address outside of the input is reported, and then nothing",
-            "   is changed. */",
-            f"{_signature(program, 'step_events')};",
-            "",
-            "/* `steps` steps: inputs and outputs are arrays [steps][size]. */",
-            f"{_signature(program, 'run')};",
-            "",
-            "/* The meaning of a status. */",
-            f"const char *{p}_status_text({p}_status_t status);",
-            "",
-            "#ifdef __cplusplus",
-            "}",
-            "#endif",
-            "",
-            f"#endif /* {u}_H */",
-            "",
-        ]
-    )
 
 
 def internal_header(program: CProgram, constants: list[Constant]) -> str:
@@ -262,7 +134,7 @@ def _block_parameters(program: CProgram) -> list[str]:
     return [
         f"{program.prefix}_state_t *s",
         *(f"const {t.type.name} *{t.symbol}" for t in program.inputs),
-        *_outputs(program),
+        *output_parameters(program),
         "size_t steps",
     ]
 
@@ -303,7 +175,7 @@ def _initial(program: CProgram, buffer: kernel.BufferOp) -> tuple[list[str], lis
     def literal(value: float) -> str:
         if isinstance(element, Float32Type | Float64Type):
             return float_literal(value, element)
-        return f"{int(value)}u"
+        return integer_literal(int(value), stored_type(buffer))
 
     if not array.view(f"u{array.itemsize}").any():
         return [], [f"  memset(s->{name}, 0, sizeof s->{name});"]
@@ -389,7 +261,7 @@ def _step_f32(program: CProgram) -> str:
     inputs, outputs = _symbols(program.inputs), _symbols(program.outputs)
     return "\n".join(
         [
-            _signature(program, "step_f32"),
+            signature(program, "step_f32"),
             "{",
             *_guard(program, [*inputs, *outputs]),
             f"  {_call_block(program, inputs, outputs, '1u')}",
@@ -417,7 +289,7 @@ def _step_counts(program: CProgram) -> str:
         )
     return "\n".join(
         [
-            _signature(program, "step_counts"),
+            signature(program, "step_counts"),
             "{",
             *_guard(program, [*inputs, *outputs]),
             *lines,
@@ -432,6 +304,8 @@ def _step_counts(program: CProgram) -> str:
 def _of_count(t: Terminal) -> str:
     """The element that a count gives."""
     count = f"{t.symbol}[i]"
+    if t.type.name == "int8_t":
+        return f"({t.type.name})({count} < INT8_MAX ? {count} : INT8_MAX)"
     return f"({t.type.name})({count} != 0)" if t.spikes else f"({t.type.name}){count}"
 
 
@@ -442,7 +316,7 @@ def _of_event(t: Terminal) -> list[str]:
         return [f"{place} = 1;"]
     if t.type.name in ("float", "double"):
         return [f"{place} += {'1.0f' if t.type.name == 'float' else '1.0'};"]
-    largest = f"UINT{8 * t.type.size}_MAX"
+    largest = f"{t.type.name.removesuffix('_t').upper()}_MAX"
     return [f"if ({place} < {largest}) {{", f"  ++{place};", "}"]
 
 
@@ -472,7 +346,7 @@ def _step_events(program: CProgram) -> str:
         )
     return "\n".join(
         [
-            _signature(program, "step_events"),
+            signature(program, "step_events"),
             "{",
             "".join([*guards, ") {"]),
             f"    return {program.upper}_ERR_ARG;",
@@ -496,7 +370,7 @@ def _run(program: CProgram) -> str:
     outputs = [f"{t.symbol} + t * {t.size}u" for t in program.outputs]
     return "\n".join(
         [
-            _signature(program, "run"),
+            signature(program, "run"),
             "{",
             *_guard(program, [*_symbols(program.inputs), *_symbols(program.outputs)]),
             f"  for (size_t t = 0; t < steps; t += {u}_BLOCK_STEPS) {{",

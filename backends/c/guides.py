@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from snncc.backends.c.api import STATUS
+from snncc.backends.c.header import STATUS
 from snncc.backends.c.program import CProgram, Terminal
 from snncc.backends.c.weights import clean
 

@@ -65,7 +65,7 @@ PACKAGE = frozenset(
 _FAMILIES = re.compile(r"(stage|initial)_", re.IGNORECASE)
 """What the symbols of stages and of tables of initial values begin with."""
 
-_KERNELS = re.compile(r"\w*_[fu](8|16|32|64)", re.IGNORECASE)
+_KERNELS = re.compile(r"\w*_[fiu](8|16|32|64)", re.IGNORECASE)
 """Symbols of kernels end with a type."""
 
 _HEADERS = frozenset(

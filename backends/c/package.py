@@ -7,8 +7,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from snncc.backends.c.api import header, internal_header, kernels_header, source
+from snncc.backends.c.api import internal_header, kernels_header, source
 from snncc.backends.c.guides import cmake, readme
+from snncc.backends.c.header import header
 from snncc.backends.c.program import CProgram
 from snncc.backends.c.weights import C_LIMIT, constants_of, total_bytes, weights_binary, weights_c
 from snncc.dialects import kernel

@@ -16,6 +16,11 @@ EVENT_LIMIT = 1 << 16
 """Inputs up to this size have 16-bit addresses."""
 
 
+def stored_type(buffer: kernel.BufferOp) -> CType:
+    """The C type of a buffer's elements."""
+    return c_type(buffer.type.element_type, signed=buffer.signed is not None)
+
+
 @dataclass(frozen=True)
 class Terminal:
     """An input or output of the network: the caller's array."""
@@ -76,7 +81,7 @@ class CProgram:
             buffer.sym_name.data,
             symbol,
             count,
-            c_type(buffer.type.element_type),
+            stored_type(buffer),
             buffer.shape[1:],
             buffer.spikes is not None,
         )
@@ -90,7 +95,7 @@ class CProgram:
         members: list[Array | Group] = []
         for name, buffer in self.buffers.items():
             role = buffer.role.data
-            type, count = c_type(buffer.type.element_type), prod(buffer.shape)
+            type, count = stored_type(buffer), prod(buffer.shape)
             if role is Role.STATE:
                 members.append(Array(scope[name], type, count))
                 self._members[name] = scope[name]

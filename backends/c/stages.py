@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 from xdsl.dialects import arith, linalg, scf
 from xdsl.dialects.builtin import IntegerAttr, StringAttr
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
-from snncc.backends.c.names import LOOP_LOCALS, LocalScope, Scope
-from snncc.backends.c.program import CProgram
-from snncc.backends.c.scalars import MAXIMUM, MINIMUM, called_functions, statements
-from snncc.backends.c.types import CType, c_type
+from snncc.backends.c.kernels import compress, integer_sums, moves, pools, sums
+from snncc.backends.c.loops import loop_function
+from snncc.backends.c.names import Scope
+from snncc.backends.c.program import CProgram, stored_type
+from snncc.backends.c.types import CType, c_type, is_integer
 from snncc.dialects import kernel
 from snncc.dialects.arrays import splat_shape
 from snncc.dialects.kernel.kernels import memref_shape, memref_type
@@ -23,10 +23,6 @@ from snncc.dialects.kernel.program import Role
 from snncc.errors import error
 
 Rule: TypeAlias = "Callable[[StagePrinter, Any], None]"
-
-
-def element_type(value: SSAValue) -> CType:
-    return c_type(memref_type(value).element_type)
 
 
 class StagePrinter:
@@ -114,6 +110,13 @@ class StagePrinter:
             current += piece
         self.line(f"    {current}")
 
+    def type_of(self, value: SSAValue) -> CType:
+        """The C type of a buffer's elements: the buffer says whether they are signed."""
+        ref = value.owner
+        if isinstance(ref, kernel.RefOp):
+            return stored_type(self.program.buffers[ref.symbol])
+        return c_type(memref_type(value).element_type)
+
     def ref(self, op: kernel.RefOp) -> str:
         """A pointer to the first element of a reference."""
         program, name = self.program, op.symbol
@@ -170,7 +173,7 @@ def _ref(p: StagePrinter, op: kernel.RefOp) -> None:
 
 
 def _compress(p: StagePrinter, op: kernel.CompressOp) -> None:
-    name = p.program.kernels.compress(element_type(op.source), element_type(op.list))
+    name = compress.compress(p.program.kernels, p.type_of(op.source), p.type_of(op.list))
     count = p.counts.local("active")
     p.indices[op.count] = count
     p.call_kernel(
@@ -192,11 +195,12 @@ def _init(p: StagePrinter, init: SSAValue | None) -> str:
 
 def _gather(p: StagePrinter, op: kernel.GatherOp) -> None:
     values = op.values
-    name = p.program.kernels.gather(
-        element_type(op.weight),
-        element_type(op.list),
-        None if values is None else element_type(values),
-    )
+    types = (p.type_of(op.list), None if values is None else p.type_of(values))
+    kernels, weight, out = p.program.kernels, p.type_of(op.weight), p.type_of(op.out)
+    if is_integer(out):
+        name = integer_sums.gather(kernels, out, weight, *types)
+    else:
+        name = sums.gather(kernels, weight, *types)
     p.call_kernel(
         name,
         p.texts[op.weight],
@@ -210,12 +214,17 @@ def _gather(p: StagePrinter, op: kernel.GatherOp) -> None:
 
 
 def _dense(p: StagePrinter, op: kernel.DenseOp) -> None:
-    name = p.program.kernels.dense(element_type(op.weight), element_type(op.input))
+    kernels, weight, out = p.program.kernels, p.type_of(op.weight), p.type_of(op.out)
+    sizes = [_size(op.input), _size(op.out)]
+    if is_integer(out):
+        name = integer_sums.dense(kernels, out, weight, p.type_of(op.input))
+        sizes.reverse()
+    else:
+        name = sums.dense(kernels, weight, p.type_of(op.input))
     p.call_kernel(
         name,
         p.texts[op.weight],
-        _size(op.input),
-        _size(op.out),
+        *sizes,
         p.texts[op.input],
         _init(p, op.init),
         p.texts[op.out],
@@ -224,11 +233,12 @@ def _dense(p: StagePrinter, op: kernel.DenseOp) -> None:
 
 def _scatter(p: StagePrinter, op: kernel.ScatterOp) -> None:
     values = op.values
-    name = p.program.kernels.scatter(
-        element_type(op.weight),
-        element_type(op.list),
-        None if values is None else element_type(values),
-    )
+    types = (p.type_of(op.list), None if values is None else p.type_of(values))
+    kernels, element, out = p.program.kernels, p.type_of(op.weight), p.type_of(op.out)
+    if is_integer(out):
+        name = integer_sums.scatter(kernels, out, element, *types)
+    else:
+        name = sums.scatter(kernels, element, *types)
     height, width, channels = op.input_sizes
     out_height, out_width, outputs = op.output_sizes
     _, kernel_height, kernel_width, _ = memref_shape(op.weight)
@@ -259,10 +269,11 @@ def _scatter(p: StagePrinter, op: kernel.ScatterOp) -> None:
 
 
 def _pool(p: StagePrinter, op: kernel.PoolOp) -> None:
-    name = p.program.kernels.pool(
+    name = pools.pool(
+        p.program.kernels,
         op.pool.data.value,
-        element_type(op.input),
-        element_type(op.out),
+        p.type_of(op.input),
+        p.type_of(op.out),
         exclude_padding=op.exclude_padding is not None,
     )
     height, width, channels = memref_shape(op.input)
@@ -307,7 +318,7 @@ def _insert(p: StagePrinter, op: kernel.InsertOp) -> None:
     p.line(
         f"memcpy({p.texts[op.out]}{at(out, op.places)}, "
         f"{p.texts[op.source]}{at(source, (0,) * len(source))}, "
-        f"{run}u * sizeof({element_type(op.out).name}));"
+        f"{run}u * sizeof({p.type_of(op.out).name}));"
     )
     for _ in names:
         p.indent -= 1
@@ -315,8 +326,8 @@ def _insert(p: StagePrinter, op: kernel.InsertOp) -> None:
 
 
 def _rearrange(p: StagePrinter, op: kernel.RearrangeOp) -> None:
-    name = p.program.kernels.rearrange(
-        element_type(op.out), element_type(op.places), zeros=op.zeros is not None
+    name = moves.rearrange(
+        p.program.kernels, p.type_of(op.out), p.type_of(op.places), zeros=op.zeros is not None
     )
     sizes = [_size(op.source)] if op.zeros is not None else []
     p.call_kernel(
@@ -333,7 +344,7 @@ def _rearrange(p: StagePrinter, op: kernel.RearrangeOp) -> None:
 def _delay_read(p: StagePrinter, op: kernel.DelayReadOp) -> None:
     depth = memref_shape(op.line)[0]
     each = len(op.per_element) > 1
-    name = p.program.kernels.delay_read(element_type(op.out), each=each)
+    name = moves.delay_read(p.program.kernels, p.type_of(op.out), each=each)
     position = f"{p.texts[op.position]}[0]"
     head = (p.texts[op.line], position, f"{depth}u", _size(op.out))
     if not each:
@@ -354,7 +365,7 @@ def _delay_read(p: StagePrinter, op: kernel.DelayReadOp) -> None:
 
 
 def _delay_write(p: StagePrinter, op: kernel.DelayWriteOp) -> None:
-    name = p.program.kernels.delay_write(element_type(op.source))
+    name = moves.delay_write(p.program.kernels, p.type_of(op.source))
     p.call_kernel(
         name,
         p.texts[op.source],
@@ -372,114 +383,15 @@ def _generic(p: StagePrinter, op: linalg.ops.GenericOp) -> None:
     if doc == "copy" and maps[0] == maps[1]:
         p.line(
             f"memcpy({p.texts[op.outputs[0]]}, {p.texts[op.inputs[0]]}, "
-            f"{_size(op.outputs[0])} * sizeof({element_type(op.outputs[0]).name}));"
+            f"{_size(op.outputs[0])} * sizeof({p.type_of(op.outputs[0]).name}));"
         )
         return
     symbols = p.program.symbols
     symbol = symbols.local("reorder") if doc == "copy" else symbols.fresh(f"{doc}_update")
     name = f"{p.program.prefix}_{symbol}"
-    p.functions.append(_loop_function(p, op, name, doc))
+    types = [p.type_of(operand) for operand in op.operands]
+    p.functions.append(loop_function(p.program, op, types, name, doc))
     p.call_kernel(name, *(p.texts[operand] for operand in op.operands))
-
-
-def _loop_function(p: StagePrinter, op: linalg.ops.GenericOp, name: str, doc: str) -> str:
-    block = op.body.block
-    maps = [m.data for m in op.indexing_maps]
-    shape = _loop_shape(op, maps)
-    scope = LocalScope(p.program.prefix, LOOP_LOCALS)
-    hints = [arg.name_hint or "a" for arg in block.args]
-    arrays = [scope.fresh(f"{hint}s") for hint in hints]
-    nest, indices = _nest(maps, shape, [memref_shape(v) for v in op.operands])
-    names: dict[SSAValue, str] = {}
-    loads: list[str] = []
-    parameters: list[str] = []
-    inputs = len(op.inputs)
-    for position, (argument, array, index) in enumerate(
-        zip(block.args, arrays, indices, strict=True)
-    ):
-        type = c_type(argument.type)
-        const = "const " if position < inputs else ""
-        parameters.append(f"{const}{type.name} *restrict {array}")
-        names[argument] = scope.fresh(hints[position])
-        if argument.first_use is not None:
-            loads.append(f"const {type.name} {names[argument]} = {array}[{index}];")
-    lines, texts = statements(block, names, p.program.prefix, scope)
-    stores: list[str] = []
-    terminator = block.last_op
-    assert isinstance(terminator, linalg.ops.YieldOp)
-    for value, array, index in zip(
-        terminator.operands, arrays[inputs:], indices[inputs:], strict=True
-    ):
-        stores.append(f"{array}[{index}] = {texts[value]};")
-    for which in (MAXIMUM, MINIMUM):
-        for type in (CType("float", "f32", 4), CType("double", "f64", 8)):
-            if any(f"{p.program.prefix}_{which}_{type.short}(" in line for line in lines):
-                p.program.kernels.extreme(which, type)
-    for operation, type in called_functions(block):
-        p.program.kernels.function(operation, type)
-    text = [f"/* {doc}: {'order of axes' if doc == 'copy' else 'one step of the population'}. */"]
-    text.append(f"static void {name}(")
-    text.append("    " + ",\n    ".join(parameters) + ")")
-    text.append("{")
-    pad = "  "
-    for variable, size in nest:
-        text.append(f"{pad}for (size_t {variable} = 0; {variable} < {size}u; ++{variable}) {{")
-        pad += "  "
-    text.extend(f"{pad}{line}" for line in (*loads, *lines, *stores))
-    for _ in nest:
-        pad = pad[:-2]
-        text.append(f"{pad}}}")
-    text.extend(["}", ""])
-    return "\n".join(text)
-
-
-def _loop_shape(op: linalg.ops.GenericOp, maps: list[AffineMap]) -> tuple[int, ...]:
-    sizes: dict[int, int] = {}
-    for operand, map in zip(op.operands, maps, strict=True):
-        for expression, size in zip(map.results, memref_shape(operand), strict=True):
-            if isinstance(expression, AffineDimExpr):
-                sizes[expression.position] = max(size, sizes.get(expression.position, 1))
-    return tuple(sizes.get(axis, 1) for axis in range(maps[0].num_dims))
-
-
-def _nest(
-    maps: list[AffineMap], shape: tuple[int, ...], operands: list[tuple[int, ...]]
-) -> tuple[list[tuple[str, int]], list[str]]:
-    """
-    (loops, index of each operand). Neighbouring axes become one loop where every operand
-    walks through them as one.
-    """
-    strides: list[list[int]] = []
-    for map, sizes in zip(maps, operands, strict=True):
-        steps = [0] * len(shape)
-        for axis, expression in enumerate(map.results):
-            if isinstance(expression, AffineDimExpr):
-                steps[expression.position] = prod(sizes[axis + 1 :])
-            else:
-                assert isinstance(expression, AffineConstantExpr)
-        strides.append(steps)
-    groups: list[list[int]] = []
-    for axis, size in enumerate(shape):
-        if size == 1:
-            continue
-        if groups and all(steps[groups[-1][-1]] == steps[axis] * size for steps in strides):
-            groups[-1].append(axis)
-        else:
-            groups.append([axis])
-    variables = ["n"] if len(groups) == 1 else [f"n{axis}" for axis in range(len(groups))]
-    nest = [
-        (variable, prod(shape[axis] for axis in group))
-        for variable, group in zip(variables, groups, strict=True)
-    ]
-    indices: list[str] = []
-    for steps in strides:
-        terms = [
-            variable if steps[group[-1]] == 1 else f"{variable} * {steps[group[-1]]}u"
-            for variable, group in zip(variables, groups, strict=True)
-            if steps[group[-1]]
-        ]
-        indices.append(" + ".join(terms) or "0")
-    return nest, indices
 
 
 def _nothing(p: StagePrinter, op: Operation) -> None:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.dialects.builtin import Float32Type, Float64Type, TensorType
 
-from snncc.backends.c.program import CProgram
-from snncc.backends.c.scalars import float_literal
-from snncc.backends.c.types import c_type
+from snncc.backends.c.program import CProgram, stored_type
+from snncc.backends.c.scalars import float_literal, integer_literal
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array, array_of
 from snncc.dialects.snn.types import Stream
@@ -29,7 +28,7 @@ class Constant:
 
     @property
     def declaration(self) -> str:
-        type = c_type(self.buffer.type.element_type)
+        type = stored_type(self.buffer)
         return f"const {type.name} {self.symbol}[{self.array.size}]"
 
 
@@ -57,7 +56,7 @@ def _initializer(constant: Constant) -> list[str]:
     if isinstance(element, Float32Type | Float64Type):
         texts = [float_literal(value, element) for value in values]
     else:
-        texts = [f"{value}u" for value in values]
+        texts = [integer_literal(value, stored_type(constant.buffer)) for value in values]
     per_line = 8
     return ["  " + ", ".join(texts[i : i + per_line]) + "," for i in range(0, len(texts), per_line)]
 

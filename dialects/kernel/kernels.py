@@ -1,8 +1,10 @@
 """
 The kernels: what the scheduled level does besides loops and elementwise arithmetic.
 
-Each has one meaning, whatever body the target gives it. Sums take their terms in the
-order that the docstring states; that is the declared order of the `snn` operations.
+Each has one meaning, whatever body the target gives it. Sums of floats take their terms in
+the order that the docstring states; that is the declared order of the `snn` operations.
+Integers that enter a sum of floats are counts; those that enter a sum of integers, which is
+taken modulo the width of its output, are signed, and so are those of a maximum.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from xdsl.dialects.builtin import (
     UnitAttr,
     i64,
 )
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
     IRDLOperation,
@@ -35,7 +37,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from snncc.dialects.kernel.program import MemRef
 from snncc.dialects.snn.attributes import Pool, PoolAttr
-from snncc.dialects.snn.types import is_float
+from snncc.dialects.snn.types import integer_width, is_float
 
 
 def memref_type(value: SSAValue) -> MemRef:
@@ -179,9 +181,7 @@ def _expect_sum(
     if len(memref_shape(weight)) != 2:
         raise VerifyException(f"weight: expected [inputs, outputs], got {weight.type}")
     inputs, outputs = memref_shape(weight)
-    element = memref_type(weight).element_type
-    if not is_float(element):
-        raise VerifyException(f"weight: expected elements of f32 or f64, got {element}")
+    element = _expect_terms(weight, out, values)
     for what, value, size in (("init", init, outputs), ("out", out, outputs)):
         if value is None:
             continue
@@ -191,6 +191,20 @@ def _expect_sum(
             )
     if values is not None and element_count(values) != inputs:
         raise VerifyException(f"values: expected {inputs} elements, got {values.type}")
+
+
+def _expect_terms(weight: SSAValue, out: SSAValue, values: SSAValue | None) -> Attribute:
+    """Gives the element type of a sum: that of its weights, or integers as wide or wider."""
+    element, given = memref_type(out).element_type, memref_type(weight).element_type
+    if is_float(element):
+        if given != element:
+            raise VerifyException(f"weight: expected elements of {element}, got {given}")
+        return element
+    if is_float(given) or integer_width(given) > integer_width(element):
+        raise VerifyException(f"weight: expected integers of at most {element}, got {given}")
+    if values is not None and is_float(memref_type(values).element_type):
+        raise VerifyException(f"values: expected integers, got {values.type}")
+    return element
 
 
 @irdl_op_definition
@@ -321,8 +335,13 @@ class ScatterOp(IRDLOperation):
             raise VerifyException(
                 f"values: expected {height * width * channels} elements, got {self.values.type}"
             )
-        if self.init is not None and element_count(self.init) != outputs:
-            raise VerifyException(f"init: expected {outputs} elements, got {self.init.type}")
+        element = _expect_terms(self.weight, self.out, self.values)
+        if self.init is not None and (
+            element_count(self.init) != outputs or memref_type(self.init).element_type != element
+        ):
+            raise VerifyException(
+                f"init: expected {outputs} elements of {element}, got {self.init.type}"
+            )
 
 
 @irdl_op_definition
@@ -403,6 +422,13 @@ class PoolOp(IRDLOperation):
                 "expected [height, width, channels] with the same channels, "
                 f"got {self.input.type} and {self.out.type}"
             )
+        element, given = memref_type(self.out).element_type, memref_type(self.input).element_type
+        if self.pool.data is Pool.MAX and given != element:
+            raise VerifyException(f"output: expected elements of {given}, got {element}")
+        if self.pool.data is Pool.AVG and not is_float(element):
+            raise VerifyException(f"output: expected elements of f32 or f64, got {element}")
+        if is_float(given) and given != element:
+            raise VerifyException(f"output: expected elements of {given}, got {element}")
 
 
 @irdl_op_definition

@@ -86,7 +86,9 @@ class BufferOp(IRDLOperation):
     A value with several axes is stored with its first axis (channels) innermost, where
     `channel_last` stands. Content is one value for all elements or one for each. `of`
     gives the model's name of an input, output, state or traced stream whose symbol is another.
-    Bytes of an input that are spikes, 0 or 1, are marked `spikes`.
+    Bytes of an input that are spikes, 0 or 1, are marked `spikes`; integers that are signed
+    numbers are marked `signed`, for those who look at them: kernels and bodies say themselves
+    how they read what they take.
     """
 
     name = "kernel.buffer"
@@ -99,12 +101,14 @@ class BufferOp(IRDLOperation):
     stage = opt_prop_def(StringAttr)
     model_name = opt_prop_def(StringAttr)
     spikes = opt_prop_def(UnitAttr)
+    signed = opt_prop_def(UnitAttr)
 
     traits = lazy_traits_def(lambda: (SymbolOpInterface(), HasParent(ProgramOp)))
 
     assembly_format = (
         "$role $sym_name `:` $type (`=` $content^)? (`channel_last` $channel_last^)? "
-        "(`spikes` $spikes^)? (`stage` $stage^)? (`of` $model_name^)? attr-dict"
+        "(`spikes` $spikes^)? (`signed` $signed^)? (`stage` $stage^)? (`of` $model_name^)? "
+        "attr-dict"
     )
 
     def __init__(
@@ -118,6 +122,7 @@ class BufferOp(IRDLOperation):
         stage: str | None = None,
         model_name: str | None = None,
         spikes: bool = False,
+        signed: bool = False,
     ):
         super().__init__(
             properties={
@@ -129,6 +134,7 @@ class BufferOp(IRDLOperation):
                 "stage": None if stage is None else StringAttr(stage),
                 "model_name": None if model_name is None else StringAttr(model_name),
                 "spikes": UnitAttr() if spikes else None,
+                "signed": UnitAttr() if signed else None,
             }
         )
 
@@ -167,6 +173,8 @@ class BufferOp(IRDLOperation):
             raise VerifyException(f"{role.value} buffer: a stage owns work buffers, and only them")
         if self.spikes is not None and (role is not Role.INPUT or self.type.element_type != i8):
             raise VerifyException("spikes: expected an input of i8")
+        if self.signed is not None and not isinstance(self.type.element_type, IntegerType):
+            raise VerifyException("signed: expected integers")
 
 
 @irdl_op_definition

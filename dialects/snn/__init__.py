@@ -22,6 +22,7 @@ from snncc.dialects.snn.network import (
 from snncc.dialects.snn.neuron import CountOp, DetachOp, NeuronOp, NextOp, SpikeOp
 from snncc.dialects.snn.places import PlacesAttr
 from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, RearrangeOp, ReshapeOp
+from snncc.dialects.snn.surrogate import DerivativeOp, SurrogateOp
 
 SNN = Dialect(
     "snn",
@@ -34,6 +35,7 @@ SNN = Dialect(
         Conv2dOp,
         CountOp,
         DelayOp,
+        DerivativeOp,
         DetachOp,
         LinearOp,
         NetworkOp,
@@ -45,6 +47,7 @@ SNN = Dialect(
         ReshapeOp,
         ScaleOp,
         SpikeOp,
+        SurrogateOp,
         ThresholdOp,
         UseOp,
         YieldOp,
@@ -63,6 +66,7 @@ __all__ = [
     "Conv2dOp",
     "CountOp",
     "DelayOp",
+    "DerivativeOp",
     "DetachOp",
     "LinearOp",
     "NetworkOp",
@@ -75,6 +79,7 @@ __all__ = [
     "ScaleOp",
     "SpikeOp",
     "SurrogateAttr",
+    "SurrogateOp",
     "ThresholdOp",
     "UseOp",
     "YieldOp",

@@ -5,12 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import copysign, isfinite
 
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DictionaryAttr, StringAttr
+from xdsl.dialects.builtin import (
+    DenseIntOrFPElementsAttr,
+    DictionaryAttr,
+    StringAttr,
+    SymbolRefAttr,
+)
 from xdsl.dialects.utils import EnumAttribute
 from xdsl.ir import Attribute, Data, ParametrizedAttribute, SpacedOpaqueSyntaxAttribute
 from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
+from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
 
 
@@ -130,29 +136,62 @@ class SurrogateAttr(ParametrizedAttribute):
     The derivative that stands in for the Heaviside's in the backward program.
 
         #snn.surrogate<"snntorch.atan", alpha = 2.0 : f64>
+        #snn.surrogate<@SuperSpike>
 
-    The name is the library's function: the order of its operations is the library's.
+    A name is that of a library's function: the order of its operations is the library's
+    (`snncc.dialects.snn.surrogates`). A symbol is that of a `snn.surrogate` of the module.
     The forward value never depends on it.
     """
 
     name = "snn.surrogate"
 
-    function: StringAttr
+    function: StringAttr | SymbolRefAttr
     options: DictionaryAttr
 
     def __init__(
-        self, function: StringAttr | str, options: Mapping[str, Attribute] | DictionaryAttr
+        self,
+        function: StringAttr | SymbolRefAttr | str,
+        options: Mapping[str, Attribute] | DictionaryAttr | None = None,
     ):
         if isinstance(function, str):
             function = StringAttr(function)
         if not isinstance(options, DictionaryAttr):
-            options = DictionaryAttr(options)
+            options = DictionaryAttr(options or {})
         super().__init__(function, options)
 
+    @staticmethod
+    def of_symbol(name: str) -> "SurrogateAttr":
+        """That of a `snn.surrogate` of the module."""
+        return SurrogateAttr(SymbolRefAttr(name))
+
+    @property
+    def symbol(self) -> str | None:
+        """The symbol that it refers to; None for a library's function."""
+        function = self.function
+        return function.root_reference.data if isinstance(function, SymbolRefAttr) else None
+
+    @property
+    def text(self) -> str:
+        """The function as the text has it: snntorch.atan, @SuperSpike."""
+        return self.function.data if isinstance(self.function, StringAttr) else f"@{self.symbol}"
+
+    def verify(self) -> None:
+        if not isinstance(self.function, SymbolRefAttr):
+            return
+        if self.function.nested_references.data:
+            raise VerifyException(f"surrogate: {self.function} is in no module of its own")
+        if self.options.data:
+            raise VerifyException(f"surrogate: {self.text} takes no options")
+
     @classmethod
-    def parse_parameters(cls, parser: AttrParser) -> tuple[StringAttr, DictionaryAttr]:
+    def parse_parameters(
+        cls, parser: AttrParser
+    ) -> tuple[StringAttr | SymbolRefAttr, DictionaryAttr]:
         options: dict[str, Attribute] = {}
         with parser.in_angle_brackets():
+            symbol = parser.parse_optional_symbol_name()
+            if symbol is not None:
+                return SymbolRefAttr(symbol), DictionaryAttr({})
             function = parser.parse_str_literal(" for the name of the surrogate")
             while parser.parse_optional_punctuation(","):
                 key = parser.parse_identifier(" for the name of an option of the surrogate")
@@ -162,7 +201,7 @@ class SurrogateAttr(ParametrizedAttribute):
 
     def print_parameters(self, printer: Printer) -> None:
         with printer.in_angle_brackets():
-            printer.print_string_literal(self.function.data)
+            printer.print_attribute(self.function)
             for key, value in self.options.data.items():
                 printer.print_string(f", {key} = ")
                 printer.print_attribute(value)

@@ -10,12 +10,20 @@ Writes the body of a neuron as equations over scalars.
 
 Every operator makes one operation, in the order in which Python evaluates it: what is
 written is the order of the rounding.
+
+Integers are signed and wrap. Bodies choose their widths: a product that needs more bits is
+taken of extended numbers, and what is stored is truncated, or clamped first.
+
+    def integer_lif(b, x, v, theta):  # x: i32, v: i16, theta: i32
+        u = b.multiply_shift(b.extend(v, 32), 115, 7) + x  # v * 0.9, rounded
+        z = b.spike(u - theta, "ge")
+        return [z], [b.truncate(b.clamp(u - b.extend(z, 32) * theta, -32768, 32767), 16)]
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, math
@@ -26,6 +34,7 @@ from xdsl.dialects.builtin import (
     IntegerType,
     StringAttr,
     TensorType,
+    f32,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint
@@ -33,13 +42,16 @@ from xdsl.rewriter import InsertPoint
 from snncc.dialects.snn.attributes import Comparison, SurrogateAttr
 from snncc.dialects.snn.kind import CUSTOM, kind_of
 from snncc.dialects.snn.neuron import CountOp, DetachOp, NeuronOp, NextOp, SpikeOp
-from snncc.dialects.snn.types import stream_type
+from snncc.dialects.snn.types import is_spike, stream_type
 
 Outputs: TypeAlias = "tuple[list[Scalar], list[Scalar]]"
 """What equations return: (outputs, next states), each a scalar of the body."""
 
 Equations: TypeAlias = Callable[..., Outputs]
 """(body, **ports) -> Outputs."""
+
+
+Relation: TypeAlias = Literal["eq", "ne", "lt", "le", "gt", "ge"]
 
 
 class Scalar:
@@ -56,7 +68,7 @@ class Scalar:
     def _binary(
         self,
         other: Scalar | float | int,
-        on_float: Callable[[SSAValue, SSAValue], Operation],
+        on_float: Callable[[SSAValue, SSAValue], Operation] | None,
         on_integer: Callable[[SSAValue, SSAValue], Operation] | None,
         swap: bool = False,
     ) -> Scalar:
@@ -90,13 +102,25 @@ class Scalar:
     def __rtruediv__(self, other: float) -> Scalar:
         return self._binary(other, arith.DivfOp, None, swap=True)
 
-    def __and__(self, other: Scalar) -> Scalar:
-        return self._binary(other, arith.AndIOp, arith.AndIOp)
+    def __and__(self, other: Scalar | int) -> Scalar:
+        return self._binary(other, None, arith.AndIOp)
 
-    def __or__(self, other: Scalar) -> Scalar:
-        return self._binary(other, arith.OrIOp, arith.OrIOp)
+    def __or__(self, other: Scalar | int) -> Scalar:
+        return self._binary(other, None, arith.OrIOp)
+
+    def __xor__(self, other: Scalar | int) -> Scalar:
+        return self._binary(other, None, arith.XOrIOp)
+
+    def __lshift__(self, other: Scalar | int) -> Scalar:
+        return self._binary(other, None, arith.ShLIOp)
+
+    def __rshift__(self, other: Scalar | int) -> Scalar:
+        """Of a signed number: rounded down."""
+        return self._binary(other, None, arith.ShRSIOp)
 
     def __neg__(self) -> Scalar:
+        if not isinstance(self.element, AnyFloat):
+            return 0 - self
         return self.body.insert(arith.NegfOp(self.value))
 
 
@@ -123,9 +147,14 @@ class Body:
         argument: Scalar,
         comparison: Comparison | str = Comparison.GT,
         surrogate: SurrogateAttr | None = None,
+        of: Sequence[Scalar] = (),
     ) -> Scalar:
-        """`i1`: whether the argument is above (`gt`) or not below (`ge`) zero."""
-        return self.insert(SpikeOp(comparison, argument.value, surrogate))
+        """
+        `i1`: whether the argument is above (`gt`) or not below (`ge`) zero. The surrogate is a
+        function of the argument, or of the scalars in `of`.
+        """
+        read = [scalar.value for scalar in of]
+        return self.insert(SpikeOp(comparison, argument.value, surrogate, read))
 
     def count(
         self,
@@ -133,9 +162,12 @@ class Body:
         maximum: int,
         width: int = 16,
         surrogate: SurrogateAttr | None = None,
+        of: Sequence[Scalar] = (),
     ) -> Scalar:
         """Unsigned integer: the whole part of the argument, from 0 to `maximum`."""
-        return self.insert(CountOp(argument.value, maximum, IntegerType(width), surrogate))
+        read = [scalar.value for scalar in of]
+        type = IntegerType(width)
+        return self.insert(CountOp(argument.value, maximum, type, surrogate, read))
 
     def detach(self, argument: Scalar) -> Scalar:
         return self.insert(DetachOp(argument.value))
@@ -147,11 +179,66 @@ class Body:
     def select(self, condition: Scalar, if_one: Scalar, if_zero: Scalar) -> Scalar:
         return self.insert(arith.SelectOp(condition.value, if_one.value, if_zero.value))
 
-    def maximum(self, left: Scalar, right: Scalar) -> Scalar:
-        return self.insert(arith.MaximumfOp(left.value, right.value))
+    def maximum(self, left: Scalar, right: Scalar | float) -> Scalar:
+        return left._binary(right, arith.MaximumfOp, arith.MaxSIOp)
 
-    def minimum(self, left: Scalar, right: Scalar) -> Scalar:
-        return self.insert(arith.MinimumfOp(left.value, right.value))
+    def minimum(self, left: Scalar, right: Scalar | float) -> Scalar:
+        return left._binary(right, arith.MinimumfOp, arith.MinSIOp)
+
+    def clamp(self, x: Scalar, low: Scalar | float, high: Scalar | float) -> Scalar:
+        """The nearest number from `low` to `high`."""
+        return self.minimum(self.maximum(x, low), high)
+
+    def compare(self, relation: Relation, left: Scalar, right: Scalar | float) -> Scalar:
+        """
+        `i1`: whether two floats or signed integers are so; of spikes, `eq` and `ne`. NaN is
+        `ne` to all and nothing else.
+        """
+        ordered = "une" if relation == "ne" else f"o{relation}"
+        signed = relation if relation in ("eq", "ne") else f"s{relation}"
+        return left._binary(
+            right,
+            lambda a, b: arith.CmpfOp(a, b, ordered),
+            lambda a, b: arith.CmpiOp(a, b, signed),
+        )
+
+    # integers
+
+    def divide(self, left: Scalar, right: Scalar | int) -> Scalar:
+        """Rounded towards zero; x / 0 is 0."""
+        return left._binary(right, None, arith.DivSIOp)
+
+    def shift_right_unsigned(self, x: Scalar, amount: Scalar | int) -> Scalar:
+        """Of the bits: zeros come in from the left."""
+        return x._binary(amount, None, arith.ShRUIOp)
+
+    def rounding_shift(self, x: Scalar, amount: int) -> Scalar:
+        """x / 2^amount, rounded to the nearest integer, half up; no operation for 0."""
+        return (x + (1 << (amount - 1))) >> amount if amount else x
+
+    def multiply_shift(self, x: Scalar, factor: Scalar | int, amount: int) -> Scalar:
+        """x * factor / 2^amount, rounded as by `rounding_shift`; the product has x's width."""
+        return self.rounding_shift(x * factor, amount)
+
+    def extend(self, x: Scalar, width: int) -> Scalar:
+        """The same number with more bits: a signed integer, or a spike as 0 or 1."""
+        extension = arith.ExtUIOp if is_spike(x.element) else arith.ExtSIOp
+        return self.insert(extension(x.value, IntegerType(width)))
+
+    def extend_unsigned(self, x: Scalar, width: int) -> Scalar:
+        """The same number with more bits: a count."""
+        return self.insert(arith.ExtUIOp(x.value, IntegerType(width)))
+
+    def truncate(self, x: Scalar, width: int) -> Scalar:
+        """The low bits: the same number where it fits."""
+        return self.insert(arith.TruncIOp(x.value, IntegerType(width)))
+
+    def signed_to_float(self, x: Scalar) -> Scalar:
+        return self.insert(arith.SIToFPOp(x.value, self.float_type))
+
+    def to_integer(self, x: Scalar, width: int) -> Scalar:
+        """Rounded towards zero, and the nearest number where it is out of range; NaN is 0."""
+        return self.insert(arith.FPToSIOp(x.value, IntegerType(width)))
 
     # functions: what they compute stands in `snncc.dialects.snn.functions`
 
@@ -181,6 +268,9 @@ class Body:
     def cos(self, x: Scalar) -> Scalar:
         return self.insert(math.CosOp(x.value))
 
+    def atan(self, x: Scalar) -> Scalar:
+        return self.insert(math.AtanOp(x.value))
+
     def absolute(self, x: Scalar) -> Scalar:
         return self.insert(math.AbsFOp(x.value))
 
@@ -206,7 +296,7 @@ def build_neuron(
     states: Mapping[str, SSAValue],
     parameters: Mapping[str, SSAValue],
     population: Sequence[int],
-    float_type: AnyFloat,
+    float_type: AnyFloat = f32,
     node: str | None = None,
 ) -> NeuronOp:
     """

@@ -8,8 +8,8 @@ from heapq import heappop, heappush
 
 from xdsl.ir import Operation
 
-from snncc.dialects.snn.network import ConstantOp, DelayOp, NetworkOp, UseOp, YieldOp
-from snncc.dialects.snn.shape import RearrangeOp, ReshapeOp
+from snncc.dialects.snn.fixed import is_fixed
+from snncc.dialects.snn.network import DelayOp, NetworkOp, YieldOp
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,6 @@ class Component:
     @property
     def delays(self) -> tuple[DelayOp, ...]:
         return tuple(op for op in self.operations if isinstance(op, DelayOp))
-
-
-def is_fixed(op: Operation) -> bool:
-    """Whether an operation's result is the same at every step."""
-    if isinstance(op, ReshapeOp | RearrangeOp):
-        return isinstance(op.input.owner, Operation) and is_fixed(op.input.owner)
-    return isinstance(op, UseOp | ConstantOp)
 
 
 def stream_operations(network: NetworkOp) -> list[Operation]:

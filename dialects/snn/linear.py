@@ -1,4 +1,7 @@
-"""Weighted sums of a stream: `snn.linear`, `snn.conv1d`, `snn.conv2d`, in a declared order."""
+"""
+Weighted sums of a stream: `snn.linear`, `snn.conv1d`, `snn.conv2d`; those of floats in a
+declared order, those of integers modulo the width of the result, where no order shows.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +37,13 @@ from xdsl.utils.exceptions import VerifyException
 
 from snncc.dialects.snn.attributes import BiasPosition, BiasPositionAttr
 from snncc.dialects.snn.types import (
-    expect_float_result,
+    expect_number,
     expect_same_element,
     expect_shape,
     expect_static,
     expect_summands,
+    integer_width,
+    is_float,
     shape_of,
     stream_type,
 )
@@ -58,6 +63,13 @@ class _Text:
     attributes: dict[str, Attribute]
     result: Attribute
 
+    @property
+    def element(self) -> Attribute:
+        """The element type of the result, which `_parse` found to be a tensor."""
+        assert isinstance(self.result, TensorType)
+        element: Attribute = self.result.element_type
+        return element
+
 
 class WeightedSum(IRDLOperation):
     """
@@ -68,6 +80,9 @@ class WeightedSum(IRDLOperation):
     where it is `first`), takes the products `w * x` in the order that each operation
     states, each product rounded before it is added, and then the bias where it is `last`.
     An input of zero may be left out: with finite weights it cannot change a bit.
+
+    A sum of integers has a result at least as wide as its weights, and is taken modulo
+    2^width: integers are signed, and spikes count 0 or 1.
     """
 
     input = operand_def(TensorType)
@@ -98,10 +113,15 @@ class WeightedSum(IRDLOperation):
 
     def _verify_sum(self, outputs: int) -> None:
         expect_static(self)
-        expect_float_result(self)
         element = stream_type(self.result).element_type
-        operands = [self.weight] if self.bias is None else [self.weight, self.bias]
-        expect_same_element("weight and bias", operands, element)
+        weight = stream_type(self.weight).element_type
+        expect_number("result", element)
+        if is_float(element):
+            operands = [self.weight] if self.bias is None else [self.weight, self.bias]
+            expect_same_element("weight and bias", operands, element)
+        else:
+            _expect_integer_weight(weight, element)
+            expect_same_element("bias", [] if self.bias is None else [self.bias], element)
         expect_summands([self.input], element)
         if self.bias is not None:
             expect_shape("bias", self.bias, (outputs,))
@@ -167,6 +187,23 @@ class WeightedSum(IRDLOperation):
         )
 
 
+def _expect_integer_weight(weight: Attribute, result: Attribute) -> None:
+    if is_float(weight) or not 1 < integer_width(weight) <= integer_width(result):
+        raise VerifyException(
+            f"weight: expected integers wider than i1 and of at most {result}, got {weight}"
+        )
+
+
+def _sum_type(weight: SSAValue, bias: SSAValue | None, element: Attribute | None) -> Attribute:
+    """The element type of a sum, where it is not given: i32 for integers without a bias."""
+    if element is not None:
+        return element
+    if bias is not None:
+        return stream_type(bias).element_type
+    given = stream_type(weight).element_type
+    return given if is_float(given) else i32
+
+
 def parse_integers(parser: Parser) -> list[int]:
     """A bracketed list: `[2, 2]`."""
     return parser.parse_comma_separated_list(
@@ -194,16 +231,18 @@ class LinearOp(WeightedSum):
         bias: SSAValue | None = None,
         *,
         bias_position: BiasPosition | str = BiasPosition.LAST,
+        element: Attribute | None = None,
         node: str | None = None,
     ):
-        weight_type = stream_type(weight)
+        """`element` is the result's element type: that of the bias, if it is not given."""
+        sum_type = _sum_type(weight, bias, element)
         super().__init__(
             operands=[input, weight, bias],
             properties={
                 "bias_position": BiasPositionAttr(BiasPosition(bias_position)),
                 "node": None if node is None else StringAttr(node),
             },
-            result_types=[TensorType(weight_type.element_type, weight_type.get_shape()[:1])],
+            result_types=[TensorType(sum_type, shape_of(weight)[:1])],
         )
 
     def verify_(self) -> None:
@@ -228,6 +267,7 @@ class LinearOp(WeightedSum):
             text.weight,
             text.bias,
             bias_position=text.bias_position,
+            element=text.element,
             node=text.node,
         )
         op.attributes |= text.attributes
@@ -261,11 +301,15 @@ class ConvolutionOp(WeightedSum):
         dilation: Sequence[int],
         groups: int = 1,
         bias_position: BiasPosition | str = BiasPosition.LAST,
+        element: Attribute | None = None,
         node: str | None = None,
     ):
-        """`padding` is [before, after] for each axis: [top, bottom, left, right] in 2-D."""
-        weight_type = stream_type(weight)
-        shape, kernel = shape_of(input), weight_type.get_shape()
+        """
+        `padding` is [before, after] for each axis: [top, bottom, left, right] in 2-D;
+        `element` the result's element type: that of the bias, if it is not given.
+        """
+        sum_type = _sum_type(weight, bias, element)
+        shape, kernel = shape_of(input), shape_of(weight)
         sizes = [
             output_size(
                 shape[1 + axis],
@@ -287,7 +331,7 @@ class ConvolutionOp(WeightedSum):
                 "groups": IntegerAttr(groups, i64),
                 "node": None if node is None else StringAttr(node),
             },
-            result_types=[TensorType(weight_type.element_type, [*kernel[:1], *sizes])],
+            result_types=[TensorType(sum_type, [*kernel[:1], *sizes])],
         )
 
     @property
@@ -382,6 +426,7 @@ class ConvolutionOp(WeightedSum):
             dilation=text.window["dilation"],
             groups=text.groups,
             bias_position=text.bias_position,
+            element=text.element,
             node=text.node,
         )
         op.attributes |= text.attributes

@@ -61,6 +61,12 @@ from snncc.dialects.snn.types import (
 )
 from snncc.dialects.symbols import symbol_named
 
+LEARNABLE, FIXED = "learnable", "fixed"
+TRAINING = (LEARNABLE, FIXED)
+"""What a model may say of a parameter's training."""
+COMPUTED_FROM = "computed_from"
+"""Attribute of a fixed parameter: the learnable ones that it was computed of."""
+
 
 @irdl_op_definition
 class ParameterOp(IRDLOperation):
@@ -72,6 +78,14 @@ class ParameterOp(IRDLOperation):
 
     Large content stands in a safetensors file beside the IR and is known here by its
     digest; small content may stand in the text. Operations read it through `snn.use`.
+
+    What the model says of training stands in front of the name, which is the model's own:
+    `learnable` (the optimiser moves it) or `fixed` (a buffer, a frozen weight). Without
+    either the model says nothing, and who trains it chooses. A fixed parameter that was
+    computed of learnable ones, beyond what operations can say, lists them:
+
+        snn.parameter learnable @lif.beta : tensor<f32> = dense<0.9>
+        snn.parameter fixed @fc.weight : tensor<...> = ... attributes {computed_from = ["fc.u"]}
     """
 
     name = "snn.parameter"
@@ -79,6 +93,7 @@ class ParameterOp(IRDLOperation):
     sym_name = prop_def(SymbolNameConstraint())
     type = prop_def(TensorType)
     value = prop_def(BaseAttr(BlobAttr) | BaseAttr(DenseIntOrFPElementsAttr))
+    training = opt_prop_def(StringAttr)
 
     traits = traits_def(SymbolOpInterface())
 
@@ -87,16 +102,35 @@ class ParameterOp(IRDLOperation):
         sym_name: str | StringAttr,
         type: Stream,
         value: BlobAttr | DenseIntOrFPElementsAttr,
+        training: str | None = None,
     ):
         if isinstance(sym_name, str):
             sym_name = StringAttr(sym_name)
-        super().__init__(properties={"sym_name": sym_name, "type": type, "value": value})
+        super().__init__(
+            properties={
+                "sym_name": sym_name,
+                "type": type,
+                "value": value,
+                "training": None if training is None else StringAttr(training),
+            }
+        )
+
+    @property
+    def is_learnable(self) -> bool:
+        """Whether the model says that training moves it."""
+        return self.training is not None and self.training.data == LEARNABLE
 
     def verify_(self) -> None:
         if isinstance(self.value, DenseIntOrFPElementsAttr) and self.value.type != self.type:
             raise VerifyException(f"expected a value of {self.type}, got {self.value.type}")
+        if self.training is not None and self.training.data not in TRAINING:
+            raise VerifyException(
+                f'training: expected one of {", ".join(TRAINING)}, got "{self.training.data}"'
+            )
 
     def print(self, printer: Printer) -> None:
+        if self.training is not None:
+            printer.print_string(f" {self.training.data}")
         printer.print_string(" ")
         printer.print_symbol_name(self.sym_name.data)
         printer.print_string(" : ")
@@ -110,6 +144,7 @@ class ParameterOp(IRDLOperation):
 
     @classmethod
     def parse(cls, parser: Parser) -> ParameterOp:
+        training = next((word for word in TRAINING if parser.parse_optional_keyword(word)), None)
         sym_name = parser.parse_symbol_name()
         parser.parse_punctuation(":")
         type = parser.parse_type()
@@ -125,7 +160,7 @@ class ParameterOp(IRDLOperation):
             value = parser.parse_attribute()
         if not isinstance(value, BlobAttr | DenseIntOrFPElementsAttr):
             parser.raise_error("expected #snn.blob<...> or dense<...>")
-        op = cls(sym_name, type, value)
+        op = cls(sym_name, type, value, training)
         attributes = parser.parse_optional_attr_dict_with_keyword()
         if attributes is not None:
             op.attributes |= attributes.data

@@ -42,6 +42,7 @@ from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.hints import isa
 
 from snncc.dialects.snn.attributes import Comparison, ComparisonAttr, SurrogateAttr
+from snncc.dialects.snn.surrogate import verify_surrogate
 from snncc.dialects.snn.traits import AllocatesState
 from snncc.dialects.snn.types import (
     Stream,
@@ -70,19 +71,27 @@ class SpikeOp(IRDLOperation):
         gt: z = 1 if u > 0 else 0        ge: z = 1 if u >= 0 else 0
 
         %z = snn.spike gt %u surrogate <"snntorch.atan", alpha = 2.0 : f64> : f32
+        %z = snn.spike ge %u surrogate <"sinabs.gaussian", ...> of %v, %theta : f32
+
+    The surrogate is a function of u, or of the values behind `of`. Its derivatives take the
+    gradient to the first of these; none flows to the others, nor to u where there is an `of`.
     """
 
     name = "snn.spike"
 
+    T: ClassVar = VarConstraint("T", AnyAttr())
+
     comparison = prop_def(ComparisonAttr)
     surrogate = opt_prop_def(SurrogateAttr)
-    argument = operand_def(AnyAttr())
+    argument = operand_def(T)
+    surrogate_arguments = var_operand_def(T)
     result = result_def(i1)
 
     traits = traits_def(Pure())
 
     assembly_format = (
-        "$comparison $argument (`surrogate` $surrogate^)? attr-dict `:` type($argument)"
+        "$comparison $argument (`surrogate` $surrogate^)? (`of` $surrogate_arguments^)? "
+        "attr-dict `:` type($argument)"
     )
 
     def __init__(
@@ -90,9 +99,10 @@ class SpikeOp(IRDLOperation):
         comparison: Comparison | str,
         argument: SSAValue,
         surrogate: SurrogateAttr | None = None,
+        surrogate_arguments: Sequence[SSAValue] = (),
     ):
         super().__init__(
-            operands=[argument],
+            operands=[argument, surrogate_arguments],
             properties={
                 "comparison": ComparisonAttr(Comparison(comparison)),
                 "surrogate": surrogate,
@@ -103,6 +113,7 @@ class SpikeOp(IRDLOperation):
     def verify_(self) -> None:
         if is_spike(self.argument.type):
             raise VerifyException("argument: expected a number, got a spike (i1)")
+        verify_surrogate(self)
 
 
 @irdl_op_definition
@@ -113,13 +124,17 @@ class CountOp(IRDLOperation):
         n = min(trunc(q), max) if q >= 1 else 0      q = v / threshold
 
         %n = snn.count %q max 65535 : f32 -> i16
+        %n = snn.count %q max 65535 surrogate <"sinabs.gaussian", ...> of %v, %theta : f32 -> i16
 
-    The result is unsigned; `max` fits it.
+    The result is unsigned; `max` fits it. The surrogate is as that of `snn.spike`.
     """
 
     name = "snn.count"
 
-    argument = operand_def(AnyAttr())
+    T: ClassVar = VarConstraint("T", AnyAttr())
+
+    argument = operand_def(T)
+    surrogate_arguments = var_operand_def(T)
     maximum = prop_def(IntegerAttr.constr(IntegerType(64)))
     surrogate = opt_prop_def(SurrogateAttr)
     result = result_def(IntegerType)
@@ -127,8 +142,8 @@ class CountOp(IRDLOperation):
     traits = traits_def(Pure())
 
     assembly_format = (
-        "$argument `max` $maximum (`surrogate` $surrogate^)? attr-dict "
-        "`:` type($argument) `->` type($result)"
+        "$argument `max` $maximum (`surrogate` $surrogate^)? (`of` $surrogate_arguments^)? "
+        "attr-dict `:` type($argument) `->` type($result)"
     )
 
     def __init__(
@@ -137,9 +152,10 @@ class CountOp(IRDLOperation):
         maximum: int,
         result_type: IntegerType,
         surrogate: SurrogateAttr | None = None,
+        surrogate_arguments: Sequence[SSAValue] = (),
     ):
         super().__init__(
-            operands=[argument],
+            operands=[argument, surrogate_arguments],
             properties={"maximum": IntegerAttr(maximum, i64), "surrogate": surrogate},
             result_types=[result_type],
         )
@@ -160,6 +176,7 @@ class CountOp(IRDLOperation):
         # the argument is compared with it: rounded up, it would let through what does not fit
         if FloatAttr(float(maximum), argument).value.data != maximum:
             raise VerifyException(f"max: {maximum} is no number of {argument}")
+        verify_surrogate(self)
 
 
 @irdl_op_definition
@@ -419,15 +436,9 @@ class NeuronOp(IRDLOperation):
                 wanted, found = (", ".join(map(str, t)) for t in (types, got))
                 raise VerifyException(f"snn.next: expected {what} ({wanted}), got ({found})")
         # imported here: what bodies are made of are operations of this module, too
-        from snncc.dialects.snn.scalars import expect_scalar
+        from snncc.dialects.snn.scalars import expect_scalars
 
-        seen: set[SSAValue] = set(self.body.block.args)
-        for op in self.body.block.ops:
-            if op is not self.terminator:
-                expect_scalar(op)
-            if not seen.issuperset(op.operands):
-                raise VerifyException(f"body: {op.name} uses a value that is defined below it")
-            seen.update(op.results)
+        expect_scalars(self.body.block, self.terminator)
 
     # The body is isolated, but xDSL prints and parses nested regions in the name table of
     # the ops around it. Ports are printed under their own names, so the table is set aside.

@@ -38,11 +38,12 @@ from snncc.dialects.snn.linear import output_size, parse_integers
 from snncc.dialects.snn.places import NOWHERE, Indices, PlacesAttr, places_of
 from snncc.dialects.snn.types import (
     Stream,
+    expect_float_result,
+    expect_number,
     expect_same_element,
     expect_shape,
     expect_static,
     expect_summands,
-    is_float,
     shape_of,
     shape_text,
     stream_type,
@@ -63,7 +64,9 @@ class Pool2dOp(IRDLOperation):
         %y = snn.pool2d sum %x kernel [2, 2] stride [2, 2] padding [0, 0, 0, 0]
              : (tensor<16x16x16xi1>) -> tensor<16x8x8xf32>
 
-    `sum` and `avg` give floats, `max` the type of its input. The sum starts at +0.
+    `avg` gives floats, `sum` floats or integers, `max` the type of its input. The sum starts
+    at +0; one of integers is taken modulo 2^width. Integers wider than i1 are signed in a sum
+    of integers and in a maximum.
     """
 
     name = "snn.pool2d"
@@ -173,9 +176,11 @@ class Pool2dOp(IRDLOperation):
         element = stream_type(self.result).element_type
         if self.pool.data is Pool.MAX:
             expect_same_element("result", [self.result], stream_type(self.input).element_type)
-        elif not is_float(element):
-            raise VerifyException(f"result: expected elements of f32 or f64, got {element}")
+        elif self.pool.data is Pool.AVG:
+            expect_float_result(self)
         else:
+            expect_number("result", element)
+        if self.pool.data is not Pool.MAX:
             expect_summands([self.input], element)
 
     def print(self, printer: Printer) -> None:

@@ -25,7 +25,10 @@ Element: TypeAlias = Float32Type | Float64Type | IntegerType
 """The element types that arrays may have."""
 
 ELEMENTS = (f32, f64, *(IntegerType(width) for width in (1, 8, 16, 32)))
-"""The element types of streams, and of the scalars in bodies."""
+"""The element types of streams."""
+
+SCALARS = (*ELEMENTS, IntegerType(64))
+"""The types of the scalars in bodies: a product of 32-bit numbers has 64."""
 
 
 def stream_type(value: SSAValue) -> Stream:
@@ -56,13 +59,8 @@ def is_spike(element: Attribute) -> bool:
     return isinstance(element, IntegerType) and element.width.data == 1
 
 
-def is_scalar(element: Attribute) -> bool:
-    """Whether streams and bodies may have an element type."""
-    return element in ELEMENTS
-
-
 def expect_element(what: str, element: Attribute) -> None:
-    if not is_scalar(element):
+    if element not in ELEMENTS:
         *known, last = map(str, ELEMENTS)
         raise VerifyException(
             f"{what}: expected elements of {', '.join(known)} or {last}, got {element}"
@@ -111,18 +109,28 @@ def expect_broadcast(what: str, value: SSAValue, target: Sequence[int]) -> None:
 
 
 def expect_float_result(op: Operation) -> None:
-    """The result of a sum is a float; inputs may be spikes, counts or floats."""
+    """The result is a float; inputs may be spikes, counts or floats."""
     element = stream_type(op.results[0]).element_type
     if not is_float(element):
         raise VerifyException(f"result: expected elements of f32 or f64, got {element}")
 
 
 def expect_summands(values: Iterable[SSAValue], element: Attribute) -> None:
-    """Spikes and counts become floats; floats have the sum's type, so that none is rounded."""
+    """
+    In a sum of floats spikes and counts become floats; floats have the sum's type, so that
+    none is rounded. A sum of integers takes spikes and integers.
+    """
     for index, value in enumerate(values):
         given = stream_type(value).element_type
         if is_float(given) and given != element:
-            raise VerifyException(f"operand {index}: expected elements of {element}, got {given}")
+            expected = f"elements of {element}" if is_float(element) else "spikes or integers"
+            raise VerifyException(f"operand {index}: expected {expected}, got {given}")
+
+
+def expect_number(what: str, element: Attribute) -> None:
+    """What a sum gives: floats or integers, not spikes."""
+    if is_spike(element):
+        raise VerifyException(f"{what}: expected numbers, got spikes (i1)")
 
 
 def expect_same_element(what: str, values: Iterable[SSAValue], element: Attribute) -> None:

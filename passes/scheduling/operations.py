@@ -16,6 +16,7 @@ from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, constant_of, is_uniform
 from snncc.dialects.kernel.kernels import memref_type
 from snncc.dialects.kernel.program import Role
+from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import describe, is_float, node_name, shape_of, stream_type
 from snncc.passes.scheduling import layout
 from snncc.passes.scheduling.bodies import generic_body
@@ -67,14 +68,15 @@ def _init(s: Scheduler, op: snn.LinearOp | snn.Conv1dOp | snn.Conv2dOp) -> SSAVa
         raise PassFailedException(
             f"snn-schedule: {describe(op)} has a final bias; run snn-fuse-elementwise first"
         )
-    return s.read(op.bias)
+    return s.read(op.bias, signed=True)
 
 
 def _linear(s: Scheduler, op: snn.LinearOp) -> None:
-    weight = s.constant(symbol_of(op.weight), np.ascontiguousarray(_known(op, op.weight).T))
+    columns = np.ascontiguousarray(_known(op, op.weight).T)
+    weight = s.constant(symbol_of(op.weight), columns, signed=True)
     out = s.place(op.result, node_name(op) or "linear")
     init = _init(s, op)
-    if is_sparse(op.input):
+    if is_sparse(op.input, s.signs):
         listed, count, values = _active(s, op.input)
         s.builder.insert(kernel.GatherOp(weight, listed, count, out, values, init))
     else:
@@ -100,7 +102,7 @@ def _convolution(s: Scheduler, op: snn.Conv1dOp | snn.Conv2dOp) -> None:
     ones = (1,) if flat else ()
     s.builder.insert(
         kernel.ScatterOp(
-            s.constant(symbol_of(op.weight), np.ascontiguousarray(taps)),
+            s.constant(symbol_of(op.weight), np.ascontiguousarray(taps), signed=True),
             listed,
             count,
             out,
@@ -139,7 +141,6 @@ def _reshape(s: Scheduler, op: snn.ReshapeOp) -> None:
     if place is not None and straight and layout.is_trivial(target) and not _moves(s, op):
         s.places[op.result] = place
         return
-    element = stream_type(op.result).element_type
     name = node_name(op) or "reshape"
     if place is not None and straight:
         logical = s.at(place, target)
@@ -153,7 +154,7 @@ def _reshape(s: Scheduler, op: snn.ReshapeOp) -> None:
             rank = len(source)
             s.copy(stored_source, view, AffineMap.identity(rank), layout.transpose_map(rank))
             return
-        flat = s.work(f"{name}.flat", (prod(source),), element)
+        flat = s.work(f"{name}.flat", (prod(source),), op.result)
         ref = flat.owner
         assert isinstance(ref, kernel.RefOp)
         view = s.ref(ref.symbol, source)
@@ -278,7 +279,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
         if fixed is not None and is_uniform(fixed):
             scalars[port.argument] = fixed
             continue
-        read = s.read(port.operand)
+        read = s.read(port.operand, signed=s.signs.is_signed(port.argument))
         reads = layout.operand_map(shape_of(port.operand), population)
         streams.append((port.argument, read, reads))
     identity = AffineMap.identity(len(population))
@@ -298,6 +299,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
             content,
             channel_last=len(shape) > 1,
             known=True,
+            signed=s.signs.is_signed(port.argument),
         )
         states.append(s.ref(name, shape))
     for port in (*op.input_ports, *op.state_ports, *op.parameter_ports):
@@ -343,16 +345,18 @@ def _value_name(value: SSAValue) -> str:
 _KEEP_ZEROS = (snn.Pool2dOp, snn.ReshapeOp, snn.RearrangeOp, snn.ConcatOp, snn.DelayOp)
 
 
-def is_sparse(value: SSAValue) -> bool:
+def is_sparse(value: SSAValue, signs: Signs) -> bool:
     """
     Whether a stream is mostly zero: spikes and counts, what keeps their zeros (pools,
-    delays, reshapes, rearrangements, concatenations), and the network's inputs.
+    delays, reshapes, rearrangements, concatenations), and the network's inputs. Signed
+    integers that a neuron gives are graded, as floats are.
     """
     seen: set[SSAValue] = set()
     pending = [value]
     while pending:
         current = pending.pop()
-        if current in seen or not is_float(stream_type(current).element_type):
+        graded = is_float(stream_type(current).element_type) or signs.is_signed(current)
+        if current in seen or not graded:
             continue
         seen.add(current)
         owner = current.owner

@@ -25,10 +25,8 @@ from snncc.dialects.kernel.kernels import memref_type
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.attributes import BlobAttr
 from snncc.dialects.snn.names import StateNames
-from snncc.dialects.snn.types import (
-    shape_of,
-    stream_type,
-)
+from snncc.dialects.snn.signs import Signs
+from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.passes.scheduling import layout
 from snncc.passes.scheduling.layout import Place
 from snncc.passes.scheduling.operations import lower, symbol_of, write_delay
@@ -45,13 +43,14 @@ class Scheduler:
         self.block = block
         self.trace = trace
         self.names = StateNames(network)
+        self.signs = Signs(network)
         self.traced_names = frozenset(self.names.known if trace else ())
         self.program = kernel.ProgramOp(network.sym_name.data, block)
         self.stages = form_stages(network)
         self.stage_of = {op: stage for stage in self.stages for op in stage.operations}
         self.places: dict[SSAValue, Place] = {}
         self.buffers: dict[str, kernel.BufferOp] = {}
-        self._constants: dict[tuple[bytes, str, tuple[int, ...]], str] = {}
+        self._constants: dict[tuple[bytes, str, tuple[int, ...], bool], str] = {}
         self.lines: dict[snn.DelayOp, tuple[str, str]] = {}
         # set while a stage is written
         self.builder: Builder
@@ -95,8 +94,13 @@ class Scheduler:
         *,
         channel_last: bool = False,
         known: bool = False,
+        signed: bool = False,
     ) -> str:
-        """A new buffer: gives its symbol, near to `name`. `known`: it is users' name for it."""
+        """
+        A new buffer: gives its symbol, near to `name`. `known`: it is users' name for it.
+        Integers are signed where the value is, or where `signed` says so.
+        """
+        signed = signed or (isinstance(value, SSAValue) and self.signs.is_signed(value))
         element = value if isinstance(value, Attribute) else stream_type(value).element_type
         reserved = self.traced_names if role is Role.STREAM and not known else ()
         wanted, name = name, self._unique(name, reserved)
@@ -109,20 +113,25 @@ class Scheduler:
             stage=self.stage.name if role is Role.WORK else None,
             model_name=wanted if known and name != wanted else None,
             spikes=role is Role.INPUT and element == i1,
+            signed=signed,
         )
         return name
 
-    def constant(self, name: str, array: Array) -> SSAValue:
-        """A constant buffer, one for equal content."""
-        key = (array.tobytes(), str(array.dtype), array.shape)
+    def constant(self, name: str, array: Array, *, signed: bool = False) -> SSAValue:
+        """A constant buffer, one for equal content. Integers may be `signed`."""
+        signed = signed and array.dtype.kind != "f"
+        key = (array.tobytes(), str(array.dtype), array.shape, signed)
         if key not in self._constants:
             element = dense_of(array.ravel()[:1]).type.element_type
-            self._constants[key] = self.declare(Role.CONST, name, array.shape, element, array)
+            self._constants[key] = self.declare(
+                Role.CONST, name, array.shape, element, array, signed=signed
+            )
         buffer = self._constants[key]
         return self.ref(buffer, self.buffers[buffer].shape)
 
-    def work(self, name: str, shape: Sequence[int], element: Attribute) -> SSAValue:
-        buffer = self.declare(Role.WORK, name, shape, element)
+    def work(self, name: str, shape: Sequence[int], value: SSAValue | Attribute) -> SSAValue:
+        """For a value, or of an element type."""
+        buffer = self.declare(Role.WORK, name, shape, value)
         return self.ref(buffer, shape)
 
     # values
@@ -199,20 +208,19 @@ class Scheduler:
             self.refs[key] = self.builder.insert(ref).result
         return self.refs[key]
 
-    def read(self, value: SSAValue) -> SSAValue:
-        """A stream value as its stored buffer."""
+    def read(self, value: SSAValue, *, signed: bool = False) -> SSAValue:
+        """A stream value as its stored buffer; `signed`: how a constant is read."""
         shape = layout.physical(shape_of(value))
         fixed = constant_of(value)
         if fixed is not None:
-            return self.constant(symbol_of(value), layout.stored(fixed))
+            return self.constant(symbol_of(value), layout.stored(fixed), signed=signed)
         place = self.places[value]
         if not place.logical or layout.is_trivial(shape_of(value)):
             return self.at(place, shape)
         # the caller's order of axes: taken over into the stored order, once a stage
         key = (f"{place.buffer}.stored", tuple(shape))
         if key not in self.refs:
-            element = stream_type(value).element_type
-            target = self.work(f"{place.buffer}.stored", shape, element)
+            target = self.work(f"{place.buffer}.stored", shape, value)
             source = self.at(place, shape_of(value))
             rank = len(shape)
             self.copy(source, target, layout.transpose_map(rank), AffineMap.identity(rank))

@@ -20,6 +20,8 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 from xdsl.utils.exceptions import PassFailedException
 
+from snncc.dialects.snn.types import integer_width, is_float
+
 Index = SSAValue | int
 """An index that is computed, or known: constants are written once for a function."""
 
@@ -112,10 +114,10 @@ class Code:
     # arithmetic on elements
 
     def sum(self, a: SSAValue, b: SSAValue) -> SSAValue:
-        return self.insert(arith.AddfOp(a, b))
+        return self.insert((arith.AddfOp if is_float(a.type) else arith.AddiOp)(a, b))
 
     def product(self, a: SSAValue, b: SSAValue) -> SSAValue:
-        return self.insert(arith.MulfOp(a, b))
+        return self.insert((arith.MulfOp if is_float(a.type) else arith.MuliOp)(a, b))
 
     def is_active(self, value: SSAValue) -> SSAValue:
         """`i1`: whether an element is not zero."""
@@ -124,11 +126,14 @@ class Code:
             return self.insert(arith.CmpfOp(value, zero, "une"))
         return self.insert(arith.CmpiOp(value, zero, "ne"))
 
-    def as_float(self, value: SSAValue, type: Attribute) -> SSAValue:
-        """An element as a term of a sum: stored integers are unsigned."""
-        assert isinstance(type, AnyFloat)
+    def as_term(self, value: SSAValue, type: Attribute) -> SSAValue:
+        """An element as a term of a sum: integers are counts in a sum of floats, else signed."""
         if value.type == type:
             return value
+        if isinstance(type, IntegerType):
+            wider = integer_width(type) > integer_width(value.type)
+            return self.insert((arith.ExtSIOp if wider else arith.TruncIOp)(value, type))
+        assert isinstance(type, AnyFloat)
         if isinstance(value.type, IntegerType):
             return self.insert(arith.UIToFPOp(value, type))
         if isinstance(type, Float64Type):

@@ -10,6 +10,7 @@ from snncc.dialects import kernel
 from snncc.dialects.arrays import is_uniform
 from snncc.dialects.kernel.program import MemRef, Role
 from snncc.passes.standard.code import Code, Index
+from snncc.passes.standard.integers import define_integers
 from snncc.passes.standard.kernels import KernelWriter
 from snncc.passes.standard.memory import Globals, Memory, content_of
 from snncc.passes.standard.scalars import expand_functions
@@ -98,6 +99,7 @@ class StageWriter:
             # plain arithmetic stays as it is, on views in place of references
             body = op.clone(self._values)
             expand_functions(body.body.block)
+            define_integers(body.body.block)
             self._code.write(body)
         elif op.dialect_name() == arith.Arith.name:
             self._code.write(op.clone(self._values))

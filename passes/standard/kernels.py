@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import AnyFloat, i32
+from xdsl.dialects.builtin import AnyFloat, IntegerType, i32
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from snncc.dialects import kernel
@@ -82,6 +82,7 @@ class KernelWriter:
     ) -> None:
         """out[place] += weight (* factor): the product is rounded before it is added."""
         code = self.code
+        weight = code.as_term(weight, memref_type(out).element_type)
         term = weight if factor is None else code.product(weight, factor)
         code.store(code.sum(code.load(out, *place), term), out, *place)
 
@@ -91,7 +92,7 @@ class KernelWriter:
         """What an active input counts; None for 1."""
         if op.values is None:
             return None
-        return self.code.as_float(self.code.load(self._flat(op, op.values), event), element)
+        return self.code.as_term(self.code.load(self._flat(op, op.values), event), element)
 
     def _gather(self, op: kernel.GatherOp) -> None:
         code = self.code
@@ -114,7 +115,7 @@ class KernelWriter:
         weight, source = self._shaped(op, op.weight), self._flat(op, op.input)
         out = self._flat(op, op.out)
         with code.loop(inputs) as i:
-            factor = code.as_float(code.load(source, i), element)
+            factor = code.as_term(code.load(source, i), element)
             with code.loop(outputs) as o:
                 self._accumulate(code.load(weight, i, o), out, (o,), factor)
 
@@ -172,7 +173,9 @@ class KernelWriter:
         code = self.code
         element = memref_type(op.out).element_type
         largest = op.pool.data is Pool.MAX
-        low = float("-inf") if largest and isinstance(element, AnyFloat) else 0
+        low = 0 if not largest else float("-inf")
+        if largest and isinstance(element, IntegerType):
+            low = -(1 << (element.width.data - 1))
         source, out = self._shaped(op, op.input), self._shaped(op, op.out)
         height, width, _ = memref_shape(op.input)
         with code.loops(memref_shape(op.out)) as (y, x, c):
@@ -186,11 +189,11 @@ class KernelWriter:
                 value = code.load(source, code.add(top, i), code.add(left, j), c)
                 total = code.load(out, y, x, c)
                 if not largest:
-                    total = code.sum(total, code.as_float(value, element))
+                    total = code.sum(total, code.as_term(value, element))
                 elif isinstance(element, AnyFloat):
                     total = code.insert(arith.MaximumfOp(total, value))
                 else:
-                    total = code.insert(arith.MaxUIOp(total, value))
+                    total = code.insert(arith.MaxSIOp(total, value))
                 code.store(total, out, y, x, c)
             if op.pool.data is Pool.AVG:
                 if op.exclude_padding is None:
@@ -200,7 +203,7 @@ class KernelWriter:
                         code.subtract(last_row, first_row),
                         code.subtract(last_column, first_column),
                     )
-                    count = code.as_float(code.stored_index(inside, i32), element)
+                    count = code.as_term(code.stored_index(inside, i32), element)
                 mean = code.insert(arith.DivfOp(code.load(out, y, x, c), count))
                 code.store(mean, out, y, x, c)
 

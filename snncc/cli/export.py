@@ -15,7 +15,8 @@ NIR = (".nir", ".h5", ".hdf5")
 
 def run_export(model: Path, options: LoadOptions, output: Path, scan: bool) -> None:
     from snncc.exporters.files import expect_exportable, export_module
-    from snncc.network import load_with
+    from snncc.network import Network, load_with
+    from snncc.pipelines import for_inference
 
     expect_exportable(output, scan=scan)
     semantics = {name: getattr(options, name) for name in SEMANTICS}
@@ -25,5 +26,6 @@ def run_export(model: Path, options: LoadOptions, output: Path, scan: bool) -> N
         writing = LoadOptions(**semantics)
     network = load_with(model, reading)
     print_warnings(network.warnings)
+    network = Network(for_inference(network.module), network.warnings)
     print_warnings(export_module(network.module, network.op, output, scan=scan, options=writing))
     out.print(f"{output}: {size_text(output.stat().st_size)}", markup=False, soft_wrap=True)

@@ -20,6 +20,7 @@ from xdsl.utils.test_value import create_ssa_value
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of, type_of
+from snncc.dialects.snn.network import COMPUTED_FROM
 from snncc.dialects.snn.types import Stream, is_float, is_spike, stream_type
 from snncc.errors import error
 
@@ -32,6 +33,7 @@ class Emitter:
 
     def __init__(self) -> None:
         self.parameters: list[snn.ParameterOp] = []
+        self.surrogates: dict[str, snn.SurrogateOp] = {}
         self.fixed: list[Operation] = []
         self.delays: list[snn.DelayOp] = []
         self.operations: list[Operation] = []
@@ -41,8 +43,13 @@ class Emitter:
         self.operations.append(op)
         return op.results[0]
 
-    def parameter(self, name: str, values: Array) -> SSAValue:
-        """A float32 parameter, and its use."""
+    def parameter(
+        self, name: str, values: Array, training: str | None = None, sources: Sequence[str] = ()
+    ) -> SSAValue:
+        """
+        A float32 parameter, and its use. `training` is what the model says of it, `sources`
+        the learnable parameters that it was computed of.
+        """
         array = np.asarray(values, np.float32, order="C")
         if not np.isfinite(array).all():
             raise error(
@@ -52,7 +59,10 @@ class Emitter:
             )
         value = dense_of(array) if array.size <= INLINE_ELEMENTS else blob_of(array)
         type = type_of(array)
-        self.parameters.append(snn.ParameterOp(name, type, value))
+        op = snn.ParameterOp(name, type, value, training)
+        if sources:
+            op.attributes[COMPUTED_FROM] = ArrayAttr([StringAttr(s) for s in sources])
+        self.parameters.append(op)
         use = snn.UseOp(name, type)
         self.fixed.append(use)
         return use.result
@@ -107,7 +117,8 @@ class Emitter:
         network.function_type = FunctionType.from_lists(
             block.arg_types, [stream.type for stream in streams]
         )
-        module = ModuleOp([*self.parameters, network])
+        surrogates = [surrogate.clone() for surrogate in self.surrogates.values()]
+        module = ModuleOp([*surrogates, *self.parameters, network])
         module.verify()
         return module
 

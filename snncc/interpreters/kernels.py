@@ -21,7 +21,8 @@ from snncc.dialects.arrays import Array, dtype_of, rearranged
 from snncc.dialects.snn.attributes import Pool
 from snncc.dialects.snn.places import NOWHERE
 from snncc.interpreters import sums
-from snncc.interpreters.scalars import maximum, wrap
+from snncc.interpreters.network import largest_of, lowest
+from snncc.interpreters.scalars import from_stream, signed, to_stream, wrap
 
 # Plain `isinstance`: `isa` with a type's parameters takes longer than a kernel.
 
@@ -52,10 +53,18 @@ def _batched(value: SSAValue, array: Array) -> Array:
 
 
 def _weight(value: SSAValue, array: Array) -> Array:
-    """A weight, which is the same for every sample. Raises ValueError where it is not."""
+    """
+    A weight, which is the same for every sample, in the type that its sum is taken in: as it
+    is, or int64. Raises ValueError where it differs.
+    """
     if array.ndim != len(memref_shape(value)):
         raise ValueError("expected a constant weight, got a buffer that differs by sample")
-    return array
+    return from_stream(array, element_type(value))
+
+
+def _term(value: SSAValue, array: Array, dtype: np.dtype) -> Array:
+    """What enters a sum: a float, or a count as one; a signed number in a sum of int64."""
+    return signed(array, element_type(value)) if dtype == np.int64 else array.astype(dtype)
 
 
 @register_impls
@@ -80,12 +89,12 @@ class KernelFunctions(InterpreterFunctions):
     ) -> PythonValues:
         weight, listed, counts, values, init, out = _operands(op, args)
         rows = _weight(op.weight, weight)
-        total = _start(op.out, op.init, init, out)
+        total = _start(op.out, op.init, init, out, rows.dtype)
         factors = _event_values(op.values, values, listed, counts, rows.dtype)
         for event in range(int(counts.max(initial=0))):
             # behind the end of a sample's list the factor is 0, which changes no bit
             total += rows[listed[:, event]] * factors[:, event, None]
-        _flat(op.out, out)[...] = total
+        _flat(op.out, out)[...] = to_stream(total, element_type(op.out))
         return ()
 
     @impl(kernel.DenseOp)
@@ -95,9 +104,10 @@ class KernelFunctions(InterpreterFunctions):
         weight, source, *init = args[:-1]
         rows = _weight(op.weight, weight)
         x = np.broadcast_to(_flat(op.input, source), (args[-1].shape[0], rows.shape[0]))
-        bias = None if op.init is None else _flat(op.init, init[0])
-        total = sums.linear(x.astype(rows.dtype), rows.T, bias, bias_first=True, blas=False)
-        _flat(op.out, args[-1])[...] = total
+        x = _term(op.input, x, rows.dtype)
+        bias = None if op.init is None else _term(op.init, _flat(op.init, init[0]), rows.dtype)
+        total = sums.linear(x, rows.T, bias, bias_first=True, blas=rows.dtype == np.int64)
+        _flat(op.out, args[-1])[...] = to_stream(total, element_type(op.out))
         return ()
 
     @impl(kernel.ScatterOp)
@@ -140,14 +150,15 @@ class KernelFunctions(InterpreterFunctions):
         padded = padded.reshape(*padded.shape[:3], groups, channels // groups)
         # [channel of the group, row, column, group, output of the group]
         factor = np.moveaxis(taps.reshape(groups, channels // groups, *kernels, per_group), 0, 3)
-        start = _start(op.out, op.init, init, out).reshape(batch, rows, columns, outputs)
+        start = _start(op.out, op.init, init, out, taps.dtype)
+        start = start.reshape(batch, rows, columns, outputs)
         total = start.reshape(batch, rows, columns, groups, per_group)
         for (row, column), window in windows:
             for channel in range(channels // groups):
                 tap = padded[:, *window, :, channel, None]
                 if tap.any():
                     total += factor[channel, row, column] * tap
-        out[...] = total.reshape(out.shape)
+        out[...] = to_stream(total, element_type(op.out)).reshape(out.shape)
         return ()
 
     @impl(kernel.PoolOp)
@@ -155,13 +166,12 @@ class KernelFunctions(InterpreterFunctions):
         source, out = args
         x = _batched(op.input, source)
         element = element_type(op.out)
-        dtype = dtype_of(element)
-        x = x.astype(dtype)
+        dtype = dtype_of(element) if isinstance(element, AnyFloat) else np.dtype(np.int64)
+        x = _term(op.input, x, dtype)
         height, width, _ = memref_shape(op.input)
         rows, columns, _ = memref_shape(op.out)
         largest = op.pool.data is Pool.MAX
-        lowest = -np.inf if isinstance(element, AnyFloat) else 0
-        total = np.full(out.shape, lowest if largest else 0, dtype)
+        total = np.full(out.shape, lowest(element) if largest else 0, dtype)
         counted = np.zeros((rows, columns, 1), dtype)
         (down, across), (top, left) = op.strides, op.paddings
         for i, j in product(*(range(size) for size in op.kernels)):
@@ -178,12 +188,12 @@ class KernelFunctions(InterpreterFunctions):
                 first_x : first_x + across * (len(xs) - 1) + 1 : across,
             ]
             part = total[:, *inside]
-            part[...] = maximum(part, tap) if largest else part + tap
+            part[...] = largest_of(part, tap) if largest else part + tap
             counted[inside] += 1
         if op.pool.data is Pool.AVG:
             whole = dtype.type(op.kernels[0] * op.kernels[1])
             total = total / (whole if op.exclude_padding is None else counted)
-        out[...] = total
+        out[...] = to_stream(total, element)
         return ()
 
     @impl(kernel.InsertOp)
@@ -258,12 +268,14 @@ def _operands(
     )
 
 
-def _start(out: SSAValue, init: SSAValue | None, content: Array | None, into: Array) -> Array:
+def _start(
+    out: SSAValue, init: SSAValue | None, content: Array | None, into: Array, dtype: np.dtype
+) -> Array:
     """Where a sum starts, [B, elements of out]: 0, plus the value for each (last) axis."""
-    start = np.zeros((into.shape[0], element_count(out)), into.dtype)
+    start = np.zeros((into.shape[0], element_count(out)), dtype)
     if init is None or content is None:
         return start
-    each = _flat(init, content)
+    each = _term(init, _flat(init, content), dtype)
     start += np.tile(each, (1, start.shape[1] // each.shape[1]))
     return start
 
@@ -276,7 +288,7 @@ def _event_values(
     if values is None or content is None:
         return ends.astype(dtype)
     each = np.broadcast_to(_flat(values, content), (listed.shape[0], element_count(values)))
-    taken = np.take_along_axis(each, listed.astype(np.intp), axis=1).astype(dtype)
+    taken = _term(values, np.take_along_axis(each, listed.astype(np.intp), axis=1), dtype)
     return np.asarray(np.where(ends, taken, dtype.type(0)))
 
 

@@ -21,7 +21,7 @@ from xdsl.interpreter import (
     impl,
     register_impls,
 )
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import (
@@ -34,10 +34,18 @@ from snncc.dialects.arrays import (
 )
 from snncc.dialects.snn.attributes import Comparison, Pool
 from snncc.dialects.snn.graph import Component, components
+from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.names import StateNames
-from snncc.dialects.snn.types import shape_of, stream_type
+from snncc.dialects.snn.types import integer_width, is_spike, shape_of, stream_type
 from snncc.interpreters import sums
-from snncc.interpreters.scalars import ScalarFunctions, from_stream, maximum, run_body, to_stream
+from snncc.interpreters.scalars import (
+    ScalarFunctions,
+    from_stream,
+    maximum,
+    run_body,
+    signed,
+    to_stream,
+)
 
 BLOCK_ELEMENTS = 1 << 23
 """How many elements of one stream are held at once: it bounds the steps of a block."""
@@ -71,35 +79,50 @@ class StreamFunctions(InterpreterFunctions):
     def linear(
         self, interpreter: Interpreter, op: snn.LinearOp, args: PythonValues
     ) -> PythonValues:
-        x, weight, *bias = args
-        x = as_rows(x, op.input)
-        return (
-            sums.linear(
-                as_float(x, weight),
-                weight,
-                bias[0] if bias else None,
-                bias_first=op.adds_bias_first,
-                blas=self.blas,
-            ),
-        )
+        def run(x: Array, weight: Array, bias: Array | None, blas: bool) -> Array:
+            return sums.linear(x, weight, bias, bias_first=op.adds_bias_first, blas=blas)
+
+        return (self._sum(op, args, run),)
 
     @impl(snn.Conv1dOp)
     def conv1d(
         self, interpreter: Interpreter, op: snn.Conv1dOp, args: PythonValues
     ) -> PythonValues:
-        x, weight, *bias = args
-        x = as_rows(x, op.input)
-        bias_or_none = bias[0] if bias else None
-        return (sums.convolution(op, as_float(x, weight), weight, bias_or_none, blas=self.blas),)
+        return (self._convolution(op, args),)
 
     @impl(snn.Conv2dOp)
     def conv2d(
         self, interpreter: Interpreter, op: snn.Conv2dOp, args: PythonValues
     ) -> PythonValues:
-        x, weight, *bias = args
-        x = as_rows(x, op.input)
-        bias_or_none = bias[0] if bias else None
-        return (sums.convolution(op, as_float(x, weight), weight, bias_or_none, blas=self.blas),)
+        return (self._convolution(op, args),)
+
+    def _convolution(self, op: snn.Conv1dOp | snn.Conv2dOp, args: PythonValues) -> Array:
+        def run(x: Array, weight: Array, bias: Array | None, blas: bool) -> Array:
+            return sums.convolution(op, x, weight, bias, blas=blas)
+
+        return self._sum(op, args, run)
+
+    def _sum(
+        self,
+        op: WeightedSum,
+        args: PythonValues,
+        run: Callable[[Array, Array, Array | None, bool], Array],
+    ) -> Array:
+        """A weighted sum: of floats in the declared order, of integers modulo their width."""
+        x, weight, *rest = args
+        x, bias = as_rows(x, op.input), rest[0] if rest else None
+        element = stream_type(op.result).element_type
+        if isinstance(element, AnyFloat):
+            return run(as_float(x, weight), weight, bias, self.blas)
+        x = signed(x, stream_type(op.input).element_type)
+        weight = signed(weight, stream_type(op.weight).element_type)
+        terms = weight[0].size
+        x, weight = sums.integer_operands(x, weight, terms)
+        total = run(x, weight, None, True).astype(np.int64)
+        if bias is not None:
+            spatial = (1,) * (total.ndim - 2)
+            total += signed(bias, element).reshape(-1, *spatial)
+        return to_stream(total, element)
 
     @impl(snn.Pool2dOp)
     def pool2d(
@@ -110,8 +133,12 @@ class StreamFunctions(InterpreterFunctions):
         element = stream_type(op.result).element_type
         dtype = dtype_of(element)
         largest = op.pool.data is Pool.MAX
-        outside = -np.inf if largest and isinstance(element, AnyFloat) else 0
-        padded = sums.pad(x.astype(dtype), op.paddings, outside)
+        outside = lowest(element) if largest else 0
+        if isinstance(element, AnyFloat):
+            x = x.astype(dtype)
+        else:
+            x = signed(x, stream_type(op.input).element_type)
+        padded = sums.pad(x, op.paddings, outside)
         inside = (
             sums.pad(np.ones(x.shape[-2:], dtype), op.paddings) if op.excludes_padding else None
         )
@@ -130,13 +157,13 @@ class StreamFunctions(InterpreterFunctions):
                 if total is None:
                     total = tap.copy() if largest else np.zeros_like(tap) + tap
                 else:
-                    total = _largest(total, tap) if largest else total + tap
+                    total = largest_of(total, tap) if largest else total + tap
                 if inside is not None:
                     counted = inside[window] + (0 if counted is None else counted)
         assert total is not None
         if op.pool.data is Pool.AVG:
             total = total / (divisor if counted is None else counted)
-        return (total,)
+        return (to_stream(total, element),)
 
     @impl(snn.ReshapeOp)
     def reshape(
@@ -193,7 +220,15 @@ class StreamFunctions(InterpreterFunctions):
         return (fires.astype(np.uint8),)
 
 
-def _largest(a: Array, b: Array) -> Array:
+def lowest(element: Attribute) -> float:
+    """What no element is below: where a maximum starts."""
+    if isinstance(element, AnyFloat):
+        return -np.inf
+    return 0 if is_spike(element) else -(1 << (integer_width(element) - 1))
+
+
+def largest_of(a: Array, b: Array) -> Array:
+    """Of floats, or of signed integers."""
     return maximum(a, b) if a.dtype.kind == "f" else np.maximum(a, b)
 
 
@@ -248,7 +283,7 @@ class NetworkInterpreter:
         self._fixed: dict[SSAValue, Array] = {}
         for op in network.body.block.ops:
             for result in op.results:
-                value = constant_of(result)
+                value = constant_of(result, self._fixed)
                 if value is not None:
                     self._fixed[result] = value
 

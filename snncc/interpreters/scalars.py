@@ -45,14 +45,19 @@ def wrap(values: Array, type: Attribute) -> Array:
 def unsigned(values: Array, type: Attribute) -> Array:
     """The same bits read as an unsigned number."""
     width = integer_width(type)
-    return values if width >= 64 else values & ((1 << width) - 1)
+    return values.astype(np.uint64) if width >= 64 else values & ((1 << width) - 1)
+
+
+def signed(values: Array, element: Attribute) -> Array:
+    """An element of an integer stream as a signed number; a spike as 0 or 1."""
+    return wrap(values.astype(np.int64), element)
 
 
 def from_stream(values: Array, element: Attribute) -> Array:
     """An element of a stream (floats, or unsigned integers) as a scalar of a body."""
     if isinstance(element, AnyFloat):
         return values
-    return wrap(values.astype(np.int64), element)
+    return signed(values, element)
 
 
 def to_stream(values: Array, element: Attribute) -> Array:
@@ -70,6 +75,36 @@ def maximum(a: Array, b: Array) -> Array:
 def minimum(a: Array, b: Array) -> Array:
     """IEEE 754-2019 minimum: NaN propagates, -0 is below +0."""
     return np.where(a == b, np.where(np.signbit(a), a, b), np.minimum(a, b))
+
+
+def _shift(values: Array, amounts: Array, type: Attribute, shift: Callable[..., Array]) -> Array:
+    """A shift whose amount, read as unsigned, is below the width; beyond it gives 0."""
+    width = integer_width(type)
+    inside = (amounts >= 0) & (amounts < width)
+    return np.where(inside, shift(values, np.where(inside, amounts, 0)), 0)
+
+
+def _logical_shift(bits: Array, amounts: Array) -> Array:
+    return bits >> amounts.astype(np.uint64)
+
+
+def _divide(a: Array, b: Array) -> Array:
+    """Truncated; x / 0 is 0. The one quotient that overflows wraps."""
+    divisor = np.where(b == 0, 1, b)
+    with np.errstate(over="ignore"):
+        whole = np.where(divisor == -1, -a, a // np.where(divisor == -1, 1, divisor))
+        inexact = (divisor != -1) & (whole * divisor != a)
+    # rounded down above, towards zero here
+    return np.where(b == 0, 0, whole + (inexact & ((a < 0) != (divisor < 0))))
+
+
+def _to_integer(x: Array, width: int) -> Array:
+    """Truncated, saturated; NaN is 0."""
+    low, high = -(2.0 ** (width - 1)), 2.0 ** (width - 1)
+    inside = (x > low) & (x < high)  # both bounds are floats; `high` itself is out of range
+    whole = np.where(inside, x, 0).astype(np.int64)
+    saturated = np.where(x <= low, -(1 << (width - 1)), (1 << (width - 1)) - 1)
+    return np.where(inside, whole, np.where(np.isnan(x), 0, saturated))
 
 
 _FLOAT_PREDICATES: dict[int, Callable[[Array, Array], Array]] = {
@@ -108,8 +143,10 @@ def _binary(
     ) -> PythonValues:
         del self, interpreter
         result = op.results[0].type
-        value = operation(*args)
-        return (value if isinstance(result, AnyFloat) else wrap(value, result),)
+        if isinstance(result, AnyFloat):
+            return (operation(*args),)
+        with np.errstate(over="ignore"):  # 64 bits wrap
+            return (wrap(operation(*args), result),)
 
     return run
 
@@ -139,7 +176,9 @@ class ScalarFunctions(InterpreterFunctions):
     xor_i = impl(arith.XOrIOp)(_binary(lambda a, b: a ^ b))
     max_s = impl(arith.MaxSIOp)(_binary(np.maximum))
     min_s = impl(arith.MinSIOp)(_binary(np.minimum))
+    div_s = impl(arith.DivSIOp)(_binary(_divide))
     absolute = impl(math.AbsFOp)(_function)
+    atan = impl(math.AtanOp)(_function)
     ceil = impl(math.CeilOp)(_function)
     cos = impl(math.CosOp)(_function)
     erf = impl(math.ErfOp)(_function)
@@ -208,6 +247,12 @@ class ScalarFunctions(InterpreterFunctions):
     ) -> PythonValues:
         return (args[0].astype(dtype_of(op.result.type)),)
 
+    @impl(arith.FPToSIOp)
+    def float_to_signed(
+        self, interpreter: Interpreter, op: arith.FPToSIOp, args: PythonValues
+    ) -> PythonValues:
+        return (_to_integer(np.asarray(args[0]), integer_width(op.result.type)),)
+
     @impl(arith.ExtUIOp)
     def extend_unsigned(
         self, interpreter: Interpreter, op: arith.ExtUIOp, args: PythonValues
@@ -231,19 +276,25 @@ class ScalarFunctions(InterpreterFunctions):
     def shift_left(
         self, interpreter: Interpreter, op: arith.ShLIOp, args: PythonValues
     ) -> PythonValues:
-        return (wrap(args[0] << args[1], op.result.type),)
+        shifted = _shift(args[0], args[1], op.result.type, np.left_shift)
+        return (wrap(shifted, op.result.type),)
 
     @impl(arith.ShRSIOp)
     def shift_right(
         self, interpreter: Interpreter, op: arith.ShRSIOp, args: PythonValues
     ) -> PythonValues:
-        return (wrap(args[0] >> args[1], op.result.type),)
+        last = integer_width(op.result.type) - 1  # beyond it every bit is the sign, too
+        amounts = np.where((args[1] >= 0) & (args[1] < last), args[1], last)
+        return (args[0] >> amounts,)
 
     @impl(arith.ShRUIOp)
     def shift_right_unsigned(
         self, interpreter: Interpreter, op: arith.ShRUIOp, args: PythonValues
     ) -> PythonValues:
-        return (wrap(unsigned(args[0], op.lhs.type) >> args[1], op.result.type),)
+        bits = unsigned(args[0], op.lhs.type).astype(np.uint64)
+        amounts = np.asarray(args[1])
+        shifted = _shift(bits, amounts, op.result.type, _logical_shift)
+        return (wrap(shifted.astype(np.int64), op.result.type),)
 
     @impl(snn.SpikeOp)
     def spike(self, interpreter: Interpreter, op: snn.SpikeOp, args: PythonValues) -> PythonValues:

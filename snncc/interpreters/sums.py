@@ -2,7 +2,8 @@
 Weighted sums in the declared order, on arrays; and the fast mode that leaves the order to BLAS.
 
 The declared order is that of `snn.linear` and `snn.conv2d`: one accumulator from +0,
-products rounded before they are added, inputs ascending.
+products rounded before they are added, inputs ascending. Sums of integers have no order: they
+are taken in any, of float64 where every partial sum is a whole number that float64 holds.
 """
 
 from itertools import product
@@ -43,6 +44,17 @@ def _ordered_linear(x: Array, weight: Array, start: Array) -> Array:
         terms[1:, : rows * outputs] = products.reshape(len(chosen), -1)
         total = np.add.reduce(terms, axis=0)[: rows * outputs].reshape(rows, outputs)
     return total
+
+
+def integer_operands(x: Array, weight: Array, terms: int) -> tuple[Array, Array]:
+    """
+    The operands of a sum of that many products as float64 where no partial sum can leave
+    the whole numbers that it holds, else as int64, which wraps modulo 2^64.
+    """
+    largest = [max(-int(array.min(initial=0)), int(array.max(initial=0))) for array in (x, weight)]
+    exact = largest[0] * largest[1] * terms <= 1 << 53
+    dtype = np.float64 if exact else np.int64
+    return x.astype(dtype), weight.astype(dtype)
 
 
 def pad(x: Array, paddings: tuple[tuple[int, int], ...], value: float = 0) -> Array:

@@ -22,10 +22,13 @@ from snncc.runtime.toolchain import Toolchain, build_library
 _DTYPES: dict[str, np.dtype[Any]] = {
     "float": np.dtype(np.float32),
     "double": np.dtype(np.float64),
-    "uint8_t": np.dtype(np.uint8),
-    "uint16_t": np.dtype(np.uint16),
-    "uint32_t": np.dtype(np.uint32),
+    **{
+        f"{sign}int{width}_t": np.dtype(f"u{width // 8}")
+        for sign in ("", "u")
+        for width in (8, 16, 32)
+    },
 }
+"""As `dtype_of` has it: signed integers by their bits."""
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ def same(got: Array, wanted: Array) -> Array:
 
 REFERENCES: dict[str, Callable[..., Array]] = {
     "absolute": np.abs,
+    "atan": np.arctan,
     "ceil": np.ceil,
     "cos": np.cos,
     "erf": np.vectorize(libm.erf, otypes=[np.float64]),
@@ -139,17 +140,17 @@ def test_double_precision_is_within_a_place(name: str) -> None:
         assert error < (Fraction(1, 2) if name == "sqrt" else Fraction(9, 10)), points
 
 
-@pytest.mark.parametrize("name", ["exp", "log", "tanh", "erf", "sqrt"])
+@pytest.mark.parametrize("name", ["atan", "exp", "log", "tanh", "erf", "sqrt"])
 def test_monotonic(name: str) -> None:
     """Runs of neighbouring numbers around the places where the computation changes its way."""
     starts = [1e-40, 1e-3, 0.3465735, 0.7071067, 0.875, 0.999, 1.0, 1.0397207, 1.4142135, 6.0]
-    starts += [9.0, 22.0, 88.7, 1e5]
+    starts += [0.4375, 0.6875, 1.1875, 2.4375, 9.0, 22.0, 88.7, 1e5, 2.0**60]
     for start in starts:
         first = np.float32(start).view(np.uint32)
         x = np.arange(first - 2000, first + 2000, dtype=np.uint32).view(np.float32)
         results = value(name, x)
         assert (results[1:] >= results[:-1]).all()
-        if name in ("exp", "tanh", "erf"):
+        if name in ("atan", "exp", "tanh", "erf"):
             results = value(name, -x)
             assert (results[1:] <= results[:-1]).all()
 
@@ -175,6 +176,9 @@ def test_monotonic(name: str) -> None:
         ("tanh", -np.inf, -1.0),
         ("erf", -0.0, -0.0),
         ("erf", -np.inf, -1.0),
+        ("atan", -0.0, -0.0),
+        ("atan", np.inf, np.pi / 2),
+        ("atan", -np.inf, -np.pi / 2),
         ("sqrt", -0.0, -0.0),
         ("sqrt", np.inf, np.inf),
         ("sqrt", -1.0, np.nan),

@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import Float32Type, Float64Type, FloatAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from snncc.dialects.snn.functions import (
+    arctangent,
     error_function,
     exponential,
     logarithm,
@@ -46,6 +47,9 @@ class Function:
 
 FUNCTIONS: dict[type[Operation], Function] = {
     math.AbsFOp: Function("absolute", 1, rounding.absolute, "|x|"),
+    math.AtanOp: Function(
+        "atan", 1, arctangent.atan, "atan x: one of five angles, and a + t + t^3 P(t^2)"
+    ),
     math.CeilOp: Function("ceil", 1, rounding.ceil, "rounded up to an integer"),
     math.CosOp: Function(
         "cos", 1, trigonometric.cos, "cos x: quarter turns by 2/pi, then a polynomial"

@@ -133,16 +133,17 @@ class _Matcher:
         p, q = x.owner, y.owner
         if not isinstance(p, Operation) or not isinstance(q, Operation):
             return False
-        if type(p) is not type(q) or x.type != y.type or len(p.operands) != len(q.operands):
+        left, right = _operands(p), _operands(q)
+        if type(p) is not type(q) or x.type != y.type or len(left) != len(right):
             return False
         keys = (p.properties.keys() | q.properties.keys()) - set(GRADIENT)
         if any(p.properties.get(k) != q.properties.get(k) for k in keys):
             return False
-        if self._attempt(lambda: all(map(self.same, p.operands, q.operands))):
+        if self._attempt(lambda: all(map(self.same, left, right))):
             return True
-        exchanged = q.operands[::-1]
+        exchanged = right[::-1]
         return isinstance(p, COMMUTATIVE) and self._attempt(
-            lambda: all(map(self.same, p.operands, exchanged))
+            lambda: all(map(self.same, left, exchanged))
         )
 
     def units_are_one(self) -> bool:
@@ -164,6 +165,11 @@ def _products(value: SSAValue) -> list[tuple[SSAValue, BlockArgument]]:
         return []
     pairs = ((op.lhs, op.rhs), (op.rhs, op.lhs))
     return [(factor, port) for factor, port in pairs if isinstance(port, BlockArgument)]
+
+
+def _operands(op: Operation) -> Sequence[SSAValue]:
+    """Without what only a surrogate reads."""
+    return op.operands[:1] if isinstance(op, snn.SpikeOp | snn.CountOp) else op.operands
 
 
 def _undetached(value: SSAValue) -> SSAValue:

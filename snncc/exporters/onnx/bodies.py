@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import (
     FloatAttr,
     IntegerAttr,
     IntegerType,
+    StringAttr,
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 
@@ -57,6 +58,7 @@ SIMPLE: dict[type[Operation], str] = {
     arith.MinimumfOp: "Minimum",
     arith.SelectOp: "Where",
     math.AbsFOp: "Abs",
+    math.AtanOp: "Atan",
     math.CeilOp: "Ceil",
     math.CosOp: "Cos",
     math.ErfOp: "Erf",
@@ -102,7 +104,7 @@ def surrogate_notes(surrogate: SurrogateAttr | None, op: Operation) -> dict[str,
     if surrogate is None:
         return {}
     return {
-        "surrogate": surrogate.function.data,
+        "surrogate": surrogate.text,
         "surrogate_options": to_json(encoded(surrogate.options, op)),
     }
 
@@ -121,19 +123,44 @@ def body_kind(element: Attribute) -> int:
 
 def body_function(neuron: snn.NeuronOp, name: str) -> FunctionProto:
     """The function of a neuron's body. Raises SNC-E001."""
-    return _Writer(neuron).function(name)
+    return _Writer(neuron.node).neuron(neuron, name)
+
+
+def surrogate_function(surrogate: snn.SurrogateOp, name: str) -> FunctionProto:
+    """
+    The function of a surrogate, which no node calls: spikes name it. Its arguments are `a0`,
+    ..., its results the derivatives by the first of them. Raises SNC-E001.
+    """
+    return _Writer(surrogate.sym_name).surrogate(surrogate, name)
+
+
+def computed_from(op: Operation) -> Sequence[SSAValue]:
+    """The operands of an operation of a body that its value depends on."""
+    return op.operands[:1] if isinstance(op, snn.SpikeOp | snn.CountOp) else op.operands
 
 
 class _Writer:
-    def __init__(self, neuron: snn.NeuronOp):
-        self.neuron = neuron
+    def __init__(self, label: StringAttr | None):
+        self.label = label
         self.nodes: list[NodeProto] = []
         self.names: dict[SSAValue, str] = {}
+        self.taken: set[str] = set()
 
-    def function(self, name: str) -> FunctionProto:
-        from onnx import helper
+    def surrogate(self, op: snn.SurrogateOp, name: str) -> FunctionProto:
+        arguments, ends = op.body.block.args, op.terminator
+        if ends.attributes:
+            raise self._cannot(ends, "attributes")
+        for index, argument in enumerate(arguments):
+            self.names[argument] = f"a{index}"
+        for inner in op.body.block.ops:
+            if inner is not ends:
+                self._operation(inner)
+        outputs = [f"derivative{index}" for index in range(len(ends.derivatives))]
+        for value, output in zip(ends.derivatives, outputs, strict=True):
+            self._add("Identity", [self.names[value]], output)
+        return self._function(name, [self.names[a] for a in arguments], outputs, [], {})
 
-        neuron = self.neuron
+    def neuron(self, neuron: snn.NeuronOp, name: str) -> FunctionProto:
         ports = [*neuron.input_ports, *neuron.state_ports, *neuron.parameter_ports]
         for port in ports:
             self.names[port.argument] = port.name
@@ -171,14 +198,27 @@ class _Writer:
         }
         if neuron.kind is not None:
             attributes["kind"] = neuron.kind.data
+        inputs, outputs = [port.name for port in ports], [slot for _, slot in slots]
+        return self._function(name, inputs, outputs, ["node"], attributes)
+
+    def _function(
+        self,
+        name: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        required: Sequence[str],
+        attributes: dict[str, Any],
+    ) -> FunctionProto:
+        from onnx import helper
+
         return helper.make_function(
             DOMAIN,
             name,
-            [port.name for port in ports],
-            [slot for _, slot in slots],
+            inputs,
+            outputs,
             self.nodes,
             [helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)],
-            ["node"],
+            required,
             [
                 helper.make_attribute(key, value, attr_type=8 if isinstance(value, list) else None)
                 for key, value in attributes.items()
@@ -218,6 +258,16 @@ class _Writer:
         if hints is not None:
             notes[NAMES] = to_json(hints)
         operands = [self.names[operand] for operand in op.operands]
+        if len(computed_from(op)) < len(operands):
+            x, *read = operands
+            for argument in read:
+                joined = f"{x}.of"
+                while joined in self.taken:
+                    joined += "."
+                self.taken.add(joined)
+                self._add("Of", [x, argument], joined)
+                x = joined
+            operands = [x]
         self._node(operator, operands, self.names[result], attributes, notes)
 
     def _call(self, op: Operation) -> Call:
@@ -231,7 +281,7 @@ class _Writer:
         return rule(self, op)
 
     def _cannot(self, op: Operation, what: str) -> SnnccError:
-        node = None if self.neuron.node is None else self.neuron.node.data
+        node = None if self.label is None else self.label.data
         return error("SNC-E001", f"{op.name} in a body: {what}", node=node)
 
     # --- operations with attributes

@@ -77,6 +77,8 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
         """,
     ),
     "Detach": ("(x) => (y)", "y = Identity (x)"),
+    # what the surrogate of the spike behind it is a function of, beside what came before
+    "Of": ("(x, argument) => (y)", "y = Identity (x)"),
     # +0 is above -0: of two zeros, their sum
     "Maximum": (
         "(a, b) => (y)",
@@ -115,6 +117,7 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
         y = Where (below, up, down)
         """,
     ),
+    "Atan": ("(x) => (y)", _WIDE.format("Atan")),
     "Exp": ("(x) => (y)", _WIDE.format("Exp")),
     "Log": ("(x) => (y)", _WIDE.format("Log")),
     "Sin": ("(x) => (y)", _WIDE.format("Sin")),

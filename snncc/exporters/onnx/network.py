@@ -14,8 +14,9 @@ from snncc.dialects.arrays import Array, array_of, constant_of
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.errors import error
-from snncc.exporters.onnx.bodies import stream_kind
+from snncc.exporters.onnx.bodies import stream_kind, surrogate_function
 from snncc.exporters.onnx.notes import (
+    DOMAIN,
     FORMAT,
     element_text,
     encoded_all,
@@ -138,7 +139,11 @@ class NetworkWriter:
         s = self.step
         first: dict[str, str] = {}
         parameters: list[dict[str, Any]] = []
+        surrogates: list[dict[str, Any]] = []
         for op in self.module.ops:
+            if isinstance(op, snn.SurrogateOp):
+                surrogates.append({**self._surrogate(op), "at": len(parameters)})
+                continue
             if not isinstance(op, snn.ParameterOp):
                 if op is not self.network:
                     raise cannot_say(op, "beside the network")
@@ -193,6 +198,25 @@ class NetworkWriter:
             self.before[key].name: s.streams[_initial(key)].name for key in self.names.name_of
         }
         self.notes |= {"parameters": parameters, "fixed": fixed, "initial": initial}
+        if surrogates:
+            self.notes["surrogates"] = surrogates
+
+    def _surrogate(self, op: snn.SurrogateOp) -> dict[str, Any]:
+        """A function of the file, and what the metadata say of it."""
+        s, symbol = self.step, op.sym_name.data
+        name = s.free_function("".join(c if c.isalnum() else "_" for c in symbol))
+        s.functions[name] = function = surrogate_function(op, name)
+        for node in function.node:
+            if node.domain == DOMAIN:
+                s.require(node.op_type)
+        element = element_text(op.function_type.inputs.data[0])
+        entry: dict[str, Any] = {"name": symbol, "function": name, "element": element}
+        hints = hints_of(op.body.block.args)
+        if hints is not None:
+            entry["hints"] = hints
+        if op.attributes:
+            entry["attributes"] = encoded_all(op.attributes, op)
+        return entry
 
     # --- operations
 

@@ -11,7 +11,7 @@ from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.snn.types import shape_of, stream_type
-from snncc.exporters.onnx.bodies import body_function
+from snncc.exporters.onnx.bodies import body_function, computed_from
 from snncc.exporters.onnx.notes import DOMAIN, ELEMENT, STATE_INPUT, STEPS, STREAM, element_text
 from snncc.exporters.onnx.step import Step, Stream, Terminal
 
@@ -84,7 +84,7 @@ class _Reach:
         }
         for inner in op.body.block.ops:
             if inner is not op.terminator:
-                parts = [self.known[operand] for operand in inner.operands]
+                parts = [self.known[operand] for operand in computed_from(inner)]
                 batched = any(part[0] for part in parts)
                 self.known[inner.results[0]] = batched, np.broadcast_shapes(*(p[1] for p in parts))
 

@@ -8,8 +8,11 @@ import numpy as np
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import AnyFloat, i1
 
+from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Outputs, Scalar
+from snncc.dialects.snn.surrogate import SurrogateOp
 from snncc.errors import error
+from snncc.importers.graph import operations as ops
 from snncc.importers.graph.graph import Value
 
 MAX_COUNT = 65535
@@ -28,8 +31,10 @@ def count_of(value: Value) -> tuple[Value, int] | None:
     (v / threshold, largest number) where a value counts the whole thresholds in v:
     (v > 0) * trunc(v / threshold), perhaps with an upper limit. Sinabs, `MultiSpike`.
     """
+    if value.op == "spike_count":
+        return value.operands[0], value.attribute("maximum")
     largest = MAX_COUNT
-    if value.op == "minimum" and value.operands[1].is_constant:
+    if value.op == "minimum" and value.operands[1].is_fixed:
         limit = value.operands[1].content
         if limit.size != 1 or not 1 <= limit.item() <= MAX_COUNT or limit.item() % 1:
             return None
@@ -42,7 +47,7 @@ def count_of(value: Value) -> tuple[Value, int] | None:
         if whole.op != "trunc" or fires.op != "gt":
             continue
         v, zero = fires.operands
-        if not zero.is_constant or zero.content.any():
+        if not zero.is_fixed or zero.content.any():
             continue
         quotient = whole.operands[0]
         if quotient is v:  # the threshold is 1
@@ -54,12 +59,31 @@ def count_of(value: Value) -> tuple[Value, int] | None:
     return None
 
 
+def broadcast_source(value: Value) -> Value:
+    """What gives a learnable constant where a body reads it: operands of bodies broadcast."""
+    while value.made is not None:
+        inner = value.made.operands[0]
+        unmoved = value.made.op == "reshape" and _trailing(value) == _trailing(inner)
+        if value.made.op != "expand" and not unmoved:
+            break
+        value = inner
+    return value
+
+
+def _trailing(value: Value) -> Sequence[int]:
+    shape = list(value.shape)
+    while shape and shape[0] == 1:
+        del shape[0]
+    return shape
+
+
 class BodyWriter:
     """
     The body that gives some outputs and next states.
 
     `ports` are values that the body gets; `parameters` the constants that it needs as
-    ports: arrays, and numbers that have a name in the model. Other numbers stand in it.
+    ports: arrays, and numbers that have a name in the model. Other numbers stand in it, and
+    so does the arithmetic on learnable parameters.
     """
 
     def __init__(self, outputs: Sequence[Value], states: Sequence[Value], ports: set[Value]):
@@ -68,6 +92,8 @@ class BodyWriter:
         self.ports = ports
         self.parameters: list[Value] = []
         self.order: list[Value] = []
+        self.surrogates: dict[str, SurrogateOp] = {}
+        """Those that the body names, once it is written."""
         self._collect()
 
     def _collect(self) -> None:
@@ -78,11 +104,12 @@ class BodyWriter:
             if done:
                 self.order.append(value)
                 continue
+            value = broadcast_source(value)
             if value in seen or value in self.ports or spike_of(value) in self.ports:
                 continue
             seen.add(value)
-            if value.is_constant:
-                if value.content.size > 1 or value.name is not None:
+            if value.is_constant and value.operation.op not in ops.ELEMENTWISE:
+                if value.content.size > 1 or value.name is not None or value.sources:
                     self.parameters.append(value)
                 continue
             stack.append((value, True))
@@ -90,13 +117,16 @@ class BodyWriter:
 
     def _operands(self, value: Value) -> Sequence[Value]:
         counted = count_of(value)
-        return value.operands if counted is None else [counted[0]]
+        if counted is None or value.op == "spike_count":
+            return value.operation.operands
+        return [counted[0]]
 
     def write(self, b: Body, bound: Mapping[Value, Scalar]) -> Outputs:
         """Outputs as they are (spikes, counts, floats), states as the model has them."""
         scalars = dict(bound)
 
         def get(value: Value) -> Scalar:
+            value = broadcast_source(value)
             if value in scalars:
                 return scalars[value]
             if value.is_constant:
@@ -114,10 +144,28 @@ class BodyWriter:
         for value in self.order:
             counted = count_of(value)
             if counted is not None:
-                scalars[value] = b.count(as_float(counted[0]), counted[1])
+                surrogate, of = self._surrogate(value, operand)
+                quotient, most = as_float(counted[0]), counted[1]
+                scalars[value] = b.count(quotient, most, surrogate=surrogate, of=of)
+            elif value.op == "spike":
+                surrogate, of = self._surrogate(value, operand)
+                comparison = value.attribute("comparison")
+                scalars[value] = b.spike(as_float(value.operands[0]), comparison, surrogate, of)
             else:
-                scalars[value] = self._operation(b, value, operand)
+                scalars[value] = self._operation(b, value.operation, operand)
         return [get(v) for v in self.outputs], [operand(v) for v in self.states]
+
+    def _surrogate(
+        self, value: Value, operand: Callable[[Value], Scalar]
+    ) -> tuple[SurrogateAttr | None, Sequence[Scalar]]:
+        """The surrogate of a spike or a count, and what it is a function of."""
+        if value.op not in ("spike", "spike_count"):
+            return None, ()
+        surrogate = value.attribute("surrogate")
+        if isinstance(surrogate, SurrogateOp):
+            self.surrogates[surrogate.sym_name.data] = surrogate
+            surrogate = SurrogateAttr.of_symbol(surrogate.sym_name.data)
+        return surrogate, [operand(v) for v in value.operands[1:]]
 
     def _literal(self, b: Body, value: Value) -> Scalar:
         number = value.content.reshape(-1)[0].item()
@@ -148,15 +196,11 @@ def _compare(b: Body, value: Value, operand: Callable[[Value], Scalar]) -> Scala
     """a > b is a - b > 0: the sign of a rounded difference is that of the difference."""
     comparison, swap = _COMPARE[value.op]
     left, right = reversed(value.operands) if swap else value.operands
-    if right.is_constant and not right.content.any():
+    if right.is_fixed and not right.content.any():
         return b.spike(operand(left), comparison)
-    if left.is_constant and not left.content.any():
+    if left.is_fixed and not left.content.any():
         return b.spike(-operand(right), comparison)
     return b.spike(operand(left) - operand(right), comparison)
-
-
-def _spike(b: Body, value: Value, args: Sequence[Scalar]) -> Scalar:
-    return b.spike(args[0], value.attribute("comparison"), value.attribute("surrogate"))
 
 
 def _equal(b: Body, value: Value, args: Sequence[Scalar]) -> Scalar:
@@ -178,11 +222,11 @@ def _cast(b: Body, value: Value, args: Sequence[Scalar]) -> Scalar:
 def _power(b: Body, value: Value, args: Sequence[Scalar]) -> Scalar:
     """Small whole exponents as products, which is what torch does (aten, pow_tensor_scalar)."""
     exponent = value.operands[1]
-    if exponent.is_constant and np.all(exponent.content == 2):
+    if exponent.is_fixed and np.all(exponent.content == 2):
         return args[0] * args[0]
-    if exponent.is_constant and np.all(exponent.content == 3):
+    if exponent.is_fixed and np.all(exponent.content == 3):
         return args[0] * args[0] * args[0]
-    if exponent.is_constant and np.all(exponent.content == 0.5):
+    if exponent.is_fixed and np.all(exponent.content == 0.5):
         return b.sqrt(args[0])
     return b.power(args[0], args[1])
 
@@ -210,7 +254,6 @@ _RULES: dict[str, Callable[[Body, Value, Sequence[Scalar]], Scalar]] = {
     "detach": lambda b, v, a: b.detach(a[0]),
     "eq": _equal,
     "ne": _equal,
-    "spike": _spike,
     "cast": _cast,
 }
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from xdsl.dialects.builtin import DictionaryAttr, IntegerType, ModuleOp, StringAttr, f32, i1
@@ -14,14 +13,15 @@ from xdsl.dialects.builtin import TensorType as Tensor
 from xdsl.ir import Attribute, SSAValue
 
 from snncc.dialects import snn
-from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
-from snncc.errors import error
+from snncc.dialects.snn.network import FIXED
 from snncc.importers.emitter import uniform
-from snncc.importers.graph.bodies import BodyWriter, count_of, spike_of
-from snncc.importers.graph.graph import Shape, Value
+from snncc.importers.graph.bodies import count_of, spike_of
+from snncc.importers.graph.graph import Value, cone
+from snncc.importers.graph.learned import LearnedEmitter
 from snncc.importers.graph.model import State
+from snncc.importers.graph.neurons import Ports, write_neuron
 from snncc.importers.graph.populations import Parts, Population, is_scalar, take_apart
-from snncc.importers.graph.streams import StreamEmitter, emit_stream
+from snncc.importers.graph.streams import emit_stream
 
 Unit: TypeAlias = "Population | _Map | _Single"
 
@@ -48,14 +48,18 @@ def build_network(
     outputs: Mapping[str, Value],
     states: Sequence[State],
     attributes: dict[str, Attribute],
+    *,
+    says_training: bool = False,
 ) -> ModuleOp:
     """
     The module of a network with these streams.
 
     Values have no batch axis. States keep their names: `StateNames` gives them back.
-    Raises SNC-I025 for what the dialect cannot say.
+    `says_training`: constants that are not learnable are known to be fixed. Raises SNC-I025
+    for what the dialect cannot say.
     """
-    return _Builder(inputs, outputs, states).build(name, attributes)
+    training = FIXED if says_training else None
+    return _Builder(inputs, outputs, states, training).build(name, attributes)
 
 
 class _Builder:
@@ -64,12 +68,13 @@ class _Builder:
         inputs: Mapping[str, Value],
         outputs: Mapping[str, Value],
         states: Sequence[State],
+        training: str | None,
     ):
         self.inputs = inputs
         self.outputs = outputs
         self.states = states
         self.parts: Parts = take_apart(list(outputs.values()), states)
-        self.emitter = StreamEmitter()
+        self.emitter = LearnedEmitter(training, self._learnable())
         self.names = _Names()
         self.aliases: dict[str, Attribute] = {}
         self.owner = {v: p for p in self.parts.populations for v in p.body}
@@ -99,6 +104,12 @@ class _Builder:
         if self.aliases:
             network.attributes["state_names"] = DictionaryAttr(self.aliases)
         return e.finish(network, streams)
+
+    def _learnable(self) -> set[str]:
+        """The names of the learnable parameters: theirs first."""
+        ends = [*self.outputs.values(), *(state.after for state in self.states)]
+        starts = (state.learned for state in self.states if state.learned is not None)
+        return {name for value in (*cone(ends), *starts) for name in value.sources}
 
     # --- order
 
@@ -154,15 +165,21 @@ class _Builder:
 
     def _delay(self, state: State) -> snn.DelayOp:
         element = self._element_of(state.after)
-        initial = np.zeros((), np.float32) if state.initial is None else state.initial
         dtype = np.float32 if element == f32 else np.bool_ if element == i1 else np.uint16
-        init = self.emitter.constant(uniform(np.asarray(initial).astype(dtype)))
+        init = self._initial(state, np.dtype(dtype))
         label = self.names.free(state.name or state.after.scope or "delay")
         delay = self.emitter.late(Tensor(element, state.before.shape), [1], label)
         delay.operands[1] = init
         self.emitter.streams[state.before] = delay.result
         self._alias(state, label)
         return delay
+
+    def _initial(self, state: State, dtype: np.dtype[Any]) -> SSAValue:
+        if state.learned is not None and dtype.kind == "f":
+            rank = len(state.before.shape)
+            return self.emitter.fixed_value(state.learned, "initial", None, rank)
+        array = np.zeros((), dtype) if state.initial is None else np.asarray(state.initial)
+        return self.emitter.constant(uniform(array.astype(dtype)))
 
     def _alias(self, state: State, place: str) -> None:
         """Users find a state under the model's name for it."""
@@ -195,19 +212,18 @@ class _Builder:
         node = self.names.node(population.body, "neuron")
         outputs = list(dict.fromkeys(spike_of(value) for value in population.outputs))
         states = {state.before: state for state in population.states}
-        ports = _Ports()
+        ports = Ports()
         labels = [
             ports.free((state.name or "state").rpartition(".")[2]) for state in population.states
         ]
         for state, port in zip(population.states, labels, strict=True):
             self._alias(state, f"{node}.{port}")
         initial = {
-            port: self.emitter.constant(
-                uniform(np.asarray(0 if s.initial is None else s.initial).astype(_dtype(s.before)))
-            )
+            port: self._initial(s, np.dtype(_dtype(s.before)))
             for port, s in zip(labels, population.states, strict=True)
         }
-        results = self._neuron(
+        results = write_neuron(
+            self.emitter,
             node,
             shape,
             ports,
@@ -225,9 +241,8 @@ class _Builder:
         if simple is not None:
             self.emitter.streams[unit.root] = simple
             return
-        node = None
-        (result,) = self._neuron(
-            node, unit.root.shape, _Ports(), unit.inputs, {}, {}, [unit.root], []
+        (result,) = write_neuron(
+            self.emitter, None, unit.root.shape, Ports(), unit.inputs, {}, {}, [unit.root], []
         )
         self.emitter.streams[unit.root] = result
 
@@ -246,54 +261,6 @@ class _Builder:
                     s = e.fixed_value(factor, "scale", self._node(root))
                     return e.add(snn.ScaleOp(e.stream(x), s))
         return None
-
-    def _neuron(
-        self,
-        node: str | None,
-        shape: Shape,
-        ports: _Ports,
-        inputs: Sequence[Value],
-        states: Mapping[Value, str],
-        initial: Mapping[str, SSAValue],
-        outputs: Sequence[Value],
-        after: Sequence[Value],
-    ) -> Sequence[SSAValue]:
-        e = self.emitter
-        named_inputs = {
-            ports.free("x"): value for value in dict.fromkeys(spike_of(v) for v in inputs)
-        }
-        writer = BodyWriter(outputs, after, {*named_inputs.values(), *states})
-        parameters: dict[str, SSAValue] = {}
-        held: dict[Value, str] = {}
-        for value in writer.parameters:
-            port = ports.free((value.name or "c").rpartition(".")[2])
-            held[value] = port
-            parameters[port] = e.fixed_value(value, port, node, rank=len(shape))
-
-        def equations(b: Body, /, **scalars: Scalar) -> Outputs:
-            bound = {value: scalars[port] for port, value in named_inputs.items()}
-            bound |= {value: scalars[port] for value, port in states.items()}
-            bound |= {value: scalars[port] for value, port in held.items()}
-            return writer.write(b, bound)
-
-        neuron = build_neuron(
-            equations,
-            inputs={port: e.stream(value) for port, value in named_inputs.items()},
-            states=initial,
-            parameters=parameters,
-            population=shape,
-            float_type=f32,
-            node=node,
-        )
-        for value in outputs:
-            if value.shape != shape:
-                raise error(
-                    "SNC-I025",
-                    f"a population of shape {list(shape)} gives a value of {list(value.shape)}",
-                    node=node,
-                )
-        e.add(neuron)
-        return neuron.outputs
 
     def _node(self, value: Value) -> str | None:
         """The node's name of a stateless operation: its module, or its weight's."""
@@ -340,24 +307,6 @@ def _dtype(value: Value) -> type[np.generic]:
 
 def _element(value: Value) -> Attribute:
     return i1 if value.dtype.kind == "b" else f32
-
-
-class _Ports:
-    """Names of a neuron's ports: identifiers, each once."""
-
-    def __init__(self) -> None:
-        self.taken: set[str] = set()
-
-    def free(self, wanted: str) -> str:
-        base = re.sub(r"\W", "_", wanted, flags=re.ASCII) or "p"
-        if base[0].isdigit():
-            base = f"_{base}"
-        name, number = base, 1
-        while name in self.taken:
-            name = f"{base}{number}"
-            number += 1
-        self.taken.add(name)
-        return name
 
 
 class _Names:

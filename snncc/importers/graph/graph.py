@@ -6,6 +6,10 @@ time. Values are made by the methods of `Graph` only. These fold what is constan
 NumPy, in the type of the operands), drop what changes no value (a product with 1, a
 reshape to the same shape) and make equal expressions one value. So two parts of a graph
 compute the same where they *are* the same value, which is how a loop is proved.
+
+A parameter that training moves is constant too, and its content is what analyses look at;
+but what is computed of it keeps how it was `made`, and nothing is dropped or merged for
+the content that it happens to have.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from snncc.dialects.arrays import Array
+from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.errors import error
 from snncc.importers.graph import operations as ops
 
@@ -48,6 +53,10 @@ class Value:
     `op` names a method of `Graph`; `attributes` are that operation's, sorted by name.
     `array` is the content of a constant. `name` is the model's name of an input or a
     parameter, `scope` the module that an operation was written in ("net.1").
+
+    `sources` are the names of the learnable parameters that a constant depends on. `made`
+    is the operation on other constants that gives it: None for a parameter itself, and
+    where no operation of a network could say it (`is_frozen`).
     """
 
     op: str
@@ -59,10 +68,32 @@ class Value:
     name: str | None = None
     scope: str | None = None
     number: int = 0
+    sources: frozenset[str] = frozenset()
+    made: Value | None = None
 
     @property
     def is_constant(self) -> bool:
         return self.op == "constant"
+
+    @property
+    def is_learnable(self) -> bool:
+        """A constant that is other numbers after training."""
+        return self.made is not None or self.name in self.sources
+
+    @property
+    def is_fixed(self) -> bool:
+        """A constant whose numbers may be built in."""
+        return self.op == "constant" and not self.is_learnable
+
+    @property
+    def is_frozen(self) -> bool:
+        """A constant that learnable parameters gave, in a way that is lost."""
+        return bool(self.sources) and not self.is_learnable
+
+    @property
+    def operation(self) -> Value:
+        """What gives the value: itself, unless it is a constant that was made."""
+        return self.made or self
 
     def attribute(self, name: str) -> Any:
         return dict(self.attributes)[name]
@@ -84,10 +115,11 @@ class Graph:
     SNC-I014 with the operation's name.
 
     `scope` is given to the values that are made while it is set. `count` is how many were
-    made.
+    made. `says_training`: the model tells learnable parameters from all other constants.
     """
 
     scope: str | None = None
+    says_training: bool = False
     _known: dict[tuple[Any, ...], Value] = field(default_factory=dict)
     count: int = 0
     _work: int = 0
@@ -104,12 +136,16 @@ class Graph:
         """A constant; equal arrays of one name, or of none, are one value."""
         return self._constant(np.asarray(array), name, name)
 
+    def learnable(self, array: Any, name: str) -> Value:
+        """A parameter that training moves."""
+        return self._constant(np.asarray(array), name, name, frozenset((name,)))
+
     # --- elementwise
 
     def unary(self, op: str, x: Value) -> Value:
         """`op` is one of `operations.UNARY`."""
         if x.is_constant:
-            return self._folded([x], ops.UNARY[op](x.content))
+            return self._computed(op, (x,), ops.UNARY[op](x.content))
         dtype = np.dtype(bool) if op == "not" else x.dtype
         if op == "not" and x.op in ops.OPPOSITE and np.issubdtype(x.operands[0].dtype, np.integer):
             return self.binary(ops.OPPOSITE[x.op], *x.operands)
@@ -120,13 +156,13 @@ class Graph:
         if a.dtype != b.dtype:
             raise error("SNC-I014", f"{op}: operands of {a.dtype} and {b.dtype}")
         shape = self._broadcast(op, a.shape, b.shape)
-        if a.is_constant and b.is_constant:
-            self._expect_moderate(shape, a, b)
-            with np.errstate(all="ignore"):
-                return self._folded([a, b], ops.BINARY[op](a.content, b.content))
+        if a.is_fixed and b.is_fixed:
+            return self._computed_of_two(op, a, b, shape)
         kept = self._identity(op, a, b, shape)
         if kept is not None:
             return kept
+        if a.is_constant and b.is_constant:
+            return self._computed_of_two(op, a, b, shape)
         a, b = self._plain(a, b.shape), self._plain(b, a.shape)
         if op in ops.MIRRORED and a.is_constant:  # 0 < x is x > 0
             op, a, b = ops.MIRRORED[op], b, a
@@ -138,14 +174,15 @@ class Graph:
         if a.dtype != b.dtype:
             raise error("SNC-I014", f"where: operands of {a.dtype} and {b.dtype}")
         shape = self._broadcast("where", condition.shape, a.shape, b.shape)
-        if condition.is_constant and any(self._all_zero_or_one(condition)):
+        if condition.is_fixed and any(self._all_zero_or_one(condition)):
             return self.expand(a if self._all_zero_or_one(condition)[1] else b, shape)
         if a is b:
             return self.expand(a, shape)
         if condition.is_constant and a.is_constant and b.is_constant:
             self._expect_moderate(shape, condition, a, b)
-            return self._folded([a, b], np.where(condition.content, a.content, b.content))
-        if a.is_constant and b.is_constant and condition.shape == shape:
+            array = np.where(condition.content, a.content, b.content)
+            return self._computed("where", (condition, a, b), array, {}, [a, b])
+        if a.is_fixed and b.is_fixed and condition.shape == shape:
             if self._all_zero_or_one(a)[1] and self._all_zero_or_one(b)[0]:
                 return self.cast(condition, a.dtype)  # a spike, written as a choice
             if self._all_zero_or_one(a)[0] and self._all_zero_or_one(b)[1]:
@@ -156,9 +193,9 @@ class Graph:
         dtype = np.dtype(dtype)
         if x.dtype == dtype:
             return x
-        if x.is_constant:
-            return self._arranged([x], x.content.astype(dtype))
         boolean = dtype.kind == "b"
+        if x.is_constant and not (boolean and x.is_learnable):
+            return self._arranged("cast", (x,), x.content.astype(dtype))
         if x.op == "cast" and x.operands[0].dtype.kind == "b":
             if boolean:
                 return x.operands[0]
@@ -173,19 +210,36 @@ class Graph:
 
     def detach(self, x: Value) -> Value:
         """The same value; no gradient flows through it."""
-        if x.is_constant or x.op == "detach" or x.dtype.kind == "b":
+        if x.is_fixed or x.operation.op == "detach" or x.dtype.kind == "b":
             return x
+        if x.is_constant:
+            return self._computed("detach", (x,), x.content)
         return self._make("detach", (x,), {}, x.shape, x.dtype)
 
-    def spike(self, u: Value, comparison: str, surrogate: Any = None) -> Value:
+    def spike(self, u: Value, *of: Value, comparison: str, surrogate: Any = None) -> Value:
         """
         Whether `u` is above (`gt`) or not below (`ge`) zero, as a boolean, with the
-        derivative that the model has for it (an attribute of the dialect, or None).
+        derivative that the model has for it: a function of `u`, or of the values in `of`
+        (an attribute or a `snn.surrogate` of the dialect, or None).
         """
         if surrogate is None or u.is_constant:
             return self.binary(comparison, u, self.constant(np.zeros((), u.dtype)))
         attributes = {"comparison": comparison, "surrogate": surrogate}
-        return self._make("spike", (u,), attributes, u.shape, np.dtype(bool))
+        shape = self._broadcast("spike", u.shape, *(value.shape for value in of))
+        return self._make("spike", (u, *of), attributes, shape, np.dtype(bool))
+
+    def spike_count(self, q: Value, *of: Value, maximum: int, surrogate: Any = None) -> Value:
+        """
+        How many whole ones `q` holds, from 0 to `maximum`, as a float, with a derivative as
+        that of `spike`.
+        """
+        if q.is_fixed:
+            largest = self.constant(np.full((), maximum, q.dtype))
+            bounded = self.binary("minimum", self.unary("trunc", q), largest)
+            return self.binary("maximum", bounded, self.constant(np.zeros((), q.dtype)))
+        attributes = {"maximum": maximum, "surrogate": surrogate}
+        shape = self._broadcast("spike_count", q.shape, *(value.shape for value in of))
+        return self._make("spike_count", (q, *of), attributes, shape, q.dtype)
 
     # --- shapes
 
@@ -203,7 +257,9 @@ class Graph:
         if x.shape == target:
             return x
         if x.is_constant:
-            return self._arranged([x], x.content.reshape(target))
+            if x.operation.op == "reshape":
+                return self.reshape(x.operation.operands[0], target)
+            return self._arranged("reshape", (x,), x.content.reshape(target), {"shape": target})
         if x.op == "reshape":
             return self.reshape(x.operands[0], target)
         if x.op in ("cast", "detach"):  # keeps a spike next to what made it
@@ -220,14 +276,16 @@ class Graph:
         if axes == tuple(range(rank)):
             return x
         shape = tuple(x.shape[a] for a in axes)
-        if x.is_constant:
-            return self._arranged([x], np.ascontiguousarray(x.content.transpose(axes)))
-        if x.op == "transpose":
-            inner = x.attribute("order")
-            return self.transpose(x.operands[0], [inner[a] for a in axes])
+        source = x.operation
+        if source.op == "transpose":
+            inner = source.attribute("order")
+            return self.transpose(source.operands[0], [inner[a] for a in axes])
         moved = [a for a in axes if x.shape[a] != 1]
         if moved == sorted(moved):
             return self.reshape(x, shape)
+        if x.is_constant:
+            array = np.ascontiguousarray(x.content.transpose(axes))
+            return self._arranged("transpose", (x,), array, {"order": axes})
         return self._make("transpose", (x,), {"order": axes}, shape, x.dtype)
 
     def expand(self, x: Value, shape: Sequence[int]) -> Value:
@@ -246,7 +304,8 @@ class Graph:
         self._limit(tuple(target))
         if x.is_constant:
             self._expect_moderate(tuple(target), x)
-            return self._arranged([x], np.ascontiguousarray(np.broadcast_to(x.content, target)))
+            array = np.ascontiguousarray(np.broadcast_to(x.content, target))
+            return self._arranged("expand", (x,), array, {"shape": tuple(target)})
         if prod(target) == prod(x.shape):
             return self.reshape(x, target)
         return self._make("expand", (x,), {"shape": tuple(target)}, tuple(target), x.dtype)
@@ -281,14 +340,14 @@ class Graph:
         if len(indices) == size and all(i == k for k, i in enumerate(indices)):
             return x
         shape = (*x.shape[:axis], len(indices), *x.shape[axis + 1 :])
+        source = x.operation
+        if source.op == "concat" and source.attribute("axis") == axis:
+            return self._take_from_parts(source, axis, indices)
+        if source.op == "take" and source.attribute("axis") == axis:
+            inner = source.attribute("indices")
+            return self.take(source.operands[0], axis, [inner[i] for i in indices])
         if x.is_constant:
-            self._expect_moderate(shape, x)
-            return self._arranged([x], np.take(x.content, indices, axis))
-        if x.op == "concat" and x.attribute("axis") == axis:
-            return self._take_from_parts(x, axis, indices)
-        if x.op == "take" and x.attribute("axis") == axis:
-            inner = x.attribute("indices")
-            return self.take(x.operands[0], axis, [inner[i] for i in indices])
+            return self._taken(x, axis, indices, shape)
         return self._make("take", (x,), {"axis": axis, "indices": indices}, shape, x.dtype)
 
     def concat(self, parts: Sequence[Value], axis: int) -> Value:
@@ -302,18 +361,20 @@ class Graph:
             return first
         flat: list[Value] = []
         for part in parts:
-            nested = part.op == "concat" and part.attribute("axis") == axis
-            flat.extend(part.operands if nested else [part])
-            self.charge(8 * (len(part.operands) if nested else 1))
+            inner = part.operation
+            nested = inner.op == "concat" and inner.attribute("axis") == axis
+            flat.extend(inner.operands if nested else [part])
+            self.charge(8 * (len(inner.operands) if nested else 1))
         size = sum(part.shape[axis] for part in flat)
         shape = (*first.shape[:axis], size, *first.shape[axis + 1 :])
         self._limit(shape)
-        if all(part.is_constant for part in flat):
-            self._expect_moderate(shape, *flat)
-            return self._arranged(flat, np.concatenate([p.content for p in flat], axis))
         whole = _parts_of_one(flat, axis)
         if whole is not None:
             return whole
+        if all(part.is_constant for part in flat):
+            self._expect_moderate(shape, *flat)
+            array = np.concatenate([p.content for p in flat], axis)
+            return self._arranged("concat", tuple(flat), array, {"axis": axis})
         return self._make("concat", tuple(flat), {"axis": axis}, shape, first.dtype)
 
     def stack(self, parts: Sequence[Value], axis: int) -> Value:
@@ -345,10 +406,17 @@ class Graph:
         picked = tuple(sorted({self._axis(kind, x, a) for a in axes}))
         if not picked:
             return x
+        if x.is_learnable and picked != tuple(range(picked[0], picked[-1] + 1)):
+            whole = x
+            for axis in picked:  # a network reduces over neighbouring axes
+                x = self.reduce(kind, x, (axis,), keep=True)
+            rest = [size for axis, size in enumerate(whole.shape) if axis not in picked]
+            return x if keep else self.reshape(x, rest)
         if x.is_constant:
             self.charge(x.content.nbytes)
             array = ops.REDUCTIONS[kind](x.content, axis=picked, keepdims=keep)
-            return self._folded([x], np.asarray(array, x.dtype))
+            attributes = {"axes": picked, "keep": keep}
+            return self._computed(f"reduce_{kind}", (x,), np.asarray(array, x.dtype), attributes)
         shape = tuple(
             1 if axis in picked else size
             for axis, size in enumerate(x.shape)
@@ -367,7 +435,8 @@ class Graph:
         if all(v.is_constant for v in operands):
             self._expect_moderate_product(shape, x)
             array = x.content @ weight.content.T
-            return self._folded([], array if bias is None else array + operands[2].content)
+            array = array if bias is None else array + operands[2].content
+            return self._computed("linear", tuple(operands), array, {}, [])
         return self._make("linear", tuple(operands), {}, shape, x.dtype)
 
     def matmul(self, a: Value, b: Value) -> Value:
@@ -385,7 +454,7 @@ class Graph:
         shape = (*lead, a.shape[-2], b.shape[-1])
         if a.is_constant and b.is_constant:
             self._expect_moderate_product(shape, a)
-            return self._folded([], a.content @ b.content)
+            return self._computed("matmul", (a, b), a.content @ b.content, {}, [])
         if b.is_constant and len(b.shape) == 2:
             return self.linear(a, self.transpose(b, (1, 0)))
         return self._make("matmul", (a, b), {}, shape, a.dtype)
@@ -500,42 +569,125 @@ class Graph:
 
     # --- within
 
-    def _folded(self, sources: Sequence[Value], array: Array) -> Value:
-        """What constants were computed to be; one of them, where it is that."""
+    def folded(self, sources: Sequence[Value], array: Any) -> Value:
+        """A constant that was computed of others, in a way that no operation says."""
+        return self._frozen(np.asarray(array), _sources(sources))
+
+    def _computed(
+        self,
+        op: str,
+        operands: tuple[Value, ...],
+        array: Array,
+        attributes: Mapping[str, Any] | None = None,
+        same_as: Sequence[Value] | None = None,
+    ) -> Value:
+        """
+        What constants were computed to be. Of learnable ones it keeps how; of fixed ones it
+        is one of them (`same_as`: those to look at), where it is that.
+        """
         self.charge(FOLD_COST + array.nbytes)
         array = np.asarray(array)
-        for source in sources:
+        if any(v.is_learnable for v in operands):
+            return self._made(op, operands, array, attributes or {})
+        for source in operands if same_as is None else same_as:
             same = source.shape == array.shape and source.dtype == array.dtype
             if same and np.array_equal(source.content, array):
                 return source
-        return self._constant(array, None, None)
+        return self._frozen(array, _sources(operands))
 
-    def _arranged(self, sources: Sequence[Value], array: Array) -> Value:
+    def _computed_of_two(self, op: str, a: Value, b: Value, shape: Shape) -> Value:
+        self._expect_moderate(shape, a, b)
+        with np.errstate(all="ignore"):
+            return self._computed(op, (a, b), ops.BINARY[op](a.content, b.content))
+
+    def _arranged(
+        self,
+        op: str,
+        operands: tuple[Value, ...],
+        array: Array,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> Value:
         """The content of constants in other places: it keeps the name of the named one."""
         self.charge(FOLD_COST + array.nbytes)
-        names = {v.name for v in sources if v.name is not None}
+        if any(v.is_learnable for v in operands):
+            return self._made(op, operands, np.asarray(array), attributes or {})
+        names = {v.name for v in operands if v.name is not None}
         name = names.pop() if len(names) == 1 else None
-        return self._constant(np.asarray(array), name, name)
+        sources = _sources(operands)
+        return self._constant(np.asarray(array), name, name, sources - {name})
 
-    def _constant(self, array: Array, identity: str | None, name: str | None) -> Value:
+    def _made(
+        self,
+        op: str,
+        operands: tuple[Value, ...],
+        array: Array,
+        attributes: Mapping[str, Any],
+    ) -> Value:
+        """A constant that knows its operation, where a network has that operation."""
+        sources = _sources(operands)
+        known = (array.dtype, *(v.dtype for v in operands))
+        if op not in ops.MADE or any(dtype not in (np.float32, np.bool_) for dtype in known):
+            return self._frozen(array, sources)
+        if op in ops.ELEMENTWISE:  # whatever its name: a state that starts at zeros is zero
+            operands = tuple(self._number(v) if v.is_fixed else v for v in operands)
+        ordered = tuple(sorted(attributes.items(), key=lambda item: item[0]))
+        key = ("made", op, tuple(id(v) for v in operands), ordered, array.shape, array.dtype.str)
+        if key not in self._known:
+            made = Value(op, operands, ordered, array.shape, array.dtype, scope=self.scope)
+            self._known[key] = self._new(
+                Value(
+                    "constant",
+                    (),
+                    (),
+                    array.shape,
+                    array.dtype,
+                    _read_only(array),
+                    scope=self.scope,
+                    sources=sources,
+                    made=made,
+                )
+            )
+        return self._known[key]
+
+    def _frozen(self, array: Array, sources: frozenset[str]) -> Value:
+        return self._constant(array, ",".join(sorted(sources)) or None, None, sources)
+
+    def _constant(
+        self,
+        array: Array,
+        identity: str | None,
+        name: str | None,
+        sources: frozenset[str] = frozenset(),
+    ) -> Value:
         content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         digest = blake2b(content.data, digest_size=16).digest()
-        key = ("constant", digest, array.shape, array.dtype.str, identity)
+        key = ("constant", digest, array.shape, array.dtype.str, identity, name, sources)
         if key not in self._known:
-            if array.flags.writeable or not array.flags.c_contiguous:
-                array = array.copy()
-                array.flags.writeable = False
             self._known[key] = self._new(
-                Value("constant", (), (), array.shape, array.dtype, array, name, self.scope)
+                Value(
+                    "constant",
+                    (),
+                    (),
+                    array.shape,
+                    array.dtype,
+                    _read_only(array),
+                    name,
+                    self.scope,
+                    sources=sources,
+                )
             )
         return self._known[key]
 
     def _plain(self, x: Value, other: Shape) -> Value:
         """A constant as one number where it is one at all places, and of no name."""
-        if not x.is_constant or x.name is not None or not x.shape:
+        if not x.is_constant or x.name is not None or x.sources or not x.shape:
             return x
         if np.broadcast_shapes(x.shape, other) != other:
             return x
+        return self._number(x)
+
+    def _number(self, x: Value) -> Value:
+        """A constant as one number of no name, where it is one at all places."""
         if x not in self._numbers:
             first = x.content.reshape(-1)[:1]
             same = bool((x.content == first).all())
@@ -549,13 +701,15 @@ class Graph:
     def _identity(self, op: str, a: Value, b: Value, shape: Shape) -> Value | None:
         """What an operation with 0 or 1 leaves unchanged (a zero's sign aside)."""
         for x, c, right in ((a, b, True), (b, a, False)):
-            if not c.is_constant or c.dtype.kind not in "fiu" or x.shape != shape:
+            if not c.is_fixed or c.dtype.kind not in "fiu":
+                continue
+            if x.shape != shape and not x.is_constant:
                 continue
             zero, one = self._all_zero_or_one(c)
             if (op == "add" and zero) or (op == "mul" and one):
-                return x
+                return self.expand(x, shape)
             if right and ((op == "sub" and zero) or (op in ("div", "pow") and one)):
-                return x
+                return self.expand(x, shape)
             if op == "mul" and zero:
                 return self.constant(np.zeros(shape, x.dtype))
         if op == "sub" and ((b.op == "detach" and b.operands[0] is a) or a is b):
@@ -567,8 +721,39 @@ class Graph:
                 if detached.op == "detach" and detached.operands[0].op == "sub":
                     hard, taken = detached.operands[0].operands
                     if taken is soft or (taken.op == "detach" and taken.operands[0] is soft):
-                        return hard
+                        return self._passing(hard, soft)
         return None
+
+    def _taken(self, x: Value, axis: int, indices: tuple[int, ...], shape: Shape) -> Value:
+        """The given places of a constant."""
+        self._expect_moderate(shape, x)
+        made = x.operation
+        if made.op == "expand":  # along an axis whose places are all the same
+            inner = made.operands[0]
+            at = axis - len(x.shape) + len(inner.shape)
+            if at < 0 or inner.shape[at] == 1:
+                return self.expand(inner, shape)
+        attributes = {"axis": axis, "indices": indices}
+        return self._arranged("take", (x,), np.take(x.content, indices, axis), attributes)
+
+    def _passing(self, hard: Value, soft: Value) -> Value:
+        """The value of a spike or a count, the gradient of `soft`. Of other values: `hard`."""
+        through = SurrogateAttr("straight_through")
+        if hard.op == "spike_count":
+            maximum = hard.attribute("maximum")
+            return self.spike_count(hard.operands[0], soft, maximum=maximum, surrogate=through)
+        step = hard.operands[0] if hard.op == "cast" else hard
+        if step.op not in (*_STEPS, "spike") or step.operands[0].dtype != soft.dtype:
+            return hard
+        if step.op == "spike":
+            u, comparison = step.operands[0], step.attribute("comparison")
+        else:
+            comparison, swapped = _STEPS[step.op]
+            a, b = step.operands[::-1] if swapped else step.operands
+            zero = a.is_fixed and not a.content.any()
+            u = self.unary("neg", b) if zero else self.binary("sub", a, b)
+        spike = self.spike(u, soft, comparison=comparison, surrogate=through)
+        return self.cast(spike, soft.dtype) if spike.shape == hard.shape else hard
 
     def _take_from_parts(self, x: Value, axis: int, indices: Sequence[int]) -> Value:
         if x not in self._ends:
@@ -681,15 +866,32 @@ class Graph:
         return value
 
 
+def _sources(values: Iterable[Value]) -> frozenset[str]:
+    """The learnable parameters that constants depend on."""
+    return frozenset().union(*(v.sources for v in values))
+
+
+def _read_only(array: Array) -> Array:
+    if array.flags.writeable or not array.flags.c_contiguous:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
+
+
+_STEPS = {"gt": ("gt", False), "lt": ("gt", True), "ge": ("ge", False), "le": ("ge", True)}
+"""A comparison as one with zero, and whether its operands change places for it."""
+
+
 def _parts_of_one(parts: Sequence[Value], axis: int) -> Value | None:
     """The value that was taken apart, where all of its parts stand in order again."""
-    source = parts[0].operands[0] if parts[0].op == "take" else None
+    taken = [part.operation for part in parts]
+    source = taken[0].operands[0] if taken[0].op == "take" else None
     if source is None:
         return None
-    if sum(part.shape[axis] for part in parts) != source.shape[axis]:
+    if sum(part.shape[axis] for part in taken) != source.shape[axis]:
         return None
     indices: list[int] = []
-    for part in parts:
+    for part in taken:
         if part.op != "take" or part.operands[0] is not source or part.attribute("axis") != axis:
             return None
         indices.extend(part.attribute("indices"))

@@ -13,6 +13,12 @@ from xdsl.ir import Attribute
 from snncc.errors import Problem, error
 from snncc.importers.graph.emit import build_network
 from snncc.importers.graph.graph import Graph, Value, cone
+from snncc.importers.graph.lost import (
+    expect_float32,
+    expect_no_lost_state,
+    is_spike,
+    stateless_spikes,
+)
 from snncc.importers.graph.model import Model, State
 from snncc.importers.graph.reroll import Loop, Unrolled, reroll
 from snncc.importers.graph.spread import Part, Spread, Spreader, free_axis
@@ -41,8 +47,12 @@ class Axes:
 
 @dataclass
 class Imported:
+    """`stateless` are the spikes of a live model that depend on no state."""
+
     module: ModuleOp
     warnings: list[Problem] = field(default_factory=list)
+    stateless: list[Value] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
 
 
 @dataclass
@@ -66,17 +76,33 @@ def import_model(
     states: States | None = None,
     axes: Axes | None = None,
     attributes: Mapping[str, Attribute] | None = None,
+    one_step: bool = False,
 ) -> Imported:
     """
-    The network of a model. Raises SNC-I001 and SNC-I002 where a spike has no state,
-    SNC-I023 where the batch is not one, SNC-I024 where `states` do not fit, SNC-I025 for
-    what streams cannot say.
+    The network of a model. `one_step`: it is the steps of a model of one, in a row.
+
+    Raises SNC-I001 and SNC-I002 where a spike has no state, SNC-I003 where a model of one
+    step has no loop, SNC-I012 for types, SNC-I023 where the batch is not one, SNC-I024
+    where `states` do not fit, SNC-I025 for what streams cannot say.
     """
     axes = axes or Axes()
     warnings = list(model.warnings)
     if states:
         model = _labelled(model, states)
     step = _step_of(model, axes, warnings, labelled=bool(states))
+    if one_step and step.sequence is not None:
+        raise error(
+            "SNC-I003",
+            f"the model takes one step, and no loop was found in {step.sequence} of them: what "
+            "it does differs from step to step",
+            remedy="give back its states (return spikes, state) and take them as arguments; "
+            "numbers that change at every step cannot be seen through",
+        )
+    ends = [*step.outputs.values(), *(state.after for state in step.states)]
+    expect_float32(ends)
+    stateless = [] if step.sequence is not None else stateless_spikes(ends, step.states)
+    if stateless and not model.live:
+        expect_no_lost_state(model, stateless, step.states, warnings)
     inputs, outputs, carried = _without_batch(model.graph, step, axes, warnings)
     found: dict[str, Attribute] = dict(attributes or {})
     if step.held:
@@ -85,42 +111,62 @@ def import_model(
         found["steps"] = IntegerAttr(step.steps, i64)
     if step.sequence is not None:
         found["sequence"] = IntegerAttr(step.sequence, i64)
-    return Imported(build_network(name, inputs, outputs, carried, found), warnings)
+    says_training = model.graph.says_training
+    module = build_network(name, inputs, outputs, carried, found, says_training=says_training)
+    return Imported(module, warnings, stateless, step.states)
 
 
 # --- states
 
 
-def _labelled(model: Model, states: States) -> Model:
-    """The model with some inputs and outputs as states."""
+def paired(
+    states: States, inputs: Sequence[str], outputs: Sequence[str]
+) -> list[tuple[str, str, str]]:
+    """(name, input, output) of each state. Raises SNC-I024 where they do not fit."""
     if isinstance(states, Mapping):
         pairs = [(label, *ends) for label, ends in states.items()]
     else:
         count = len(states)
         if len(set(states)) != count:
             raise error("SNC-I024", f"states: names stand twice in {', '.join(states)}")
-        if count >= len(model.inputs) or count >= len(model.outputs):
+        if count >= len(inputs) or count >= len(outputs):
             raise error(
                 "SNC-I024",
-                f"{count} states, but the model has {len(model.inputs)} inputs "
-                f"({', '.join(model.inputs)}) and {len(model.outputs)} outputs",
+                f"{count} states, but the model has {len(inputs)} inputs "
+                f"({', '.join(inputs)}) and {len(outputs)} outputs",
                 remedy="a step takes its streams, then its states, and gives back both",
             )
-        ends = zip(list(model.inputs)[-count:], list(model.outputs)[-count:], strict=True)
+        ends = zip(inputs[-count:], outputs[-count:], strict=True)
         pairs = [(label, *pair) for label, pair in zip(states, ends, strict=True)]
-    found = list(model.states)
-    read = set(cone(model.outputs.values()))
+        for label, before, _ in pairs:
+            if label in inputs and label != before:
+                raise error(
+                    "SNC-I024",
+                    f"states name the last inputs in their order: {label!r} would be the input "
+                    f"{before!r}, and is the name of another",
+                    remedy="say which: states={NAME: (INPUT, OUTPUT)}",
+                )
     for label, before, after in pairs:
-        for what, name, known in (
-            ("input", before, model.inputs),
-            ("output", after, model.outputs),
-        ):
+        for what, name, known in (("input", before, inputs), ("output", after, outputs)):
             if name not in known:
                 raise error(
                     "SNC-I024",
                     f"state {label!r}: no {what} is named {name!r}",
                     remedy=f"{what}s: {', '.join(known)}",
                 )
+    for what, chosen in (("input", [p[1] for p in pairs]), ("output", [p[2] for p in pairs])):
+        twice = next((name for name in chosen if chosen.count(name) > 1), None)
+        if twice is not None:
+            raise error("SNC-I024", f"states: the {what} {twice!r} is that of two of them")
+    return pairs
+
+
+def _labelled(model: Model, states: States) -> Model:
+    """The model with some inputs and outputs as states."""
+    pairs = paired(states, list(model.inputs), list(model.outputs))
+    found = list(model.states)
+    read = set(cone(model.outputs.values()))
+    for label, before, after in pairs:
         a, b = model.inputs[before], model.outputs[after]
         if a.shape != b.shape:
             raise error(
@@ -155,12 +201,9 @@ def _step_of(model: Model, axes: Axes, warnings: list[Problem], *, labelled: boo
         return _sequence(model, axes, warnings)
     if read:
         return _Step(model.inputs, model.outputs, _closed(read, model.states, model.outputs))
-    if not any(_is_spike(value) for value in live):
-        return _Step(model.inputs, model.outputs, [])
-    found = _inferred(model, axes)
-    if found is None:
-        raise _stateless(model, live)
-    return found
+    spikes = any(is_spike(value) for value in live)
+    found = inferred(model, axes) if spikes and not model.live else None
+    return found or _Step(model.inputs, model.outputs, [])
 
 
 def _closed(
@@ -174,43 +217,6 @@ def _closed(
         if not more:
             return found
         found.extend(more)
-
-
-def _is_spike(value: Value) -> bool:
-    """A comparison of floats that depends on more than constants."""
-    compares = value.op in ("gt", "ge", "lt", "le", "spike")
-    return compares and value.operands[0].dtype.kind == "f"
-
-
-def _stateless(model: Model, live: set[Value]) -> Exception:
-    """A spike without a state: the export lost it, or it is a model of a whole sequence."""
-    spike = next(value for value in live if _is_spike(value))
-    remedy = (
-        "load the live module, or export the step with its states as inputs and outputs and name "
-        "them (states=[...]); a model of a whole sequence needs time_axis"
-    )
-    held = [
-        name
-        for name, array in model.constants.items()
-        if array.ndim > 1 and array.shape[1:] == spike.shape[1:]
-    ]
-    lifted = next((name for name in held if "lifted_tensor" in name), None)
-    if lifted is not None:
-        return error(
-            "SNC-I002",
-            f"the constant {lifted!r} {list(model.constants[lifted].shape)} looks like a state: "
-            "a tensor that the model assigned anew (an attribute, a memory of SpikingJelly), "
-            "which the export has lost",
-            node=spike.scope,
-            remedy=remedy,
-        )
-    where = f"; {held[0]!r} is read but never written" if held else ""
-    return error(
-        "SNC-I001",
-        f"a spike has no state that is carried between steps{where}",
-        node=spike.scope,
-        remedy=remedy,
-    )
 
 
 # --- a whole sequence
@@ -231,6 +237,8 @@ def _sequence(model: Model, axes: Axes, warnings: list[Problem]) -> _Step:
         if axes.steps is None or value.shape[axes.time] == axes.steps:
             timed[name] = axes.time % rank
     sizes = {model.inputs[name].shape[axis] for name, axis in timed.items()}
+    if not timed and axes.steps is not None and model.inputs:
+        sizes = {axes.steps}  # the inputs are the same at every step
     if len(sizes) != 1:
         shapes = ", ".join(f"{n}: {list(v.shape)}" for n, v in model.inputs.items())
         raise error(
@@ -239,21 +247,40 @@ def _sequence(model: Model, axes: Axes, warnings: list[Problem]) -> _Step:
             remedy="give T, the number of steps: inputs without it are constant",
         )
     steps = sizes.pop()
-    tried = _rolled(model, timed, steps, bound_states)
+    tried = _rolled(model, timed, steps, bound_states, warnings)
     if isinstance(tried, _Step):
         return tried
+    if not timed:
+        raise error(
+            "SNC-I003",
+            f"no input has the {steps} steps (T), and no loop of so many was found",
+            remedy="the model must return its outputs for all steps, stacked",
+        )
+    reduced = _reduced_over_time(model, tried)
     warnings.append(
         Problem(
             "SNC-I003",
-            f"the model is unrolled over {steps} steps and no loop was found: T is fixed",
-            severity="warning",
-            remedy="export one step with its states to run any number of steps",
+            f"the model is unrolled over {steps} steps and no loop was found: T is fixed"
+            + (f" ({reduced} takes the steps together)" if reduced else ""),
+            reduced,
+            "return the whole sequence, and reduce what the network gives"
+            if reduced
+            else "export one step with its states to run any number of steps",
+            "warning",
         )
     )
     return _whole(model, timed, steps, tried)
 
 
-def _inferred(model: Model, axes: Axes) -> _Step | None:
+def _reduced_over_time(model: Model, ends: Sequence[Part]) -> str | None:
+    """The reduction that took time out of an output, where that is one."""
+    for value, end in zip(model.outputs.values(), ends, strict=True):
+        if isinstance(end, Value) and value.op.startswith("reduce_"):
+            return value.op
+    return None
+
+
+def inferred(model: Model, axes: Axes) -> _Step | None:
     """
     A loop that is there without being told of: an input that is taken apart along one
     axis, or a constant one, and outputs put together again. Only what is proved counts.
@@ -279,7 +306,7 @@ def _inferred(model: Model, axes: Axes) -> _Step | None:
             }
             if axis is not None and not timed:
                 continue
-            found = _rolled(model, timed, count, {})
+            found = _rolled(model, timed, count, {}, [])
             if isinstance(found, _Step):
                 return found
     return None
@@ -290,8 +317,12 @@ def _rolled(
     timed: Mapping[str, int],
     steps: int,
     bound: Mapping[Value, Value],
+    warnings: list[Problem],
 ) -> _Step | list[Part]:
-    """One step of a model of a sequence; where there is no loop, its outputs by steps."""
+    """
+    One step of a model of a sequence; where there is no loop, its outputs by steps. A live
+    model's states after the last step are no streams: they are left out.
+    """
     graph = model.graph
     lanes: dict[str, list[Value]] = {}
     parts: dict[Value, Part] = dict(bound)
@@ -303,13 +334,14 @@ def _rolled(
     spreader = Spreader(graph, steps, uniform=False)
     wanted = [*model.outputs.values(), *model.names]
     ends = spreader.evaluate(wanted, parts)[: len(model.outputs)]
-    if not all(isinstance(end, Spread) and end.form == "own" for end in ends):
-        return ends
     outputs = {
         name: end.lanes
         for name, end in zip(model.outputs, ends, strict=True)
-        if isinstance(end, Spread)
+        if isinstance(end, Spread) and end.form == "own"
     }
+    left_out = [name for name in model.outputs if name not in outputs]
+    if not outputs or (left_out and not model.live):
+        return ends
     names = {
         part: name
         for value, name in model.names.items()
@@ -320,6 +352,15 @@ def _rolled(
     )
     if loop is None:
         return ends
+    if left_out:
+        warnings.append(
+            Problem(
+                "SNC-W004",
+                f"{', '.join(left_out)}: {len(left_out)} of the model's {len(ends)} outputs have "
+                "no time axis: they are left out (states after the last step are in the trace)",
+                severity="warning",
+            )
+        )
     held = [name for name in model.inputs if name not in timed]
     inputs = {name: loop.inputs.get(name, model.inputs[name]) for name in model.inputs}
     return _Step(inputs, loop.outputs, loop.states, held, steps if held else None)
@@ -385,7 +426,13 @@ def _freed(
     ]
     outputs = dict(zip(step.outputs, results, strict=False))
     states = [
-        State(s.name, before, after, _initial(s, before, axis, count, warnings))
+        State(
+            s.name,
+            before,
+            after,
+            _initial(s, before, axis, count, warnings),
+            _learned(graph, s, before, axis),
+        )
         for s, before, after in zip(step.states, befores, results[len(outputs) :], strict=True)
     ]
     return inputs, outputs, states
@@ -485,3 +532,11 @@ def _initial(
         )
         return None
     return np.ascontiguousarray(samples[0])
+
+
+def _learned(graph: Graph, state: State, before: Value, axis: int) -> Value | None:
+    """What a state of one sample starts from, where that is learnable."""
+    value = state.learned
+    if value is None or len(value.shape) < len(state.before.shape) or before is state.before:
+        return value
+    return graph.select(value, axis, 0)

@@ -15,13 +15,15 @@ from snncc.importers.graph.quantization import Quantization
 class State:
     """
     A tensor that one step leaves to the next; `initial` broadcasts to its shape. `name` is
-    the model's; None where it has none.
+    the model's; None where it has none. `learned` is the constant that `initial` is the
+    content of, where learnable parameters give it.
     """
 
     name: str | None
     before: Value
     after: Value
     initial: Array | None = None
+    learned: Value | None = None
 
 
 @dataclass
@@ -45,3 +47,5 @@ class Model:
     """What the file stores as integers, by the name of the constant that they became."""
     names: dict[Value, str] = field(default_factory=dict)
     """What a live model keeps from step to step: values with the model's name for them."""
+    live: bool = False
+    """Whether it was recorded: what it keeps from call to call has been seen."""

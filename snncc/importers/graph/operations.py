@@ -75,4 +75,11 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
     "min": np.min,
 }
 
-ELEMENTWISE = {*UNARY, *BINARY, "where", "cast", "detach", "spike"}
+ELEMENTWISE = {*UNARY, *BINARY, "where", "cast", "detach", "spike", "spike_count"}
+
+MADE = {
+    *ELEMENTWISE,
+    *("reshape", "transpose", "take", "expand", "concat"),
+    *("reduce_sum", "reduce_mean", "reduce_max"),
+} - {"spike"}
+"""What a network can compute of parameters."""

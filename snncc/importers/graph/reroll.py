@@ -18,7 +18,6 @@ from typing import Literal
 
 import numpy as np
 
-from snncc.dialects.arrays import Array
 from snncc.errors import SnnccError
 from snncc.importers.graph import operations as ops
 from snncc.importers.graph.graph import Graph, Value, cone
@@ -333,20 +332,26 @@ class _Step:
                 continue
         return None
 
-    def _initial_states(self, unrolled: Unrolled) -> Iterable[dict[Value, Array]]:
-        """Zeros first, then constants that the graph has in the shape of the state."""
-        constants = unrolled.constants
-        choices: list[list[Array]] = []
+    def _initial_states(self, unrolled: Unrolled) -> Iterable[dict[Value, Value]]:
+        """
+        Zeros first, then constants that the graph has in the shape of the state; learnable
+        ones, of which no two are the same, last.
+        """
+        graph, constants = self.graph, unrolled.constants
+        choices: list[list[Value]] = []
         for role in self.kept:
-            found = [np.zeros((), role.dtype)]
-            for value in constants:
+            found = [graph.constant(np.zeros((), role.dtype))]
+            for value in sorted(constants, key=lambda value: value.is_learnable):
                 array = value.content
                 if value.dtype != role.dtype or (array.shape != role.shape and array.size != 1):
                     continue
+                if value.is_learnable:
+                    found.append(value)
+                    continue
                 if (array == array.ravel()[:1]).all():
                     array = array.ravel()[:1].reshape(())
-                if not any(np.array_equal(array, known) for known in found):
-                    found.append(array)
+                if not any(np.array_equal(array, known.content) for known in found):
+                    found.append(graph.constant(array))
             choices.append(found)
         # by the number of states that do not start at zero
         for places in range(len(choices) + 1):
@@ -355,14 +360,14 @@ class _Step:
                     found[1:] if index in chosen else found[:1]
                     for index, found in enumerate(choices)
                 ]
-                for arrays in itertools.product(*options):
-                    yield dict(zip(self.kept, arrays, strict=True))
+                for values in itertools.product(*options):
+                    yield dict(zip(self.kept, values, strict=True))
 
-    def _gives(self, unrolled: Unrolled, initial: Mapping[Value, Array]) -> bool:
+    def _gives(self, unrolled: Unrolled, initial: Mapping[Value, Value]) -> bool:
         g = self.graph
         past: dict[Value, list[Value]] = {}
-        for role, array in initial.items():
-            start = g.constant(np.broadcast_to(array, role.shape))
+        for role, value in initial.items():
+            start = g.expand(value, role.shape)
             past[role] = [start] * self.depth[role]
         for t in range(unrolled.steps):
             inputs = {name: lanes[t] for name, lanes in unrolled.inputs.items()}
@@ -372,7 +377,7 @@ class _Step:
             past = {role: [after[role], *values[:-1]] for role, values in past.items()}
         return True
 
-    def _loop(self, initial: Mapping[Value, Array]) -> Loop:
+    def _loop(self, initial: Mapping[Value, Value]) -> Loop:
         """The step on fresh inputs and states."""
         g = self.graph
         inputs = {
@@ -391,5 +396,7 @@ class _Step:
             name = self.names.get(role)
             for ago, before in enumerate(past[role]):
                 label = f"{name}.{ago + 1}" if name and ago else name
-                states.append(State(label, before, line[ago], initial[role]))
+                start = initial[role]
+                learned = start if start.is_learnable else None
+                states.append(State(label, before, line[ago], start.content, learned))
         return Loop(inputs, outputs, states)

@@ -211,6 +211,11 @@ class Spreader:
             array = array.reshape(k, self.count, *array.shape[1:]).swapaxes(0, 1)
         if not np.array_equal(array, np.broadcast_to(array[:1], array.shape)):
             raise Uneven("has a constant that differs from sample to sample")
+        if x.is_learnable:
+            if form == "own":
+                return self.graph.select(x, axis, 0)
+            end, step = (k, 1) if form == "major" else (x.shape[axis], self.count)
+            return self.graph.slice(x, axis, 0, end, step)
         piece = array[0] if form == "own" else np.moveaxis(array[0], 0, axis)
         return self.graph.constant(np.ascontiguousarray(piece), x.name)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 
 import numpy as np
@@ -15,17 +15,23 @@ from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.errors import SnnccError, error
 from snncc.importers.emitter import Emitter, uniform
 from snncc.importers.graph.bodies import spike_of
-from snncc.importers.graph.graph import Value
+from snncc.importers.graph.graph import Shape, Value
 
 
 class StreamEmitter(Emitter):
-    """Knows the stream of each value, and the parameter of each constant."""
+    """
+    Knows the stream of each value, and the parameter of each constant.
 
-    def __init__(self) -> None:
+    `training` is what the model says of constants that are not learnable; `reserved` are
+    names of parameters that are kept for these.
+    """
+
+    def __init__(self, training: str | None = None, reserved: Iterable[str] = ()) -> None:
         super().__init__()
         self.streams: dict[Value, SSAValue] = {}
-        self._fixed_values: dict[tuple[Value, int | None], SSAValue] = {}
-        self._names: set[str] = set()
+        self.training = training
+        self._fixed_values: dict[tuple[Value, Shape], SSAValue] = {}
+        self._names: set[str] = set(reserved)
 
     def stream(self, value: Value) -> SSAValue:
         """The stream of a value: of spikes where it is a float that they were made."""
@@ -34,6 +40,8 @@ class StreamEmitter(Emitter):
         spike = spike_of(value)
         if spike in self.streams:
             return self.streams[spike]
+        if value.is_learnable:
+            return self.learned(value, value.shape)
         if value.is_constant:
             array = value.content
             return self.constant(array if array.dtype.kind == "b" else array.astype(np.float32))
@@ -46,20 +54,20 @@ class StreamEmitter(Emitter):
         self, value: Value, port: str, node: str | None, rank: int | None = None
     ) -> SSAValue:
         """A constant as an operand: a parameter by its name, or by its node and port."""
+        if value.is_learnable:
+            return self.learned(value, _within(value.shape, rank))
         array = value.content
         if rank is not None:
             while array.ndim > rank and array.shape[0] == 1:
                 array = array[0]
         if array.dtype.kind == "b":
             return self.constant(array)
-        key = (value, array.ndim)
-        if key not in self._fixed_values:
-            name = value.name or (f"{node}.{port}" if node else port)
-            self._fixed_values[key] = self.parameter(self._free(name), uniform(array))
-        return self._fixed_values[key]
+        return self._stored(value, uniform(array), port, node)
 
-    def weight(self, value: Value, port: str, node: str | None) -> SSAValue:
-        """A constant array of an operation, with its full shape."""
+    def weight(
+        self, value: Value, port: str, node: str | None, shape: Shape | None = None
+    ) -> SSAValue:
+        """A constant array of an operation, with its full shape or under another."""
         if not value.is_constant:
             raise error(
                 "SNC-I025",
@@ -67,10 +75,23 @@ class StreamEmitter(Emitter):
                 node=node,
                 remedy="weights must be parameters of the model",
             )
-        key = (value, None)
+        shape = value.shape if shape is None else shape
+        if value.is_learnable:
+            return self.learned(value, shape)
+        return self._stored(value, value.content.reshape(shape), port, node)
+
+    def learned(self, value: Value, shape: Shape) -> SSAValue:
+        """A learnable constant under a shape: a parameter, or what is computed of some."""
+        raise NotImplementedError
+
+    def _stored(self, value: Value, array: Array, port: str, node: str | None) -> SSAValue:
+        """A parameter that nothing trains, one for each constant and shape."""
+        key = (value, array.shape)
         if key not in self._fixed_values:
             name = value.name or (f"{node}.{port}" if node else port)
-            self._fixed_values[key] = self.parameter(self._free(name), value.content)
+            self._fixed_values[key] = self.parameter(
+                self._free(name), array, self.training, sorted(value.sources)
+            )
         return self._fixed_values[key]
 
     def _free(self, wanted: str) -> str:
@@ -82,6 +103,13 @@ class StreamEmitter(Emitter):
         return name
 
 
+def _within(shape: Shape, rank: int | None) -> Shape:
+    """A shape with at most `rank` axes: ones in front are left out."""
+    while rank is not None and len(shape) > rank and shape[0] == 1:
+        shape = shape[1:]
+    return shape
+
+
 def _unsupported(value: Value, what: str, remedy: str | None = None) -> SnnccError:
     return error("SNC-I025", f"{value.op}: {what}", node=value.scope, remedy=remedy)
 
@@ -89,7 +117,7 @@ def _unsupported(value: Value, what: str, remedy: str | None = None) -> SnnccErr
 def _linear(e: StreamEmitter, value: Value, node: str | None) -> SSAValue:
     x, weight = value.operands[:2]
     bias = value.operands[2] if len(value.operands) > 2 else None
-    if bias is not None and bias.is_constant and not bias.content.any():
+    if bias is not None and bias.is_fixed and not bias.content.any():
         bias = None
     if len(x.shape) == 1:
         w = e.weight(weight, "weight", node)
@@ -98,9 +126,7 @@ def _linear(e: StreamEmitter, value: Value, node: str | None) -> SSAValue:
     # the same map for every row: a convolution whose kernel spans a row
     rows, inputs = prod(x.shape[:-1]), x.shape[-1]
     outputs = weight.shape[0]
-    kernel = weight.content.reshape(outputs, 1, 1, inputs)
-    name = weight.name or (f"{node}.weight" if node else "weight")
-    w = e.parameter(e._free(name), kernel)
+    w = e.weight(weight, "weight", node, (outputs, 1, 1, inputs))
     b = e.weight(bias, "bias", node) if bias is not None else None
     image = e.add(snn.ReshapeOp(e.stream(x), (1, rows, inputs)))
     maps = e.add(
@@ -296,9 +322,7 @@ def _matmul(e: StreamEmitter, value: Value, node: str | None) -> SSAValue:
     a, b = value.operands
     if a.is_constant and len(a.shape) == 2 and len(b.shape) == 2:
         # W x for each column: a convolution of length one over W's inputs as channels
-        weight = a.content.reshape(*a.shape, 1)
-        name = a.name or (f"{node}.weight" if node else "weight")
-        w = e.parameter(e._free(name), weight)
+        w = e.weight(a, "weight", node, (*a.shape, 1))
         return e.add(
             snn.Conv1dOp(
                 e.stream(b), w, None, stride=[1], padding=[0, 0], dilation=[1], groups=1, node=node
@@ -331,9 +355,14 @@ _TABLE: dict[str, Rule] = {
 }
 
 
-def emit_stream(e: StreamEmitter, value: Value, node: str | None) -> None:
-    """Writes the operation of one value. Raises SNC-I025 where there is none."""
+def rule_of(value: Value) -> Rule:
+    """What writes the operation of a value. Raises SNC-I025 where nothing does."""
     rule = _TABLE.get(value.op)
     if rule is None:
         raise _unsupported(value, "no such operation on streams")
-    e.streams[value] = rule(e, value, node)
+    return rule
+
+
+def emit_stream(e: StreamEmitter, value: Value, node: str | None) -> None:
+    """Writes the operation of one value. Raises SNC-I025 where there is none."""
+    e.streams[value] = rule_of(value)(e, value, node)

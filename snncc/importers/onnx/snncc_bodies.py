@@ -40,25 +40,46 @@ def read_body(function: Function) -> Region:
         values[name] = argument
     if list(function.inputs) != [name for name, _ in ports]:
         raise ValueError("other ports")
-    for node in function.nodes:
-        (output,) = node.outputs
-        kind = node.metadata.get(OP)
-        if kind is None:  # between streams and scalars
-            values[output] = values[node.inputs[0]]
-            continue
-        op = _operation(kind, node, [values[operand] for operand in node.inputs])
-        hints = json.loads(node.metadata.get(NAMES, "null"))
-        if hints is not None:
-            (hint,) = hints
-            op.results[0].name_hint = None if hint is None else str(hint)
-        block.add_op(op)
-        values[output] = op.results[0]
+    _read_nodes(function, block, values)
     states = function.defaults["states"]
     assert isinstance(states, list)
     count = len(function.outputs) - len(states)
     ends = [values[name] for name in function.outputs]
     block.add_op(snn.NextOp(ends[:count], ends[count:]))
     return Region(block)
+
+
+def read_surrogate(function: Function, name: str, element: Attribute) -> snn.SurrogateOp:
+    """The surrogate; raises whatever where the function is not as exported."""
+    block = Block(arg_types=[element] * len(function.inputs))
+    values: dict[str, SSAValue] = dict(zip(function.inputs, block.args, strict=True))
+    _read_nodes(function, block, values)
+    ends = [values[output] for output in function.outputs]
+    block.add_op(snn.DerivativeOp(ends))
+    return snn.SurrogateOp(name, [end.type for end in ends], Region(block))
+
+
+def _read_nodes(function: Function, block: Block, values: dict[str, SSAValue]) -> None:
+    """Adds the operations of a body; `values` are those of its inputs, and then all."""
+    read: dict[str, list[SSAValue]] = {}  # what surrogates are functions of
+    for node in function.nodes:
+        (output,) = node.outputs
+        kind = node.metadata.get(OP)
+        if kind is None:  # between streams and scalars
+            values[output] = values[node.inputs[0]]
+            if node.op == "Of":
+                read[output] = [*read.get(node.inputs[0], ()), values[node.inputs[1]]]
+            continue
+        operands = [values[operand] for operand in node.inputs]
+        op = _operation(
+            kind, node, [*operands, *read.get(node.inputs[0], ())] if node.inputs else []
+        )
+        hints = json.loads(node.metadata.get(NAMES, "null"))
+        if hints is not None:
+            (hint,) = hints
+            op.results[0].name_hint = None if hint is None else str(hint)
+        block.add_op(op)
+        values[output] = op.results[0]
 
 
 def _operation(name: str, node: Node, operands: list[SSAValue]) -> Operation:
@@ -96,14 +117,15 @@ def _to_float(node: Node, operands: list[SSAValue]) -> Operation:
 
 def _spike(node: Node, operands: list[SSAValue]) -> Operation:
     comparison = {"SpikeGt": Comparison.GT, "SpikeGe": Comparison.GE}[node.op]
-    return snn.SpikeOp(comparison, operands[0], surrogate_of(node))
+    return snn.SpikeOp(comparison, operands[0], surrogate_of(node), operands[1:])
 
 
 def _count(node: Node, operands: list[SSAValue]) -> Operation:
     maximum, width = node.attributes["maximum"], node.attributes["width"]
     assert isinstance(maximum, int)
     assert isinstance(width, int)
-    return snn.CountOp(operands[0], maximum, IntegerType(width), surrogate_of(node))
+    type = IntegerType(width)
+    return snn.CountOp(operands[0], maximum, type, surrogate_of(node), operands[1:])
 
 
 def surrogate_of(node: Node) -> SurrogateAttr | None:
@@ -111,6 +133,8 @@ def surrogate_of(node: Node) -> SurrogateAttr | None:
     name = node.attributes.get("surrogate")
     if name is None:
         return None
+    if str(name).startswith("@"):
+        return SurrogateAttr.of_symbol(str(name)[1:])
     options: Any = decoded(json.loads(str(node.attributes["surrogate_options"])))
     return SurrogateAttr(str(name), options)
 

@@ -42,7 +42,7 @@ from snncc.exporters.onnx.notes import (
 from snncc.importers.onnx.document import Block, Document, Node, Tensor
 from snncc.importers.onnx.inline import MAX_WORK
 from snncc.importers.onnx.reader import document_of
-from snncc.importers.onnx.snncc_bodies import read_body
+from snncc.importers.onnx.snncc_bodies import read_body, read_surrogate
 from snncc.importers.onnx.snncc_operations import MAX_ELEMENTS, RULES, hint_of, text_of
 
 Data: TypeAlias = "Mapping[str, Any]"
@@ -157,7 +157,26 @@ class NetworkReader:
         network.function_type = FunctionType.from_lists(
             block.arg_types, [value.type for value in streams]
         )
-        return ModuleOp([*parameters.values(), network])
+        declared: list[Operation] = [*parameters.values()]
+        for surrogate, place in reversed(self._surrogates()):
+            declared.insert(place, surrogate)
+        return ModuleOp([*declared, network])
+
+    def _surrogates(self) -> list[tuple[snn.SurrogateOp, int]]:
+        """With the number of parameters above each."""
+        found: list[tuple[snn.SurrogateOp, int]] = []
+        for entry in self.notes.get("surrogates", []):
+            function = self.document.functions[DOMAIN, entry["function"], ""]
+            self.work += len(function.nodes)
+            if self.work > MAX_WORK:
+                raise ValueError("too many operations")
+            op = read_surrogate(function, text_of(entry["name"]), element_named(entry["element"]))
+            hints = entry.get("hints", [None] * len(function.inputs))
+            for argument, hint in zip(op.body.block.args, hints, strict=True):
+                argument.name_hint = hint_of(hint)
+            op.attributes |= decoded_all(entry.get("attributes", {}))
+            found.append((op, entry["at"]))
+        return found
 
     def _places(self) -> dict[str, str]:
         """Name of an output of the file -> its name in the step."""

@@ -13,6 +13,7 @@ from snncc.importers.torch import (
     aten_sums,
     aten_types,
     aten_views,
+    aten_weights,
 )
 from snncc.importers.torch.registry import OPERATORS
 
@@ -29,6 +30,7 @@ __all__ = [  # a module registers its operators where it is imported
     "aten_sums",
     "aten_types",
     "aten_views",
+    "aten_weights",
 ]
 
 for _name in (

@@ -272,7 +272,7 @@ def folded(graph: Graph, function: Callable[[Any, Any], Any], a: Value, b: Value
     wide = [graph.expand(x, shape).content for x in (a, b)]
     graph.charge(wide[0].nbytes)
     with np.errstate(all="ignore"):
-        return graph.constant(function(*wide))
+        return graph.folded([a, b], function(*wide))
 
 
 def _scaled(graph: Graph, x: Value, factor: Number) -> Value:

@@ -58,7 +58,7 @@ def bitwise_not(graph: Graph, self: Value) -> Value:
     if self.dtype == BOOL:
         return graph.unary("not", self)
     if self.is_constant:
-        return graph.constant(np.bitwise_not(self.content))
+        return graph.folded([self], np.bitwise_not(self.content))
     raise error("SNC-I012", f"the bitwise not of {self.dtype} is not supported")
 
 

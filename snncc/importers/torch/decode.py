@@ -93,7 +93,9 @@ class _Decoder:
             case "parameter" | "buffer" | "tensor_constant":
                 name = text_of(record(field(content, "arg", kind), "arg"), "name")
                 tensor = text_of(content, f"{kind}_name")
-                return Input("constant" if kind == "tensor_constant" else kind, name, tensor)
+                learnable = kind == "parameter" and not _is_frozen(tensors.get(name))
+                form = "constant" if kind == "tensor_constant" else kind
+                return Input(form, name, tensor, learnable=learnable)
             case "constant_input":
                 _, value = union(field(content, "value", kind), "value")
                 number = value if isinstance(value, bool | int | float | str) else None
@@ -311,6 +313,11 @@ def _size(size: Any, place: str) -> tuple[int, bool]:
     if not 0 <= number <= MAX_SIZE:
         raise error("SNC-I014", f"{place}: a size of {number}")
     return number, dynamic
+
+
+def _is_frozen(meta: Any) -> bool:
+    """Whether training leaves a parameter as it is."""
+    return isinstance(meta, dict) and meta.get("requires_grad") is False
 
 
 def _is_contiguous(meta: Any) -> bool:

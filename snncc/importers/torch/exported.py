@@ -71,7 +71,7 @@ class Region:
 class Input:
     """
     What the program is given: a tensor of the model by its qualified name (`tensor`), a
-    tensor of the caller, or a number.
+    tensor of the caller, or a number. `learnable`: whether training moves it.
     """
 
     kind: Literal["parameter", "buffer", "constant", "user", "number"]
@@ -80,6 +80,7 @@ class Input:
     shape: tuple[int, ...] = ()
     dtype: np.dtype[Any] | None = None
     number: Any = None
+    learnable: bool = False
 
 
 @dataclass(slots=True)

@@ -94,32 +94,3 @@ _RESETS = (("spikingjelly", "reset"), ("sinabs", "reset_states"), ("snntorch", "
 def _belongs(part: torch.nn.Module, library: str) -> bool:
     """Whether a class of the library is among the part's: users subclass neurons."""
     return any(base.__module__.partition(".")[0] == library for base in type(part).__mro__)
-
-
-class Snapshot:
-    """What the parts of a module hold: attributes, and the content of their tensors."""
-
-    def __init__(self, module: torch.nn.Module):
-        self.attributes = [(part, _copied(vars(part))) for part in module.modules()]
-        tensors: dict[int, torch.Tensor] = {}
-        for _, held in self.attributes:
-            for place in (held, *(v for v in held.values() if isinstance(v, dict))):
-                tensors.update((id(v), v) for v in place.values() if isinstance(v, torch.Tensor))
-        self.contents = [(tensor, tensor.detach().clone()) for tensor in tensors.values()]
-
-    def restore(self) -> None:
-        for part, held in self.attributes:
-            vars(part).clear()
-            vars(part).update(held)
-        with torch.no_grad():
-            for tensor, content in self.contents:
-                if not torch.equal(tensor, content):
-                    tensor.copy_(content)
-
-
-def _copied(held: dict[str, Any]) -> dict[str, Any]:
-    """The attributes, with containers that a run may change copied one level deep."""
-    return {
-        name: type(value)(value) if type(value) in (dict, list, set) else value
-        for name, value in held.items()
-    }

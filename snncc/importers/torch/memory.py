@@ -40,6 +40,10 @@ class Tensor:
     def through(self, graph: Graph, view: View, copied: bool = False) -> Tensor:
         """A view of this tensor; `copied` where torch may have made a copy instead."""
         at = self.storage.version if copied and self.copied_at is None else self.copied_at
+        if views.Detach() in view:
+            value = self.read(graph)
+            if graph.detach(value) is value:  # what is written to it later has its gradient
+                view = tuple(step for step in view if step != views.Detach())
         tensor = Tensor(self.storage, (*self.view, *view), copied_at=at)
         tensor.read(graph)  # checks the shapes where the view is made
         return tensor

@@ -9,7 +9,7 @@ the inputs is refused where the value is taken out of its tensor.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from snncc.dialects.arrays import Array
 from snncc.errors import error
 from snncc.importers.torch.exported import ExportedGraph, Input, Names, Node, Output, Ref, Region
+from snncc.importers.torch.influence import Influence, Leaving
 from snncc.importers.torch.keeping import kept_tensors
-from snncc.importers.torch.surrogates import Spikes
+from snncc.importers.torch.results import tensors_of
 
 MAX_NODES = 1 << 18
 
@@ -41,14 +42,24 @@ def record(
     example: Sequence[torch.Tensor],
     names: Sequence[str],
     module: torch.nn.Module | None,
+    observer: Observer | None = None,
 ) -> ExportedGraph:
     """
     The program of `run(*example)`: its inputs are called `names`, its outputs are the
     tensors of what `run` gives. The parameters and buffers of `module` keep their names.
+    `observer` may be asked while it runs.
 
-    Raises SnnccError (SNC-I012 for types that are not supported).
+    Raises SnnccError (SNC-I012 for types that are not supported, SNC-I027 where values
+    leave torch).
     """
+    # imported here: what a backward computes is recorded, too
+    from snncc.importers.torch.surrogates import Spikes
+
     recorder = _Recorder(module)
+    influence = Influence()
+    if observer is not None:
+        observer.recorder, observer.influence = recorder, influence
+    spikes = Spikes(recorder)
     given = [tensor.detach().clone() for tensor in example]
     inputs = [
         Input("user", name, shape=tuple(tensor.shape), dtype=dtype_of(tensor))
@@ -56,20 +67,52 @@ def record(
     ]
     for name, tensor in zip(names, given, strict=True):
         recorder.introduce(tensor, name)
-    with torch.no_grad(), recorder.hooks(), Spikes(recorder), recorder:
+        influence.mark(tensor, name)
+    leaving = Leaving(recorder, influence)
+    with torch.no_grad(), recorder.hooks(), spikes, leaving, influence, recorder:
         result = run(*given)
     outputs = [Output("user", recorder.argument(tensor)) for tensor in tensors_of(result)]
     outputs += [Output("kept", Ref(name), label) for name, label in recorder.kept.items()]
     fixed = list(recorder.tensors)
     kinds = {name: recorder.kinds[name] for name in fixed}
-    inputs = [*(Input(kinds[name], name, tensor=name) for name in fixed), *inputs]
+    inputs = [
+        *(
+            Input(kinds[name], name, tensor=name, learnable=name in recorder.learnable)
+            for name in fixed
+        ),
+        *inputs,
+    ]
     region = Region(
         [i.name for i in inputs],
         [output.argument for output in outputs],
         recorder.nodes,
         recorder.contiguous,
     )
-    return ExportedGraph(region, inputs, outputs, recorder.tensors)
+    return ExportedGraph(region, inputs, outputs, recorder.tensors, spikes.warnings)
+
+
+class Observer:
+    """What a run that is being recorded may ask, and say."""
+
+    recorder: _Recorder
+    influence: Influence
+
+    def follows(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor follows from the inputs."""
+        return bool(self.influence.of(tensor))
+
+    def keep(self, label: str, tensor: torch.Tensor) -> None:
+        """A value goes to the next step under this name."""
+        self.recorder.keep(label, tensor, anew=True)
+
+    @contextlib.contextmanager
+    def unseen(self) -> Iterator[None]:
+        """What runs meanwhile is no part of the program."""
+        was, self.recorder.paused = self.recorder.paused, True
+        try:
+            yield
+        finally:
+            self.recorder.paused = was
 
 
 def dtype_of(tensor: torch.Tensor) -> np.dtype[Any]:
@@ -82,17 +125,6 @@ def dtype_of(tensor: torch.Tensor) -> np.dtype[Any]:
     return DTYPES[tensor.dtype]
 
 
-def tensors_of(structure: Any) -> list[torch.Tensor]:
-    """The tensors of tuples, lists and dictionaries, in order."""
-    if isinstance(structure, torch.Tensor):
-        return [structure]
-    if isinstance(structure, Mapping):
-        return [t for part in structure.values() for t in tensors_of(part)]
-    if isinstance(structure, list | tuple):
-        return [t for part in structure for t in tensors_of(part)]
-    return []
-
-
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Gives every tensor a name, and writes a node for every operator."""
 
@@ -101,6 +133,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.nodes: list[Node] = []
         self.tensors: dict[str, Array] = {}
         self.kinds: dict[str, Any] = {}
+        self.learnable: set[str] = set()
         self.contiguous: set[str] = set()
         self.kept: dict[str, str] = {}
         self.paused = False
@@ -126,6 +159,18 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if tensor.is_contiguous():
             self.contiguous.add(name)
 
+    def keep(self, label: str, tensor: torch.Tensor, *, anew: bool = False) -> None:
+        """The module's name for a value that goes to the next step; `anew`: it is certain."""
+        name = self._names.get(id(tensor))
+        if name in self._computed and name is not None and (anew or name not in self.kept):
+            self.kept[name] = label
+
+    def replaced(self, tensor: torch.Tensor, by: torch.Tensor) -> None:
+        """`tensor.data = by`: what is read of it from now on is the other."""
+        if not self.paused:
+            self._names[id(tensor)] = self.name_of(by)
+            self._alive.append(tensor)
+
     def is_computed(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor is an input or was made while recording."""
         return self._names.get(id(tensor)) in self._computed
@@ -133,8 +178,12 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def name_of(self, tensor: torch.Tensor) -> str:
         name = self._names.get(id(tensor))
         if name is None:
-            label, kind = self._owned.get(id(tensor), (None, "constant"))
-            name = label or f"constant_{len(self.tensors)}"
+            learnable = isinstance(tensor, torch.nn.Parameter) and tensor.requires_grad
+            other = (None, "parameter" if learnable else "constant")
+            label, kind = self._owned.get(id(tensor), other)
+            name = label or f"{kind}_{len(self.tensors)}"
+            if learnable:
+                self.learnable.add(name)
             self.tensors[name] = tensor.detach().cpu().numpy().astype(dtype_of(tensor)).copy()
             self.kinds[name] = kind
             self._names[id(tensor)] = name
@@ -226,8 +275,6 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if self._scopes:
                 self._scopes.pop()
             for label, tensor in kept_tensors(part, result):
-                name = self._names.get(id(tensor))
-                if name in self._computed and name is not None:
-                    self.kept.setdefault(name, f"{path}.{label}" if path else label)
+                self.keep(f"{path}.{label}" if path else label, tensor)
 
         return hook

@@ -16,7 +16,7 @@ from snncc.importers.graph.graph import Graph, Value
 from snncc.importers.torch.promotion import FLOAT
 from snncc.importers.torch.registry import operator
 from snncc.importers.torch.stepwise import Steps, run, sequences, voltage
-from snncc.importers.torch.surrogate_names import spikingjelly_surrogate
+from snncc.importers.torch.surrogate_names import multi_level_surrogate, spikingjelly_surrogate
 
 
 @operator("sj_if.forward")
@@ -194,7 +194,9 @@ def ilif(
 
     def step(x: Steps, v: Steps) -> tuple[Steps, ...]:
         h = (1.0 - 1.0 / tau) * v + x
-        spike = (h / threshold).clamp(0.0, count).unary("round")
+        q = h / threshold
+        whole = q.clamp(0.0, count).unary("round")
+        spike = whole.counted(count, q, multi_level_surrogate(count, lower, upper))
         return spike, voltage(h, spike, threshold, None, detach_reset), h
 
     return sequences(graph, x, [v], step, store_v_seq)
@@ -244,7 +246,7 @@ def clif(
     current, membrane, leak, memory = (Steps(graph, value) for value in (x, v, leak_v, m))
     h = membrane - leak / tau + current
     decayed = memory * (h / tau).unary("sigmoid")
-    spike = h.spike(threshold)
+    spike = h.spike(threshold, spikingjelly_surrogate(alpha, surrogate_id))
     memory = decayed + spike
     after = h - spike * (threshold + memory.unary("sigmoid"))
     return [spike.value, after.value, memory.value, h.value]

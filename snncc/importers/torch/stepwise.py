@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.errors import error
+from snncc.importers.graph.bodies import MAX_COUNT
 from snncc.importers.graph.graph import Graph, Value
 from snncc.importers.torch.promotion import FLOAT, typed
 
@@ -70,7 +71,15 @@ class Steps:
 
     def spike(self, threshold: Operand, surrogate: SurrogateAttr | None = None) -> Steps:
         u = self - threshold
-        return Steps(self.graph, self.graph.spike(u.value, "ge", surrogate)).as_float()
+        spike = self.graph.spike(u.value, comparison="ge", surrogate=surrogate)
+        return Steps(self.graph, spike).as_float()
+
+    def counted(self, most: float, of: Steps, surrogate: SurrogateAttr) -> Steps:
+        """Whole numbers from 0 to `most` as a count of spikes."""
+        if most % 1 or not 1 <= most <= MAX_COUNT:
+            return self
+        count = self.graph.spike_count(self.value, of.value, maximum=int(most), surrogate=surrogate)
+        return Steps(self.graph, count)
 
 
 def voltage(h: Steps, spike: Steps, threshold: Operand, reset: float | None, detach: bool) -> Steps:

@@ -107,5 +107,7 @@ def write(graph: Graph, whole: Value, view: Sequence[Step], part: Value) -> Valu
     """The whole tensor after `part` was written to a view of it."""
     if not view:
         return part
+    if isinstance(view[0], Detach):  # what is not written keeps its gradient
+        return write(graph, whole, view[1:], part)
     inner = view[0].read(graph, whole)
     return view[0].write(graph, whole, write(graph, inner, view[1:], part))

@@ -23,7 +23,7 @@ from snncc.importers.torch import spikingjelly_ops
 from snncc.importers.torch.aten import NOT_SUPPORTED, OPERATORS
 from snncc.importers.torch.aten_types import NUMBERS, number
 from snncc.importers.torch.aten_views import VIEWS, WHERE_CONTIGUOUS
-from snncc.importers.torch.exported import ExportedGraph, Names, Node, Ref, Region
+from snncc.importers.torch.exported import ExportedGraph, Input, Names, Node, Ref, Region
 from snncc.importers.torch.memory import Storage, Tensor
 from snncc.importers.torch.registry import Number, call, with_value
 
@@ -94,7 +94,7 @@ class _Run:
 
     program: ExportedGraph
     stateful: set[str]
-    graph: Graph = field(default_factory=Graph)
+    graph: Graph = field(default_factory=lambda: Graph(says_training=True))
     storages: dict[str, Storage] = field(default_factory=dict)
     given: dict[str, Storage] = field(default_factory=dict)
 
@@ -155,17 +155,20 @@ class _Run:
                 assert given.tensor is not None
                 name = given.tensor
                 if name not in self.storages:
-                    self.storages[name] = Storage(self._tensor(name, given.kind, users))
+                    self.storages[name] = Storage(self._tensor(given, users))
                 arguments.append(Tensor(self.storages[name]))
         return arguments
 
-    def _tensor(self, name: str, kind: str, users: set[str]) -> Value:
+    def _tensor(self, given: Input, users: set[str]) -> Value:
+        name = str(given.tensor)
         array = self.program.tensors[name]
         if name in self.stateful:
             label = f"state.{name}" if name in users else name
             return self.graph.input(label, array.shape, array.dtype)
+        if given.learnable:
+            return self.graph.learnable(array, name)
         # constants that torch lifted out of the code differ in nothing but their names
-        return self.graph.constant(array, None if kind == "constant" else name)
+        return self.graph.constant(array, None if given.kind == "constant" else name)
 
     def _constants(self) -> Mapping[str, Array]:
         kinds = {i.tensor: i.kind for i in self.program.inputs}

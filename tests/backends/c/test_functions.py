@@ -13,7 +13,7 @@ import pytest
 from xdsl.dialects import math
 from xdsl.ir import Operation
 
-from snncc.backends.c.kernels import Kernels
+from snncc.backends.c.kernels import Kernels, arithmetic
 from snncc.backends.c.types import CType
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.functions import FUNCTIONS, Type, evaluate, program_of
@@ -35,7 +35,7 @@ def source() -> str:
     loops: list[str] = []
     for operation, type in CALLS:
         name, function, float_name = (
-            kernels.function(operation, FLOATS[type]),
+            arithmetic.function(kernels, operation, FLOATS[type]),
             FUNCTIONS[operation],
             FLOATS[type].name,
         )
@@ -175,7 +175,7 @@ def test_behaviour_is_defined(tmp_path: Path) -> None:
 def helpers(*operations: type[Operation]) -> Iterator[str]:
     kernels = Kernels("t", "T")
     for operation in operations:
-        kernels.function(operation, FLOATS[Type.F32])
+        arithmetic.function(kernels, operation, FLOATS[Type.F32])
     for line in kernels.text().splitlines():
         if line.startswith("T_INLINE"):
             yield line.split("(")[0].split()[-1]

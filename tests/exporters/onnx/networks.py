@@ -99,7 +99,19 @@ def _spikes(*shape: int):
 
 
 EVERYTHING = """
+snn.surrogate @mine.own (%v : f32, %theta : f32) -> (f32, f32) attributes {flag = true} {
+  %0 = arith.subf %v, %theta : f32
+  %fires = snn.spike gt %0 : f32
+  %one = arith.constant 1.0 : f32
+  %e = math.atan %0 : f32
+  %d = arith.select %fires, %one, %e : f32
+  %n = arith.negf %d : f32
+  snn.derivative %d, %n : f32, f32
+}
 snn.parameter @unused : tensor<2xf32> = dense<[1.0, -2.5]> attributes {trained = true}
+snn.surrogate @pass (%0 : f32) -> f32 {
+  snn.derivative %0 : f32
+}
 snn.parameter @w : tensor<4x3xf32> = dense<[[0.5, 0.25, 1.0], [0.0, -0.0, 2.0],
   [1.5, 0.1, 0.2], [0.3, 0.7, -0.9]]>
 snn.parameter @mask : tensor<4xi1> = dense<[true, false, true, true]>
@@ -128,7 +140,12 @@ snn.network @all ("" %in : tensor<3xf32>, "x|y" %events : tensor<4xi1>)
     %true = arith.constant true
     %no = arith.xori %e, %true : i1
     %z = snn.spike ge %u surrogate <"snntorch.atan", alpha = 0.3 : f64> : f32
-    %d = snn.detach %z : i1
+    %soft = math.tanh %u : f32
+    %z2 = snn.spike gt %u surrogate <@mine.own> of %soft, %v : f32
+    %z3 = snn.spike gt %u surrogate <@pass> : f32
+    %z4 = arith.andi %z2, %z3 : i1
+    %z5 = arith.andi %z, %z4 : i1
+    %d = snn.detach %z5 : i1
     %a = arith.andi %d, %m : i1
     %b = arith.ori %a, %no : i1
     %c = arith.cmpf une, %u, %v : f32
@@ -136,7 +153,7 @@ snn.network @all ("" %in : tensor<3xf32>, "x|y" %events : tensor<4xi1>)
     %f = arith.uitofp %eq : i1 to f32
     %th = arith.constant 0.7 : f32
     %q = arith.divf %u, %th : f32
-    %n = snn.count %q max 7 surrogate <"sinabs.single"> : f32 -> i16
+    %n = snn.count %q max 7 surrogate <"sinabs.single"> of %u, %th : f32 -> i16
     %nf = arith.uitofp %n : i16 to f32
     %r = arith.select %b, %nf, %f : f32
     %p = arith.maximumf %r, %k : f32

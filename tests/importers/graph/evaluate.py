@@ -131,6 +131,7 @@ _OPERATIONS: dict[str, Any] = {
     "cast": lambda value, args: args[0].astype(value.dtype),
     "detach": lambda value, args: args[0],
     "spike": _spike,
+    "spike_count": lambda value, args, maximum, surrogate: np.clip(np.trunc(args[0]), 0, maximum),
     "reshape": lambda value, args, shape: args[0].reshape(shape),
     "transpose": lambda value, args, order: args[0].transpose(order),
     "expand": lambda value, args, shape: np.broadcast_to(args[0], shape),

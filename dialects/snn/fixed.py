@@ -1,0 +1,186 @@
+"""
+What a network computes of parameters alone, with the bits that every step would give it.
+
+Operations whose results are the same at every step, and the scalars of bodies that follow
+from parameters. Each operation of a body is one operation of NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, f32, f64, i1
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+
+from snncc.dialects.snn.attributes import Comparison, Pool
+from snncc.dialects.snn.functions import FUNCTIONS, apply
+from snncc.dialects.snn.network import ConstantOp, UseOp
+from snncc.dialects.snn.neuron import DetachOp, NeuronOp, NextOp, SpikeOp
+from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, RearrangeOp, ReshapeOp
+from snncc.dialects.snn.types import shape_of, stream_type
+
+Array = npt.NDArray[Any]
+
+DTYPES: dict[Attribute, type[np.generic]] = {f32: np.float32, f64: np.float64, i1: np.uint8}
+"""Of the scalars that are known here: floats, and spikes as 0 or 1."""
+
+
+def is_fixed(op: Operation) -> bool:
+    """
+    Whether an operation's result is the same at every step: parameters, constants, and what
+    is computed of these alone. A neuron is one of these where it has neither inputs nor
+    states.
+    """
+    seen: set[Operation] = set()
+    stack = [op]
+    while stack:
+        source = stack.pop()
+        if source in seen or isinstance(source, UseOp | ConstantOp):
+            continue
+        seen.add(source)
+        if not source.operands or not _is_evaluated(source):
+            return False
+        for operand in source.operands:
+            if not isinstance(operand.owner, Operation):
+                return False
+            stack.append(operand.owner)
+    return True
+
+
+def _is_evaluated(op: Operation) -> bool:
+    """Whether `evaluated` knows an operation, if what it reads is fixed."""
+    match op:
+        case ReshapeOp() | RearrangeOp() | ConcatOp():
+            return True
+        case NeuronOp():
+            bare = not op.inputs and not op.initial_states
+            return bare and all(map(_is_known, op.body.block.ops))
+        case Pool2dOp():
+            return _is_reduction(op) and stream_type(op.result).element_type in (f32, f64)
+        case _:
+            return False
+
+
+def evaluated(op: Operation, operands: Sequence[Array]) -> list[Array]:
+    """The results of an operation that `is_fixed` on what its operands always hold."""
+    match op:
+        case NeuronOp():
+            known: dict[SSAValue, Array] = dict(zip(op.body.block.args, operands, strict=True))
+            values = scalars_of(op.body.block, known)
+            wide = (np.broadcast_to(values[v], op.population) for v in op.terminator.outputs)
+            return [np.ascontiguousarray(array) for array in wide]
+        case ReshapeOp():
+            return [operands[0].reshape(shape_of(op.result))]
+        case RearrangeOp():
+            return [rearranged(operands[0].reshape(1, -1), op.indices)[0]]
+        case ConcatOp():
+            return [np.concatenate(operands, axis=op.axis.value.data)]
+        case Pool2dOp():
+            return [_reduced(op, operands[0])]
+        case _:
+            raise AssertionError(f"{op.name} is not fixed")
+
+
+def rearranged(rows: Array, places: npt.NDArray[Any]) -> Array:
+    """Rows [M, elements] as [M, *places]: each element from its place, 0 where that is below 0."""
+    found = rows[:, places]
+    found[:, places < 0] = 0
+    return found
+
+
+def _is_reduction(op: Pool2dOp) -> bool:
+    """One window as high as the input: the sum, mean or maximum over that axis."""
+    rows = shape_of(op.input)[1]
+    return op.kernels == (rows, 1) and op.strides == (1, 1) and not np.any(op.paddings)
+
+
+def _reduced(op: Pool2dOp, x: Array) -> Array:
+    x = x.astype(DTYPES[stream_type(op.result).element_type])
+    rows = x.shape[1]
+    total = x[:, 0] if op.pool.data is Pool.MAX else np.zeros_like(x[:, 0]) + x[:, 0]
+    for row in range(1, rows):
+        total = _maximum(total, x[:, row]) if op.pool.data is Pool.MAX else total + x[:, row]
+    return (total / x.dtype.type(rows) if op.pool.data is Pool.AVG else total)[:, None]
+
+
+# --- bodies
+
+
+def scalars_of(block: Block, known: dict[SSAValue, Array]) -> dict[SSAValue, Array]:
+    """The values of a body that follow from some of its arguments, with these."""
+    values = dict(known)
+    for op in block.ops:
+        if _is_known(op) and op.results and all(v in values for v in op.operands):
+            with np.errstate(all="ignore"):
+                values[op.results[0]] = _scalar(op, [values[v] for v in op.operands])
+    return values
+
+
+def _is_known(op: Operation) -> bool:
+    if isinstance(op, NextOp):
+        return True
+    if any(value.type not in DTYPES for value in (*op.operands, *op.results)):
+        return False
+    if isinstance(op, arith.CmpfOp):
+        return op.predicate.value.data in _PREDICATES
+    known = isinstance(op, arith.ConstantOp | SpikeOp)
+    return known or type(op) in FUNCTIONS or type(op) in _ARITHMETIC
+
+
+def _scalar(op: Operation, operands: Sequence[Array]) -> Array:
+    dtype = DTYPES[op.results[0].type]
+    if isinstance(op, arith.ConstantOp) and isinstance(op.value, FloatAttr | IntegerAttr):
+        number = op.value.value.data
+        return np.asarray(abs(number) if dtype is np.uint8 else number, dtype)
+    if type(op) in FUNCTIONS:
+        return np.asarray(apply(op, operands))
+    if isinstance(op, SpikeOp):
+        x = operands[0]
+        return np.asarray(x > 0 if op.comparison.data is Comparison.GT else x >= 0).astype(dtype)
+    rule: Callable[..., Array] = (
+        _PREDICATES[op.predicate.value.data]
+        if isinstance(op, arith.CmpfOp)
+        else _ARITHMETIC[type(op)]
+    )
+    return np.asarray(rule(*operands)).astype(dtype)
+
+
+def _maximum(a: Array, b: Array) -> Array:
+    """IEEE 754-2019 maximum: NaN propagates, -0 is below +0."""
+    return np.where(a == b, np.where(np.signbit(a), b, a), np.maximum(a, b))
+
+
+def _minimum(a: Array, b: Array) -> Array:
+    return np.where(a == b, np.where(np.signbit(a), a, b), np.minimum(a, b))
+
+
+_PREDICATES: dict[int, Callable[[Array, Array], Array]] = {
+    1: lambda a, b: a == b,
+    2: lambda a, b: a > b,
+    3: lambda a, b: a >= b,
+    4: lambda a, b: a < b,
+    5: lambda a, b: a <= b,
+    13: lambda a, b: a != b,
+}
+"""By MLIR's number: the ordered ones that are written often, and `une`."""
+
+_ARITHMETIC: dict[type[Operation], Callable[..., Array]] = {
+    arith.AddfOp: lambda a, b: a + b,
+    arith.SubfOp: lambda a, b: a - b,
+    arith.MulfOp: lambda a, b: a * b,
+    arith.DivfOp: lambda a, b: a / b,
+    arith.NegfOp: lambda a: -a,
+    arith.MaximumfOp: _maximum,
+    arith.MinimumfOp: _minimum,
+    arith.AndIOp: lambda a, b: a & b,
+    arith.OrIOp: lambda a, b: a | b,
+    arith.XOrIOp: lambda a, b: a ^ b,
+    arith.SelectOp: lambda c, a, b: np.asarray(np.where(c != 0, a, b)),
+    arith.UIToFPOp: lambda a: a,
+    DetachOp: lambda a: a,
+}
+"""Of floats and `i1`: what a network computes of parameters."""

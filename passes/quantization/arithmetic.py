@@ -1,0 +1,178 @@
+"""Integer arithmetic of bodies: constants, products with factors, rounding shifts."""
+
+from __future__ import annotations
+
+from math import floor, log2
+
+import numpy as np
+from xdsl.builder import Builder
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType, f32, i32, i64
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.rewriter import InsertPoint
+
+from snncc.dialects.arrays import Array, is_uniform
+
+COEFFICIENT_BITS = 15
+"""Of the whole number that stands for a factor, where the product has room."""
+LEAST_BITS = 9
+"""Below these a product is taken in 64 bits."""
+
+
+class NoIntegerForm(Exception):
+    """What integers cannot say; the text says which and why."""
+
+
+class IntegerBuilder:
+    """
+    Writes integer operations at the end of a block of a neuron.
+
+    Coefficients that are one number become constants; arrays become ports of the neuron
+    behind the others (`parameters`: name -> whole numbers that broadcast to the population).
+    """
+
+    def __init__(self, argument_types: list[Attribute], *, shift_decays: bool = False):
+        self.block = Block(arg_types=argument_types)
+        self.builder = Builder(InsertPoint.at_end(self.block))
+        self.shift_decays = shift_decays
+        self.parameters: dict[str, Array] = {}
+        self._constants: dict[tuple[int, Attribute], SSAValue] = {}
+        self._pending: list[tuple[str, Array, SSAValue]] = []
+
+    def insert(self, op: Operation) -> SSAValue:
+        self.builder.insert(op)
+        return op.results[0]
+
+    def finish(self, last: Operation, taken: set[str]) -> Block:
+        """Ends the block; `taken` are the names of its ports so far."""
+        self.builder.insert(last)
+        for name, array, placeholder in self._pending:
+            unique, number = name, 0
+            while unique in self.parameters or unique in taken:
+                number += 1
+                unique = f"{name}{number}"
+            self.parameters[unique] = array
+            argument = self.block.insert_arg(placeholder.type, len(self.block.args))
+            argument.name_hint = unique
+            placeholder.replace_all_uses_with(argument)
+            owner = placeholder.owner
+            assert isinstance(owner, Operation)
+            owner.detach()
+            owner.erase()
+        return self.block
+
+    def scaled(
+        self,
+        x: SSAValue,
+        factor: Array,
+        bits: int,
+        *,
+        whole: bool = False,
+        narrow: bool = True,
+        name: str = "factor",
+    ) -> SSAValue:
+        """
+        x * factor, rounded: half up. `bits` are those of x's magnitude. Of a whole operand
+        (spikes, counts) the factor itself is rounded, where that costs no more. The result
+        has 32 bits, or with `narrow` off those that it was computed in.
+        """
+        result = self._scaled(x, factor, bits, whole, name)
+        return self._narrow(result) if narrow else result
+
+    def _scaled(self, x: SSAValue, factor: Array, bits: int, whole: bool, name: str) -> SSAValue:
+        factor = np.asarray(factor, np.float64)
+        nearest = np.rint(factor)
+        close = np.abs(factor - nearest) <= 2.0**-20 * np.maximum(np.abs(factor), 1e-30)
+        if np.all(close) or (whole and np.all((np.abs(factor) >= 64) | close)):
+            return self._times(x, nearest, bits, name)
+        if is_uniform(factor):
+            exponent = log2(abs(float(np.ravel(factor)[0])))
+            if exponent == floor(exponent) and float(np.ravel(factor)[0]) > 0:
+                return self._rounding_shift(x, int(-exponent))
+        return self._multiply_shift(x, factor, bits, name)
+
+    def _times(self, x: SSAValue, factor: Array, bits: int, name: str) -> SSAValue:
+        """x times whole numbers."""
+        if is_uniform(factor):
+            number = int(np.ravel(factor)[0])
+            if number == 1:
+                return x
+            if number > 0 and number & (number - 1) == 0:
+                shift = self.constant(number.bit_length() - 1, x.type)
+                return self.insert(arith.ShLIOp(x, shift))
+        return self.insert(arith.MuliOp(x, self.parameter(name, factor, x.type)))
+
+    def _multiply_shift(self, x: SSAValue, factor: Array, bits: int, name: str) -> SSAValue:
+        lost = 1.0 - factor
+        decays = x.type == i32 and bool(np.all((factor > 0.5) & (factor < 1.0)))
+        if decays and self.shift_decays:
+            shift = int(np.clip(np.rint(-np.log2(np.median(lost))), 1, 30))
+            return self.insert(arith.SubiOp(x, self._rounding_shift(x, shift)))
+        room = 30 - bits
+        x64 = x
+        if room < LEAST_BITS and x.type != i64:
+            x64 = self.insert(arith.ExtSIOp(x, i64))
+        width = COEFFICIENT_BITS if x64.type == i64 else min(COEFFICIENT_BITS, room)
+        if x64.type == i64:
+            width = min(24, 62 - bits)
+        part = lost if decays else factor
+        shift = min(30 if x64.type == i32 else 62, width - _exponent(part))
+        if shift < 0:
+            return self._times(x64, np.rint(factor), bits, name)
+        whole = np.rint(part * 2.0**shift)
+        product = self.insert(arith.MuliOp(x64, self.parameter(name, whole, x64.type)))
+        scaled = self._rounding_shift(product, shift)
+        return self.insert(arith.SubiOp(x, self._narrow(scaled))) if decays else scaled
+
+    def _rounding_shift(self, x: SSAValue, shift: int) -> SSAValue:
+        """x / 2^shift, half up; a negative shift multiplies."""
+        if shift == 0:
+            return x
+        if shift < 0:
+            return self.insert(arith.ShLIOp(x, self.constant(-shift, x.type)))
+        half = self.insert(arith.AddiOp(x, self.constant(1 << (shift - 1), x.type)))
+        return self.insert(arith.ShRSIOp(half, self.constant(shift, x.type)))
+
+    def _narrow(self, x: SSAValue) -> SSAValue:
+        return self.insert(arith.TruncIOp(x, i32)) if x.type == i64 else x
+
+    def constant(self, value: int, type: Attribute = i32) -> SSAValue:
+        assert isinstance(type, IntegerType)
+        key = (value, type)
+        if key not in self._constants:
+            self._constants[key] = self.insert(arith.ConstantOp(IntegerAttr(value, type)))
+        return self._constants[key]
+
+    def parameter(self, name: str, array: Array, type: Attribute = i32) -> SSAValue:
+        """Whole numbers: a constant where they are all one, else a port of the neuron."""
+        array = np.asarray(array)
+        if np.abs(array).max(initial=0) >= 2.0**31:
+            raise NoIntegerForm(f"{name}: {np.abs(array).max():.3g} units do not fit 32 bits")
+        if is_uniform(array):
+            return self.constant(int(np.ravel(array)[0]), type)
+        found = self._port(name, array.astype(np.int64), IntegerAttr(0, i32))
+        return self.insert(arith.ExtSIOp(found, i64)) if type == i64 else found
+
+    def number(self, name: str, array: Array) -> SSAValue:
+        """Numbers of f32: a constant where they are all one, else a port of the neuron."""
+        array = np.asarray(array, np.float32)
+        if is_uniform(array):
+            return self.insert(arith.ConstantOp(FloatAttr(float(array.ravel()[0]), f32)))
+        return self._port(name, array, FloatAttr(0.0, f32))
+
+    def _port(
+        self, name: str, array: Array, stand_in: IntegerAttr[IntegerType] | FloatAttr
+    ) -> SSAValue:
+        for known, content, placeholder in self._pending:
+            if known == name and np.array_equal(content, array) and content.dtype == array.dtype:
+                return placeholder
+        # ports come last: until their number is known a constant stands for each
+        placeholder = self.insert(arith.ConstantOp(stand_in))
+        self._pending.append((name, array, placeholder))
+        return placeholder
+
+
+def _exponent(array: Array) -> int:
+    """The least e with |x| < 2^e for all x."""
+    largest = float(np.abs(array).max())
+    return floor(log2(largest)) + 1 if largest > 0 else 0

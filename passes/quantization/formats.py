@@ -1,0 +1,164 @@
+"""
+How each class of a body counts: its unit, its width, and whether its states saturate.
+
+A class that a weighted sum feeds counts in the sum's scale, divided by a power of two: so
+the current is only shifted, and the threshold takes the scale. A class that other classes
+feed through coefficients counts in theirs; any other in a power of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import floor, log2
+
+import numpy as np
+from xdsl.dialects import arith
+from xdsl.ir import SSAValue
+
+from snncc.dialects.arrays import Array
+from snncc.passes.quantization.bodies import Format, Interval
+from snncc.passes.quantization.classes import Classes, UnitClass
+
+FRACTION_BITS = 8
+"""At most so many below the unit of the weights: more do not change which step spikes."""
+LEAST_FRACTION = 3
+"""Below these, 16 bits are not taken where 32 may be."""
+NARROW, WIDE, WIDEST = 15, 21, 29
+"""
+Bits of magnitude: of 16-bit states; of 32-bit states that are multiplied by coefficients
+of some ten bits; of 32-bit states that are added to only.
+"""
+HEADROOM = 8.0
+"""
+How far a state that nothing bounds may leave what was seen (or its thresholds) before it
+saturates.
+"""
+
+
+def formats_of(
+    classes: Classes,
+    ports: Mapping[SSAValue, Array | None],
+    intervals: Callable[[SSAValue], Interval],
+    observed: Callable[[SSAValue], float | None],
+    state_bits: int | None,
+) -> dict[int, Format]:
+    """
+    The format of every class, by `id`. `observed` is the largest magnitude that a state was
+    seen to have in calibration.
+    """
+    found: dict[int, Format] = {}
+    pending = list(classes.classes.values())
+    while pending:
+        ready = [unit for unit in pending if _is_ready(unit, classes, found)] or pending[:1]
+        for unit in ready:
+            found[id(unit)] = _format(unit, classes, found, ports, intervals, observed, state_bits)
+            pending.remove(unit)
+    return found
+
+
+def _is_ready(unit: UnitClass, classes: Classes, found: Mapping[int, Format]) -> bool:
+    """Whether what gives the class its unit is known."""
+    if unit.ports or unit.whole:
+        return True
+    return any(id(classes.of(value)) in found for value, _ in unit.sources)
+
+
+def _format(
+    unit: UnitClass,
+    classes: Classes,
+    found: Mapping[int, Format],
+    ports: Mapping[SSAValue, Array | None],
+    intervals: Callable[[SSAValue], Interval],
+    observed: Callable[[SSAValue], float | None],
+    state_bits: int | None,
+) -> Format:
+    largest, bounded = _largest(unit, intervals, observed)
+    if unit.whole:
+        if not bounded:
+            return Format(np.float64(1.0), 2.0**30 - 1, bool(unit.states))
+        return Format(np.float64(1.0), float(np.max(largest, initial=1.0)))
+    base = _base(unit, classes, found, ports)
+    free = base is None
+    finest = 32 if free else FRACTION_BITS
+    base = np.float64(1.0) if base is None else base
+    size = float(np.max(largest / base, initial=1e-30))
+    multiplied = _is_multiplied(unit, classes)
+    widths = {16: [NARROW], 32: [WIDE if multiplied else WIDEST]}.get(
+        state_bits or 0, [NARROW, WIDE if multiplied else WIDEST]
+    )
+    if not unit.states:  # an intermediate of 16 bits leaves room for products
+        widths = [NARROW if free else WIDE]
+    for bits in widths:
+        fraction = min(finest, floor(log2((2.0**bits - 1) / size)))
+        if fraction >= LEAST_FRACTION or bits == widths[-1]:
+            break
+    if fraction < -4 and multiplied and state_bits != 16 and bounded:
+        bits = WIDEST  # products in 64 bits rather than units coarser than the weights
+        fraction = min(finest, floor(log2((2.0**bits - 1) / size)))
+    scale = base * 2.0**-fraction
+    if bounded:
+        return Format(scale, float(np.max(largest / scale)))
+    return Format(scale, 2.0**bits - 1, bool(unit.states))
+
+
+def _base(
+    unit: UnitClass,
+    classes: Classes,
+    found: Mapping[int, Format],
+    ports: Mapping[SSAValue, Array | None],
+) -> Array | None:
+    """What the class counts in, up to a power of two."""
+    given = [ports[port] for port in unit.ports if ports.get(port) is not None]
+    if given:
+        # the coarsest one, so that what is added in finer units is shifted
+        return max((np.asarray(g) for g in given), key=lambda g: float(np.max(g)))
+    for value, coefficient in unit.sources:
+        source = found.get(id(classes.of(value)))
+        if source is None or classes.of(value).whole:
+            continue
+        typical = float(np.median(np.abs(coefficient)))
+        power = 2.0 ** floor(log2(typical)) if typical > 0 else 1.0
+        return np.asarray(source.unit * power)
+    return None
+
+
+def _largest(
+    unit: UnitClass,
+    intervals: Callable[[SSAValue], Interval],
+    observed: Callable[[SSAValue], float | None],
+) -> tuple[Array, bool]:
+    """(the largest magnitude of any member, per neuron; whether it is bounded)."""
+    largest: Array = np.float64(0.0)
+    for value in unit.members:
+        low, high = intervals(value)
+        largest = np.maximum(largest, np.maximum(np.abs(low), np.abs(high)))
+    for constant in unit.constants:
+        largest = np.maximum(largest, np.abs(constant))
+    if np.all(np.isfinite(largest)):
+        return largest, True
+    typical = max([float(np.abs(constant).max()) for constant in unit.constants], default=0.0)
+    seen = [size for size in map(observed, unit.states) if size is not None]
+    if not seen:  # what one step may add
+        for value in unit.members:
+            low, high = intervals(value)
+            ends = np.concatenate([np.abs(low).ravel(), np.abs(high).ravel()])
+            typical = max(typical, float(ends[np.isfinite(ends)].max(initial=0.0)))
+    return np.float64(max([typical, 1e-30, *seen]) * HEADROOM), False
+
+
+def _is_multiplied(unit: UnitClass, classes: Classes) -> bool:
+    """Whether a member that is no spike is multiplied by a coefficient."""
+    for value in unit.members:
+        for use in value.uses:
+            op = use.operation
+            if isinstance(op, arith.MulfOp | arith.DivfOp):
+                other = op.operands[1 - use.index]
+                coefficient = classes.coefficients.get(other)
+                if coefficient is None:
+                    if not classes.of(other).whole:
+                        return True
+                    continue
+                mantissa = np.frexp(np.abs(coefficient))[0]
+                if not np.all((mantissa == 0.5) | (coefficient == 0)):
+                    return True
+    return False

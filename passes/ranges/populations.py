@@ -1,0 +1,170 @@
+"""
+The ranges of a population: its states as a fixpoint of its body, and every value of the body.
+
+Elements with the same parameters and the same input ranges are analysed once: most of a
+convolution's are alike. States that do not act on each other are found one after the other,
+sources first (the current of a CuBa neuron before its membrane).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from xdsl.ir import BlockArgument, Operation, SSAValue
+
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array
+from snncc.passes.ranges import fixpoint
+from snncc.passes.ranges import intervals as iv
+from snncc.passes.ranges.bodies import BodyRanges, Finding, Straight, body_ranges, cone_of
+from snncc.passes.ranges.intervals import Interval, Mask
+
+Ends: TypeAlias = tuple[Mask, Mask]
+
+
+@dataclass
+class PopulationRanges:
+    """What is proved of a `snn.neuron`; intervals and masks have the population's shape."""
+
+    op: snn.NeuronOp
+    values: dict[SSAValue, Interval]
+    """Every scalar of the body, its arguments included."""
+    states: tuple[Interval, ...]
+    """Every value that a state has, the initial one included."""
+    outputs: tuple[Interval, ...]
+    unbounded: tuple[Ends, ...]
+    """For each state which elements met no bound below and above but that of the type."""
+    wraps: dict[Operation, Finding]
+    misreads: dict[Operation, Finding]
+    zero_divisors: dict[Operation, Finding]
+    cases: int
+    steps: int
+    """How often the body was computed to find the states."""
+
+
+def population_ranges(op: snn.NeuronOp, operands: Sequence[Interval]) -> PopulationRanges:
+    """
+    The ranges of a population from those of its operands: one interval each, that broadcasts
+    to the population (of an initial state: its first value).
+    """
+    alike = _Alike(op.population, operands)
+    first = len(op.inputs)
+    columns: dict[SSAValue, Interval] = dict(zip(op.body.block.args, alike.columns, strict=True))
+    states = list[SSAValue](op.body.block.args[first : first + len(op.initial_states)])
+    steps = 0
+    unbounded: dict[SSAValue, Ends] = {}
+    for group in _strata(op, states):
+        targets = [op.terminator.states[states.index(state)] for state in group]
+        found = _group(Straight(op.body.block, targets), columns, group, targets)
+        steps += found.steps
+        columns.update(zip(group, found.states, strict=True))
+        unbounded.update(zip(group, found.unbounded, strict=True))
+    body = body_ranges(Straight(op.body.block), columns)
+    spread = alike.spread
+    values = {value: spread(interval) for value, interval in body.values.items()}
+    return PopulationRanges(
+        op,
+        values,
+        tuple(values[state] for state in states),
+        tuple(values[output] for output in op.terminator.outputs),
+        tuple((alike.mask(unbounded[s][0]), alike.mask(unbounded[s][1])) for s in states),
+        alike.findings(body.wraps),
+        alike.findings(body.misreads),
+        alike.findings(body.zero_divisors),
+        body.cases,
+        steps,
+    )
+
+
+def _group(
+    straight: Straight,
+    columns: Mapping[SSAValue, Interval],
+    group: Sequence[SSAValue],
+    targets: Sequence[SSAValue],
+) -> fixpoint.Fixpoint:
+    """The fixpoint of states that depend on each other."""
+
+    def step(states: Sequence[Interval]) -> list[Interval]:
+        body = body_ranges(straight, {**columns, **dict(zip(group, states, strict=True))})
+        return [iv.read_signed(_of(body, columns, t), t.type) for t in targets]
+
+    initial = [iv.read_signed(columns[state], state.type) for state in group]
+    shape = np.broadcast_shapes(*(x.low.shape for x in columns.values()))
+    return fixpoint.solve(
+        [state.broadcast(shape) for state in initial],
+        step,
+        [iv.type_limits(state.type) for state in group],
+    )
+
+
+def _of(body: BodyRanges, columns: Mapping[SSAValue, Interval], value: SSAValue) -> Interval:
+    return body.values[value] if value in body.values else columns[value]
+
+
+def _strata(op: snn.NeuronOp, states: Sequence[SSAValue]) -> list[list[SSAValue]]:
+    """The states in groups that depend on each other, sources first."""
+    reads: dict[SSAValue, set[SSAValue]] = {}
+    for state, following in zip(states, op.terminator.states, strict=True):
+        used = {v for o in cone_of([following]) for v in o.operands} | {following}
+        reads[state] = {v for v in used if isinstance(v, BlockArgument) and v in states}
+    reach = {state: set(read) for state, read in reads.items()}
+    for _ in states:
+        for state in states:
+            reach[state] |= {far for near in reach[state] for far in reach[near]}
+    groups: list[list[SSAValue]] = []
+    placed: set[SSAValue] = set()
+    while len(placed) < len(states):
+        for state in states:
+            group = [s for s in states if s is state or (s in reach[state] and state in reach[s])]
+            if state not in placed and reach[state] <= placed | set(group):
+                groups.append(group)
+                placed.update(group)
+    return groups
+
+
+class _Alike:
+    """The elements of a population, each different one once."""
+
+    def __init__(self, population: Sequence[int], operands: Sequence[Interval]):
+        self.population = tuple(population)
+        self.size = int(np.prod(self.population))
+        rows: list[Array] = []
+        for operand in operands:
+            if operand.low.size > 1 or operand.high.size > 1:
+                full = operand.broadcast(self.population)
+                rows += [_bits(full.low), _bits(full.high)]
+        self.inverse: Array | None = None
+        chosen: Array = np.zeros(1, np.intp)
+        if rows:
+            table = np.ascontiguousarray(np.stack(rows, axis=1))
+            keys = table.view(np.dtype((np.void, table.dtype.itemsize * table.shape[1])))[:, 0]
+            _, chosen, self.inverse = np.unique(keys, return_index=True, return_inverse=True)
+        self.columns = [
+            operand.map(lambda ends: ends.reshape(1))
+            if operand.low.size == 1 and operand.high.size == 1
+            else operand.broadcast(self.population).map(lambda ends: ends.reshape(-1)[chosen])
+            for operand in operands
+        ]
+
+    def spread(self, interval: Interval) -> Interval:
+        """From the different elements to the population."""
+        return interval.map(self._spread)
+
+    def mask(self, mask: Mask) -> Mask:
+        return self._spread(mask)
+
+    def findings(self, found: Mapping[Operation, Finding]) -> dict[Operation, Finding]:
+        return {op: Finding(f.low, f.high, self.mask(f.elements)) for op, f in found.items()}
+
+    def _spread(self, values: Array) -> Array:
+        if values.size == 1 or self.inverse is None:
+            return np.broadcast_to(values.reshape(-1)[:1], (self.size,)).reshape(self.population)
+        return values[self.inverse].reshape(self.population)
+
+
+def _bits(values: Array) -> Array:
+    """Numbers as what tells them apart."""
+    return np.ascontiguousarray(values).reshape(-1).view(np.int64)

@@ -1,0 +1,126 @@
+"""
+What a model says on its way here, and what it lost: states that exporters drop without a
+word, and numbers that a network does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import prod
+
+import numpy as np
+
+from snncc.errors import Problem, SnnccError, error
+from snncc.importers.graph import operations as ops
+from snncc.importers.graph.graph import Value, cone
+from snncc.importers.graph.model import Model, State
+
+REMEDY = (
+    "load the live module, or export the step with its states as inputs and outputs and name "
+    "them (states=[...]); a model of a whole sequence needs time_axis, and one step none"
+)
+
+
+def is_spike(value: Value) -> bool:
+    """A comparison of floats that depends on more than constants, or a count."""
+    compares = value.op in ("gt", "ge", "lt", "le", "spike", "spike_count")
+    return compares and value.operands[0].dtype.kind == "f"
+
+
+def stateless_spikes(ends: Iterable[Value], states: Sequence[State]) -> list[Value]:
+    """The spikes of a step that depend on no state."""
+    order = cone(ends)
+    carried = {state.before for state in states}
+    following: set[Value] = set()
+    for value in order:
+        if value in carried or any(operand in following for operand in value.operands):
+            following.add(value)
+    return [value for value in order if is_spike(value) and value not in following]
+
+
+def expect_float32(ends: Iterable[Value]) -> None:
+    """Raises SNC-I012 where a step computes in another type of floats."""
+    for value in cone(ends):
+        if value.dtype.kind == "f" and value.dtype != np.float32 and not value.is_constant:
+            what = value.name or value.op
+            raise error(
+                "SNC-I012",
+                f"{what} is of {value.dtype}: networks compute in float32",
+                node=value.scope,
+                remedy="convert the model to float32 (model.float()), and what its code makes "
+                "of its own (torch.zeros, .double())",
+            )
+
+
+def expect_no_lost_state(
+    model: Model, spikes: Sequence[Value], states: Sequence[State], warnings: list[Problem]
+) -> None:
+    """
+    Raises SNC-I001 or SNC-I002 where spikes of a file have no state and should have one:
+    where no spike has a state, or a tensor that is read and never written has the shape of
+    such spikes with their batch. Else, where weights made the current, there is a warning.
+    """
+    spike = spikes[0]
+    if not states:
+        raise _lost(model, spike, _alike(model, spike))
+    for spike in spikes:
+        held = [name for name in _alike(model, spike) if _has_batch(model, name, spike)]
+        if held:
+            raise _lost(model, spike, held)
+    weighed = [value for value in spikes if _is_weighed(value)]
+    if weighed:
+        warnings.append(
+            Problem(
+                "SNC-W016",
+                f"{len(weighed)} of the model's spikes have no state, where others have one: a "
+                "threshold of a current, or neurons whose states the export has lost",
+                weighed[0].scope,
+                "compare the spikes with the model's, or load the live module",
+                "warning",
+            )
+        )
+
+
+def _alike(model: Model, spike: Value) -> list[str]:
+    """Tensors that are no parameters, in the shape of a spike but for the batch."""
+    return [
+        name
+        for name, array in model.constants.items()
+        if array.ndim > 1 and array.shape[1:] == spike.shape[1:]
+    ]
+
+
+def _has_batch(model: Model, name: str, spike: Value) -> bool:
+    """Whether a tensor is as large as the spike, samples and all."""
+    array = model.constants[name]
+    return array.shape == spike.shape and array.shape[0] > 1 and array.dtype == np.float32
+
+
+def _is_weighed(spike: Value) -> bool:
+    """Whether weights gave what the spike compares: it is no encoding of the input."""
+    return any(
+        value.op not in ops.ELEMENTWISE and value.operands and prod(value.shape) > 1
+        for value in cone([spike])
+        if value.op in ("linear", "conv", "matmul")
+    )
+
+
+def _lost(model: Model, spike: Value, held: Sequence[str]) -> SnnccError:
+    """A spike without a state: the export lost it, or it is a model of a whole sequence."""
+    lifted = next((name for name in held if "lifted_tensor" in name), None)
+    if lifted is not None:
+        return error(
+            "SNC-I002",
+            f"the constant {lifted!r} {list(model.constants[lifted].shape)} looks like a state: "
+            "a tensor that the model assigned anew (an attribute, a memory of SpikingJelly), "
+            "which the export has lost",
+            node=spike.scope,
+            remedy=REMEDY,
+        )
+    where = f"; {held[0]!r} is read but never written" if held else ""
+    return error(
+        "SNC-I001",
+        f"a spike has no state that is carried between steps{where}",
+        node=spike.scope,
+        remedy=REMEDY,
+    )

@@ -1,0 +1,5 @@
+"""Quantization: a float network becomes one of integers that spikes as it does."""
+
+from snncc.quantization.quantized import QuantizationReport, QuantizedNetwork, quantize
+
+__all__ = ["QuantizationReport", "QuantizedNetwork", "quantize"]

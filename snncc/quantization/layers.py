@@ -1,0 +1,223 @@
+"""
+Calibration of weights, layer by layer in the order of the network.
+
+Each sum is fitted with the inputs that it really gets when everything in front of it is
+rounded: the weights W' that bring W' x' closest to W x, on which x are the inputs in the
+float network, x' in the rounded one, both seen through the response of the neuron behind the
+sum, for a membrane integrates. W' is then rounded with regard to the second moment of x'
+(`rounding`), and the mean that is left goes into the bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array
+from snncc.dialects.snn.linear import WeightedSum
+from snncc.passes.quantization.grids import MAX_SPREAD, largest_whole, on_grid, own_scale
+from snncc.passes.quantization.options import Options
+from snncc.quantization.calibration import Data
+from snncc.quantization.features import (
+    chosen_windows,
+    columns_of,
+    groups_of,
+    rows_of,
+    unit_columns,
+)
+from snncc.quantization.model import FloatModel, name_of
+from snncc.quantization.response import filtered, response_of
+from snncc.quantization.rounding import column_by_column, improved, losses
+
+PARTS = np.linspace(1.0, 0.3, 29)
+"""Candidates for the largest weight that is kept, as parts of the largest there is."""
+DAMPING = 0.01
+"""Of the second moment, as a part of its mean diagonal: inputs that were never seen."""
+HOLD = 0.1
+"""How far the fitted weights are held to the float ones: the same part."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """
+    Of one group's inputs, in whole numbers, the means taken out: x' those of the rounded
+    network, x of the float one, both through the neuron's response.
+    """
+
+    own: Array
+    """E[x' x'^T], [columns, columns]."""
+    cross: Array
+    """E[x x'^T]."""
+    mean: Array
+    """Of x, per unit of the bias [columns]."""
+    own_mean: Array
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Rounded weights of a sum: `weight` on the grid of `scale` [outputs], and its bias's shift."""
+
+    weight: Array
+    scale: Array
+    shift: Array
+
+
+def moments_of(op: WeightedSum, x: Array, own: Array, response: Array, unit: Array | None) -> list[Moments]:
+    """
+    `x`, `own`: the sum's input [T, B, *shape] in the float and in the rounded network;
+    `response` [T]; `unit` what one whole number of the input is worth.
+    """
+    steps = x.shape[0]
+    wholes = unit_columns(op, unit)
+
+    def columns(stream: Array) -> Array:
+        stream = filtered(stream.astype(np.float32), response)
+        flat = stream.reshape(-1, *stream.shape[2:])
+        return columns_of(op, flat, chosen_windows(op, flat.shape[0])) / wholes.astype(np.float32)
+
+    given, seen = columns(x), columns(own)
+    count = seen.shape[1]
+    # a constant current through the same response: what the bias can do
+    constant = np.repeat(np.cumsum(response), count // steps)
+    size = float(constant @ constant)
+    found = []
+    for group in range(groups_of(op)):
+        a, b = given[group], seen[group]
+        mean, own_mean = (constant @ a) / size, (constant @ b) / size
+        b_wide = b.astype(np.float64) if count * b.shape[1] <= 1 << 22 else b
+        moment = (b_wide.T @ b_wide).astype(np.float64) / count
+        cross = (a.astype(b_wide.dtype).T @ b_wide).astype(np.float64) / count
+        found.append(
+            Moments(
+                moment - np.outer(own_mean, own_mean) * size / count,
+                cross - np.outer(mean, own_mean) * size / count,
+                mean.astype(np.float64),
+                own_mean.astype(np.float64),
+            )
+        )
+    return found
+
+
+class Candidates:
+    """The scales [outputs] that a sum may take, of which the best is taken row by row or for all."""
+
+    def __init__(self, scales: list[Array], together: bool):
+        self.scales = scales
+        self.together = together
+
+
+def candidates_of(rows: Array, bits: int, options: Options, anchor: Array | None) -> Candidates:
+    """
+    `rows` [outputs, columns] in whole inputs; `anchor`: the scale of a sum that meets this
+    one in a neuron, from which this one's may differ by one power of two.
+    """
+    top = largest_whole(bits)
+    largest = np.abs(rows).max(axis=1)
+    floor = max(float(largest.max(initial=0.0)) / top / MAX_SPREAD, 1e-30)
+    if anchor is not None:
+        middle = np.floor(np.log2(np.max(np.maximum(largest / top, floor) / anchor)))
+        return Candidates([anchor * 2.0 ** (middle + step) for step in (1, 0, -1, -2)], True)
+    if not options.per_channel:
+        largest = np.full_like(largest, largest.max(initial=0.0))
+    if options.power_of_two:
+        exact = np.exp2(np.ceil(np.log2(np.maximum(largest / top, floor))))
+        scales = [exact, exact / 2, exact / 4]
+    else:
+        scales = [np.maximum(largest * part / top, floor) for part in PARTS]
+    return Candidates(scales, not options.per_channel)
+
+
+def fit(
+    op: WeightedSum,
+    weight: Array,
+    moments: list[Moments],
+    bits: int,
+    options: Options,
+    unit: Array | None,
+    anchor: Array | None = None,
+) -> Fitted:
+    """The rounded weights of a sum; float weights [outputs, ...] in, and out on their grid."""
+    top = largest_whole(bits)
+    wholes = unit_columns(op, unit)
+    rows = rows_of(op, weight) * wholes
+    outputs = rows.shape[1]
+    flat = rows.reshape(-1, rows.shape[2])
+    candidates = candidates_of(flat, bits, options, anchor)
+    prepared = [_target(rows[g], moments[g]) for g in range(len(moments))]
+    best = np.full(len(flat), np.inf)
+    whole = np.zeros_like(flat)
+    scale = candidates.scales[0].copy()
+    for tried in candidates.scales:
+        found = np.empty_like(flat)
+        loss = np.empty(len(flat))
+        for group, (target, moment) in enumerate(prepared):
+            part = slice(group * outputs, (group + 1) * outputs)
+            q = column_by_column(target, tried[part], top, moment)
+            q = improved(q, target, tried[part], top, moment)
+            found[part] = q
+            loss[part] = losses(target, q * tried[part, None], moment)
+        if candidates.together:
+            loss[:] = loss.sum()
+        better = loss < best
+        best[better] = loss[better]
+        whole[better] = found[better]
+        scale[better] = tried[better]
+    rounded = (whole * scale[:, None]).reshape(rows.shape)
+    shift = [rows[g] @ m.mean - rounded[g] @ m.own_mean for g, m in enumerate(moments)]
+    return Fitted((rounded / wholes).reshape(weight.shape), scale, np.concatenate(shift))
+
+
+def _target(rows: Array, moments: Moments) -> tuple[Array, Array]:
+    """The real weights that fit best, and the moment that rounding them is judged by."""
+    size = float(np.trace(moments.own)) / len(moments.own)
+    eye = np.eye(len(moments.own))
+    hold = HOLD * size + 1e-12
+    target = np.linalg.solve(
+        moments.own + hold * eye, (rows @ moments.cross + hold * rows).T
+    ).T
+    return target, moments.own + (DAMPING * size + 1e-12) * eye
+
+
+def plain(op: WeightedSum, weight: Array, bits: int, options: Options, unit: Array | None, anchor: Array | None) -> Fitted:
+    """Weights rounded one by one to the grid with the least squared error."""
+    wholes = unit_columns(op, unit)
+    rows = (rows_of(op, weight) * wholes).reshape(weight.shape[0], -1)
+    scale = own_scale(
+        rows,
+        bits,
+        per_channel=options.per_channel,
+        clip=options.clip,
+        power_of_two=options.power_of_two,
+    )
+    if anchor is not None:
+        scale = anchor * 2.0 ** -np.floor(np.log2(anchor / scale).min() + 1e-9)
+    grid = on_grid(rows, scale, bits)
+    rounded = (grid.whole * scale[:, None]).reshape(rows_of(op, weight).shape)
+    return Fitted((rounded / wholes).reshape(weight.shape), scale, np.zeros(len(scale)))
+
+
+def lies_on_grid(weight: Array, fitted: Fitted) -> bool:
+    """Whether rounding changed nothing: the network was trained on this grid."""
+    return bool(np.allclose(weight, fitted.weight, rtol=2e-6, atol=0))
+
+
+def read_by(op: WeightedSum) -> SSAValue:
+    """What the sum's neuron puts out; where it feeds none, the sum itself."""
+    use = next(iter(op.result.uses), None)
+    if use is not None and isinstance(use.operation, snn.NeuronOp):
+        return use.operation.outputs[0]
+    return op.result
+
+
+def parting(rounded: Array, real: Array) -> Array:
+    """
+    How far two outputs [T, B, *shape] part, for each channel: the mean square of the
+    difference of their sums up to each step, which counts spikes and knows when they come.
+    """
+    difference = np.cumsum(rounded.astype(np.float32) - real.astype(np.float32), axis=0)
+    squares = (difference**2).mean(axis=(0, 1), dtype=np.float64)
+    return squares.reshape(squares.shape[0], -1).mean(axis=1) if squares.ndim else squares

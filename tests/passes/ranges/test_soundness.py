@@ -1,0 +1,124 @@
+"""Whatever a body does within its declared inputs lies in what was proved of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.interpreter import Interpreter
+from xdsl.ir import SSAValue
+
+from snncc.dialects import snn
+from snncc.dialects.snn.types import is_float
+from snncc.interpreters.scalars import ScalarFunctions, run_body
+from snncc.passes.ranges import Interval, population_ranges
+from snncc.passes.ranges.bodies import Straight, evaluate
+from snncc.passes.ranges.intervals import read_signed
+from snncc.passes.ranges.populations import PopulationRanges
+from tests.passes.ranges.random_bodies import Draw, arrays
+
+STEPS, SAMPLES, POPULATION = 12, 24, 4
+
+
+def proved(op: snn.NeuronOp, inputs, values) -> PopulationRanges:
+    operands = [Interval(*inputs[port.name]) for port in op.input_ports]
+    operands += [
+        Interval(values[port.name], values[port.name])
+        for port in (*op.state_ports, *op.parameter_ports)
+    ]
+    return population_ranges(op, operands)
+
+
+def check(op: snn.NeuronOp, ranges: PopulationRanges, inputs, values, random) -> None:
+    """Runs the body in the interpreter from the initial states, with inputs of both kinds."""
+    interpreter = Interpreter(ModuleOp([]))
+    interpreter.register_implementations(ScalarFunctions())
+    shape = (SAMPLES, POPULATION)
+    states = [np.broadcast_to(values[port.name], shape) for port in op.state_ports]
+    parameters = [values[port.name] for port in op.parameter_ports]
+    for _ in range(STEPS):
+        xs = []
+        for port in op.input_ports:
+            low, high = inputs[port.name]
+            x = random.integers(low, high + 1, shape)
+            x = np.where(random.random(shape) < 0.3, low, x)
+            xs.append(np.where(random.random(shape) < 0.4, high, x))
+        got = run_body(interpreter, op.body.block, (*xs, *states, *parameters))
+        for value, array in got.items():
+            assert_inside(ranges, value, np.broadcast_to(array, shape))
+        states = [np.broadcast_to(got[value], shape) for value in op.terminator.states]
+
+
+def assert_inside(ranges: PopulationRanges, value: SSAValue, array: np.ndarray) -> None:
+    interval = read_signed(ranges.values[value], value.type)
+    if is_float(value.type):
+        slack = 1e-6 * (1 + np.abs(array))
+        interval = Interval(interval.low - slack, interval.high + slack)
+    inside = interval.contains(array)
+    assert inside.all(), f"{value.owner}: {array[~inside]} outside of {interval} in\n{ranges.op}"
+
+
+def drawn(data: st.DataObject, floats: bool = False) -> Draw:
+    return Draw(
+        lambda low, high: data.draw(st.integers(low, high)),
+        lambda names: data.draw(st.sampled_from(names)),
+        floats,
+    )
+
+
+quiet = settings(
+    deadline=None,
+    max_examples=60,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a body's text tells enough
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@pytest.mark.parametrize("floats", [False, True])
+@quiet
+@given(data=st.data())
+def test_every_value_lies_in_its_interval(data: st.DataObject, floats: bool) -> None:
+    draw = drawn(data, floats)
+    op = draw.neuron(draw.integer(0, 2), POPULATION, draw.integer(3, 16))
+    op.verify()
+    random = np.random.default_rng(draw.integer(0, 2**32 - 1))
+    inputs, values = arrays(random, op, POPULATION)
+    with np.errstate(all="ignore"):
+        check(op, proved(op, inputs, values), inputs, values, random)
+
+
+@quiet
+@given(data=st.data())
+def test_what_no_operation_wraps_is_exact(data: st.DataObject) -> None:
+    """Without a finding the body computes what unbounded integers would."""
+    draw = drawn(data)
+    op = draw.neuron(draw.integer(0, 2), POPULATION, draw.integer(3, 12))
+    random = np.random.default_rng(draw.integer(0, 2**32 - 1))
+    inputs, values = arrays(random, op, POPULATION)
+    ranges = proved(op, inputs, values)
+    for place, finding in ranges.wraps.items():
+        assert finding.elements.any(), place
+        assert finding.low <= finding.high
+
+
+@quiet
+@given(data=st.data())
+def test_points_are_the_interpreter(data: st.DataObject) -> None:
+    """At single points the analysis computes what the interpreter does."""
+    draw = drawn(data)
+    op = draw.neuron(1, POPULATION, draw.integer(3, 16))
+    random = np.random.default_rng(draw.integer(0, 2**32 - 1))
+    inputs, values = arrays(random, op, POPULATION)
+    given = {name: low for name, (low, _) in inputs.items()} | values
+    ports = (*op.input_ports, *op.state_ports, *op.parameter_ports)
+    got = evaluate(Straight(op.body.block), {p.argument: given[p.name] for p in ports})
+    interpreter = Interpreter(ModuleOp([]))
+    interpreter.register_implementations(ScalarFunctions())
+    expected = run_body(interpreter, op.body.block, tuple(given[p.name] for p in ports))
+    for value, array in got.items():
+        read = read_signed(Interval(array, array), value.type).low
+        assert np.array_equal(
+            np.broadcast_to(read, POPULATION), np.broadcast_to(expected[value], POPULATION)
+        ), value.owner
