@@ -60,6 +60,11 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
 
         return SnnSchedule
 
+    def get_snn_verify_ranges() -> "type[ModulePass]":
+        from snncc.passes.snn_verify_ranges import SnnVerifyRanges
+
+        return SnnVerifyRanges
+
     return {
         "kernel-to-standard": get_kernel_to_standard,
         "kernel-verify-order": get_kernel_verify_order,
@@ -71,4 +76,5 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
         "snn-quantize": get_snn_quantize,
         "snn-record-names": get_snn_record_names,
         "snn-schedule": get_snn_schedule,
+        "snn-verify-ranges": get_snn_verify_ranges,
     }

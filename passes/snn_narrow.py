@@ -65,15 +65,15 @@ class _Narrowing:
                 isinstance(op, snn.Pool2dOp) and op.pool.data.value == "max"
             ):
                 self._unite([op.input, op.result])
-        for value, width in self._widths().items():
-            type = TensorType(IntegerType(width), shape_of(value))
+        for value, bits in self._widths().items():
+            type = TensorType(IntegerType(bits), shape_of(value))
             Rewriter.replace_value_with_new_type(value, type)
         for op in list(self.network.body.block.ops):
             if isinstance(op, snn.NeuronOp):
                 self._neuron(op)
             elif isinstance(op, snn.DelayOp):
                 width = _width_of_type(op.result)
-                if width != _width_of_type(op.init):
+                if width is not None and width != _width_of_type(op.init):
                     op.operands[1] = self._constant(op.init, width, op)
 
     # --- which width

@@ -8,6 +8,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, SymbolRefAttr
 from xdsl.ir import Attribute
 from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import snn
@@ -16,7 +17,8 @@ from snncc.dialects.snn.linear import WeightedSum
 from snncc.passes.quantization.arithmetic import NoIntegerForm
 from snncc.passes.quantization.attributes import INPUT_RANGES, read_input_ranges, read_observed
 from snncc.passes.quantization.estimates import float_intervals
-from snncc.passes.quantization.network import NetworkQuantizer
+from snncc.passes.quantization.frame import Frame
+from snncc.passes.quantization.network import quantize_network
 from snncc.passes.quantization.options import WEIGHTS, Options
 from snncc.passes.snn_fuse_elementwise import SnnFuseElementwise
 
@@ -77,11 +79,9 @@ class SnnQuantize(ModulePass):
             SnnFuseElementwise().apply(ctx, op)
             inputs = read_input_ranges(network)
             known = {name: (given.low, given.high) for name, given in inputs.items()}
-            quantizer = NetworkQuantizer(
-                network, options, inputs, float_intervals(network, known), read_observed
-            )
+            frame = Frame(network, options, inputs, float_intervals(network, known), read_observed)
             try:
-                quantizer.run()
+                quantize_network(frame)
             except NoIntegerForm as fault:
                 raise PassFailedException(f"snn-quantize: {fault}") from None
             network.attributes.pop(INPUT_RANGES, None)
@@ -90,10 +90,9 @@ class SnnQuantize(ModulePass):
 
 def _drop_unused(module: ModuleOp) -> None:
     """Parameters that nothing reads any more, of operations or in attributes."""
-    for op in [inner for inner in module.walk() if isinstance(inner, snn.UseOp)]:
-        if not op.result.uses:
-            op.detach()
-            op.erase()
+    for use in [inner for inner in module.walk() if isinstance(inner, snn.UseOp)]:
+        if not use.result.uses:
+            Rewriter.erase_op(use)
     named: set[str] = set()
     pending: list[Attribute] = []
     for op in module.walk():
@@ -106,10 +105,9 @@ def _drop_unused(module: ModuleOp) -> None:
             pending += attribute.data.values()
         elif isinstance(attribute, ArrayAttr):
             pending += attribute.data
-    for op in [inner for inner in module.ops if isinstance(inner, snn.ParameterOp)]:
-        if op.sym_name.data not in named:
-            op.detach()
-            op.erase()
+    for parameter in [inner for inner in module.ops if isinstance(inner, snn.ParameterOp)]:
+        if parameter.sym_name.data not in named:
+            Rewriter.erase_op(parameter)
 
 
 def layer_bits(text: str) -> dict[str, int]:

@@ -16,31 +16,40 @@ if TYPE_CHECKING:
     from snncc.differences import Difference, diff
     from snncc.errors import Problem, SnnccError, SnnccWarning
     from snncc.network import Network, load
+    from snncc.quantization import Analysis, QuantizedNetwork, analyze, quantize
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Analysis",
     "Compiled",
     "Difference",
     "Network",
     "Problem",
+    "QuantizedNetwork",
     "SnnccError",
     "SnnccWarning",
+    "analyze",
     "compile",
     "diff",
     "load",
+    "quantize",
 ]
 
 _HOMES = {
+    "Analysis": "snncc.quantization",
     "Compiled": "snncc.compiled",
     "Difference": "snncc.differences",
     "Network": "snncc.network",
     "Problem": "snncc.errors",
+    "QuantizedNetwork": "snncc.quantization",
     "SnnccError": "snncc.errors",
     "SnnccWarning": "snncc.errors",
+    "analyze": "snncc.quantization",
     "compile": "snncc.compiled",
     "diff": "snncc.differences",
     "load": "snncc.network",
+    "quantize": "snncc.quantization",
 }
 
 

@@ -36,6 +36,20 @@ from snncc.storage import context
 TARGETS = ("c",)
 DEFAULT_BLOCK = 1
 MAX_BLOCK = 1 << 16
+QUANTIZE = (
+    "steps",
+    "per_channel",
+    "power_of_two",
+    "layers",
+    "flash",
+    "state_bits",
+    "decay",
+    "input_bits",
+    "method",
+    "input_ranges",
+    "progress",
+)
+"""Options of `snncc.quantize` that `compile` takes too."""
 
 
 class Compiled:
@@ -238,10 +252,15 @@ def compile(
     weights: Literal["auto", "c", "bin"] = "auto",
     cc: str | None = None,
     cflags: str | tuple[str, ...] | list[str] | None = None,
-    **load_options: Any,
+    quantize: str | None = None,
+    calibration: Any = None,
+    **options: Any,
 ) -> Compiled:
     """
     Compiles a network, or a model file with the options of `load`.
+
+    `quantize` (int8, int4, int3, ternary) makes it one of integers first, calibrated with
+    `calibration`; the other options of `snncc.quantize` are taken too.
 
     `prefix` starts every symbol of the C (default: the network's name, lower-case);
     `time_block` is how many steps `run` takes through a layer before the next; `fold` says
@@ -261,15 +280,27 @@ def compile(
             raise error("SNC-C003", f"{name}: expected one of {', '.join(known)}, got {value!r}")
     if not is_whole(time_block) or not 1 <= time_block <= MAX_BLOCK:
         raise error("SNC-C003", f"time_block: expected 1 to {MAX_BLOCK}, got {time_block!r}")
+    quantization = {name: options.pop(name) for name in QUANTIZE if name in options}
     if isinstance(model, Network):
-        if load_options:
+        if options:
             raise error(
                 "SNC-C003",
-                f"{', '.join(load_options)}: options of loading, and the network is loaded",
+                f"{', '.join(options)}: options of loading, and the network is loaded",
             )
         network = model
     else:
-        network = load(model, **load_options)
+        network = load(model, **options)
+    if quantize is not None:
+        from snncc.quantization import quantize as to_integers
+
+        network = to_integers(network, quantize, calibration=calibration, **quantization)
+    elif quantization or calibration is not None:
+        given = [*quantization, *([] if calibration is None else ["calibration"])]
+        raise error(
+            "SNC-C003",
+            f"{', '.join(given)}: options of quantization, and none is asked for",
+            remedy='give quantize="int8"',
+        )
     prefix = prefix_of(network.name) if prefix is None else prefix
     _expect_prefix(prefix)
     _expect_supported(network)

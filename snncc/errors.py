@@ -41,6 +41,7 @@ CODES: dict[str, str] = {
     "SNC-C002": "the C compiler failed",
     "SNC-C003": "an option is out of its domain",
     "SNC-C004": "the output cannot be written",
+    "SNC-C005": "a library that this needs is not installed",
     "SNC-E001": "the format cannot say this",
     "SNC-P001": "a pass failed",
     "SNC-P002": "the results of two stages differ",
@@ -65,8 +66,8 @@ CODES: dict[str, str] = {
     "SNC-W014": "what goes from step to step is a guess",
     "SNC-W015": "a model in training mode is read in evaluation mode",
     "SNC-W016": "a spike has no state, where others have one",
-    "SNC-W013": "a function is computed in float",
-    "SNC-W014": "neurons that are silent or saturated",
+    "SNC-W020": "a function is computed in float",
+    "SNC-W021": "neurons are silent or saturated",
     "SNC-X001": "internal error",
     "SNC-X002": "the system refused",
 }

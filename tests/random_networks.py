@@ -134,7 +134,7 @@ def quantized(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar):
 def trained(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar, width: Scalar):
     """A surrogate that reads what nothing else does."""
     u = beta * v + x
-    soft = b.tanh((u - theta) / width)
+    soft = b.tanh(u - theta) * width
     z = b.spike(u - theta, "gt", snn.SurrogateAttr("straight_through"), [soft])
     return [z], [u - b.to_float(z) * theta]
 

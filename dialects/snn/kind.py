@@ -58,6 +58,8 @@ _CUSTOM = Kind(CUSTOM)
 def kind_of(neuron: NeuronOp) -> Kind:
     """The kind of a neuron's body."""
     body = body_polynomials(neuron)
+    if not body.outputs:
+        return _CUSTOM
     output = body.outputs[0]
     spike = next(iter(output.symbols), None)
     if spike is not None and spike.kind in ("spike", "count") and output == Polynomial.of(spike):

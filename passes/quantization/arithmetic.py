@@ -9,7 +9,7 @@ from xdsl.builder import Builder
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType, f32, i32, i64
 from xdsl.ir import Attribute, Block, Operation, SSAValue
-from xdsl.rewriter import InsertPoint
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from snncc.dialects.arrays import Array, is_uniform
 
@@ -17,6 +17,11 @@ COEFFICIENT_BITS = 15
 """Of the whole number that stands for a factor, where the product has room."""
 LEAST_BITS = 9
 """Below these a product is taken in 64 bits."""
+
+
+def single(value: float) -> Array:
+    """One number as an array without axes."""
+    return np.asarray(value, np.float64)
 
 
 class NoIntegerForm(Exception):
@@ -57,8 +62,7 @@ class IntegerBuilder:
             placeholder.replace_all_uses_with(argument)
             owner = placeholder.owner
             assert isinstance(owner, Operation)
-            owner.detach()
-            owner.erase()
+            Rewriter.erase_op(owner)
         return self.block
 
     def scaled(

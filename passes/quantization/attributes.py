@@ -19,6 +19,7 @@ from xdsl.ir import Attribute, Operation
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, parameter_array
 from snncc.dialects.symbols import symbol_named
+from snncc.passes.quantization.arithmetic import single
 
 INPUT_RANGES, OBSERVED, GRID, SCALES = "input_ranges", "observed", "grid", "scales"
 
@@ -93,7 +94,7 @@ def read_scale(op: Operation, name: str) -> Array | None:
     given = op.attributes.get(SCALES)
     found: Attribute | None = given.data.get(name) if isinstance(given, DictionaryAttr) else None
     if isinstance(found, FloatAttr):
-        return np.float64(found.value.data).reshape(())
+        return single(found.value.data).reshape(())
     if isinstance(found, SymbolRefAttr):
         declared = symbol_named(op, found.root_reference.data)
         if isinstance(declared, snn.ParameterOp):

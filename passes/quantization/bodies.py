@@ -22,7 +22,7 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.functions import FUNCTIONS
 from snncc.dialects.snn.types import integer_width
-from snncc.passes.quantization.arithmetic import IntegerBuilder, NoIntegerForm
+from snncc.passes.quantization.arithmetic import IntegerBuilder, NoIntegerForm, single
 from snncc.passes.quantization.classes import Classes
 
 
@@ -158,7 +158,7 @@ class BodyWriter(IntegerBuilder):
             constant = self.classes.coefficients[value]
             largest = float(np.abs(constant).max())
             unit = 1.0 if np.array_equal(constant, np.rint(constant)) else largest / 32767
-            return Format(np.float64(unit), largest / unit)
+            return Format(single(unit), largest / unit)
         return self._format(value)
 
     # --- operations
@@ -292,7 +292,7 @@ class BodyWriter(IntegerBuilder):
 
     def _count(self, op: snn.CountOp) -> SSAValue:
         """How many whole thresholds: a division where the quotient is one in the float body."""
-        quotient, divisor = op.argument, np.float64(1.0)
+        quotient, divisor = op.argument, single(1.0)
         owner = quotient.owner
         if isinstance(owner, arith.DivfOp | arith.MulfOp):
             for varying, other in ((owner.lhs, owner.rhs), (owner.rhs, owner.lhs)):
@@ -333,7 +333,7 @@ class BodyWriter(IntegerBuilder):
         bound = float(min(format.bound, 2.0**30))
         scaled = self.insert(arith.MulfOp(value, self.number("per_unit", 1.0 / format.unit)))
         for test, end in (("olt", bound), ("ogt", -bound)):
-            limit = self.number("limit", np.float64(end))
+            limit = self.number("limit", single(end))
             inside = self.insert(arith.CmpfOp(scaled, limit, test))
             scaled = self.insert(arith.SelectOp(inside, scaled, limit))
         return self.insert(arith.FPToSIOp(self.insert(math.RoundEvenOp(scaled)), i32))
@@ -345,8 +345,10 @@ class BodyWriter(IntegerBuilder):
 
     def _name_of(self, value: SSAValue) -> str:
         """The name of a parameter, for the whole numbers that stand for it."""
-        named = {port.argument: port.name for port in self.neuron.parameter_ports}
-        return named.get(value, value.name_hint or "coefficient")
+        for port in self.neuron.parameter_ports:
+            if port.argument is value:
+                return port.name
+        return value.name_hint or "coefficient"
 
     def _bits(self, value: SSAValue, unit: Array) -> int:
         """Of the magnitude of a scalar, counted in a unit."""

@@ -16,6 +16,7 @@ from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 
 from snncc.dialects.arrays import Array
+from snncc.passes.quantization.arithmetic import single
 from snncc.passes.quantization.bodies import Format, Interval
 from snncc.passes.quantization.classes import Classes, UnitClass
 
@@ -75,12 +76,12 @@ def _format(
     largest, bounded = _largest(unit, intervals, observed)
     if unit.whole:
         if not bounded:
-            return Format(np.float64(1.0), 2.0**30 - 1, bool(unit.states))
-        return Format(np.float64(1.0), float(np.max(largest, initial=1.0)))
+            return Format(single(1.0), 2.0**30 - 1, bool(unit.states))
+        return Format(single(1.0), float(np.max(largest, initial=1.0)))
     base = _base(unit, classes, found, ports)
     free = base is None
     finest = 32 if free else FRACTION_BITS
-    base = np.float64(1.0) if base is None else base
+    base = single(1.0) if base is None else base
     size = float(np.max(largest / base, initial=1e-30))
     multiplied = _is_multiplied(unit, classes)
     widths = {16: [NARROW], 32: [WIDE if multiplied else WIDEST]}.get(
@@ -128,7 +129,7 @@ def _largest(
     observed: Callable[[SSAValue], float | None],
 ) -> tuple[Array, bool]:
     """(the largest magnitude of any member, per neuron; whether it is bounded)."""
-    largest: Array = np.float64(0.0)
+    largest: Array = single(0.0)
     for value in unit.members:
         low, high = intervals(value)
         largest = np.maximum(largest, np.maximum(np.abs(low), np.abs(high)))
@@ -143,7 +144,7 @@ def _largest(
             low, high = intervals(value)
             ends = np.concatenate([np.abs(low).ravel(), np.abs(high).ravel()])
             typical = max(typical, float(ends[np.isfinite(ends)].max(initial=0.0)))
-    return np.float64(max([typical, 1e-30, *seen]) * HEADROOM), False
+    return single(max([typical, 1e-30, *seen]) * HEADROOM), False
 
 
 def _is_multiplied(unit: UnitClass, classes: Classes) -> bool:

@@ -10,6 +10,7 @@ Range analysis: what every stream, state and scalar may be, each bound proved.
     ranges.unbounded((neuron, 0))                       # (below, above): masks of elements
     ranges.doubts                                       # [Doubt]: where an integer may wrap
     narrowest_width(ranges.states[neuron, 0])           # 8, 16, 32 or None
+    network_ranges(network, cells=64)                   # tighter where states go together
     proof_text(ranges)                                  # a table for people
     worst_inputs(ranges, neuron, (3,))                  # inputs that reach the bounds
 

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from xdsl.dialects import arith
+from xdsl.dialects.builtin import Float64Type
 from xdsl.ir import Operation
 
 from snncc.dialects import snn
@@ -46,11 +47,12 @@ def _same(op: Operation, r: Interval, a: Interval) -> Refined:
 
 
 def _to_float(op: Operation, r: Interval, a: Interval) -> Refined:
-    low, high = np.ceil(np.maximum(r.low, -EDGE)), np.floor(np.minimum(r.high, EDGE))
-    return (Interval(low.astype(np.int64), high.astype(np.int64)),)
-
-
-EDGE = 2.0**62
+    # beyond the mantissa a float stands for integers on both sides of it
+    exact = 2.0**53 if isinstance(op.results[0].type, Float64Type) else 2.0**24
+    known = (a.low >= -exact) & (a.high <= exact)
+    low = np.ceil(np.clip(r.low, -exact, exact)).astype(np.int64)
+    high = np.floor(np.clip(r.high, -exact, exact)).astype(np.int64)
+    return (Interval(np.where(known, low, a.low), np.where(known, high, a.high)),)
 
 
 def _unscaled(r: Interval, factor: Array, other: Interval) -> Interval:

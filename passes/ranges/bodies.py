@@ -65,6 +65,8 @@ class BodyRanges:
     zero_divisors: dict[Operation, Finding]
     cases: int
     """How many cases were told apart."""
+    possible: Mask
+    """The elements that some case is for: all of them, unless results were given."""
 
 
 class Instruction:
@@ -128,16 +130,21 @@ def cone_of(values: Sequence[SSAValue]) -> set[Operation]:
 
 
 def body_ranges(
-    straight: Straight, arguments: Mapping[SSAValue, Interval], *, splits: int = MAX_SPLITS
+    straight: Straight,
+    arguments: Mapping[SSAValue, Interval],
+    *,
+    given: Mapping[SSAValue, Interval] | None = None,
+    splits: int = MAX_SPLITS,
 ) -> BodyRanges:
     """
-    The ranges of every value from those of the block's arguments.
+    The ranges of every value from those of the block's arguments; with `given`, of those runs
+    of the body alone in which some values lie in these intervals.
 
     All intervals broadcast to one shape [elements]; elements are independent of each other.
     """
     union = _Union()
     with np.errstate(all="ignore"):
-        pending = [_Case.whole(straight, arguments)]
+        pending = [_Case.whole(straight, arguments, given or {})]
         while pending:
             case = pending.pop()
             if not case.alive.any():
@@ -191,12 +198,21 @@ class _Case:
         self._distorted: dict[SSAValue, Mask] = {}
 
     @staticmethod
-    def whole(straight: Straight, arguments: Mapping[SSAValue, Interval]) -> _Case:
+    def whole(
+        straight: Straight,
+        arguments: Mapping[SSAValue, Interval],
+        given: Mapping[SSAValue, Interval],
+    ) -> _Case:
         """Every outcome."""
         known: dict[SSAValue, Interval] = {a: arguments[a] for a in straight.arguments}
         shape = np.broadcast_shapes((1,), *(x.low.shape for x in known.values()))
         case = _Case(straight, known, {}, np.ones(shape, np.bool_))
         case._forward()
+        for value, interval in given.items():
+            case.known[value] = case._meet(case.known[value], interval)
+        if given and case.alive.any():
+            case._backward()
+            case._forward()
         return case
 
     def where(self, condition: SSAValue, outcome: int) -> _Case:
@@ -413,10 +429,12 @@ class _Union:
     misreads: dict[Operation, Finding] = field(default_factory=dict[Operation, Finding])
     zero_divisors: dict[Operation, Finding] = field(default_factory=dict[Operation, Finding])
     count: int = 0
+    possible: Mask = field(default_factory=lambda: np.zeros(1, np.bool_))
 
     def add(self, case: _Case) -> None:
         self.count += 1
         alive = case.alive
+        self.possible = self.possible | alive
         for value, known in case.known.items():
             nothing = _nothing(known)
             inside = known
@@ -443,7 +461,14 @@ class _Union:
                 self.values[value] = Interval(
                     np.where(lost, least, known.low), np.where(lost, most, known.high)
                 )
-        return BodyRanges(self.values, self.wraps, self.misreads, self.zero_divisors, self.count)
+        return BodyRanges(
+            self.values,
+            self.wraps,
+            self.misreads,
+            self.zero_divisors,
+            self.count,
+            self.possible,
+        )
 
 
 def _nothing(like: Interval) -> tuple[Any, Any]:

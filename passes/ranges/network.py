@@ -56,7 +56,7 @@ class Doubt:
     def __str__(self) -> str:
         return (
             f"{self.place}: {self.operation.name} {self.problem}: {self.low} to {self.high} "
-            f"in {self.type} ({self.elements} elements)"
+            f"in {self.type} ({self.elements} element{'s' * (self.elements != 1)})"
         )
 
 
@@ -97,13 +97,18 @@ class NetworkRanges:
 
 
 def network_ranges(
-    network: snn.NetworkOp, inputs: Mapping[str, Declared] | None = None
+    network: snn.NetworkOp,
+    inputs: Mapping[str, Declared] | None = None,
+    *,
+    cells: int = 0,
 ) -> NetworkRanges:
     """
     The ranges of every stream, state and scalar of a network.
 
     `inputs`: input name -> (low, high), numbers or arrays that broadcast to its shape. What
     is not given may be anything of its type: 0 or 1 for spikes, no bound for floats.
+    `cells` tightens populations with several states, and takes longer: into how many parts
+    the range of the first state is cut (`cells.py`).
     """
     given = inputs or {}
     unknown = sorted(set(given) - set(network.inputs))
@@ -120,7 +125,7 @@ def network_ranges(
             if value is not None:
                 ranges.values[result] = _constant(value, stream_type(result).element_type)
     for component in components(network):
-        _Component(ranges, component).run()
+        _Component(ranges, component, cells).run()
     return ranges
 
 
@@ -134,9 +139,10 @@ def _constant(value: Array, element: Attribute) -> Interval:
 class _Component:
     """One strongly connected component."""
 
-    def __init__(self, ranges: NetworkRanges, component: Component):
+    def __init__(self, ranges: NetworkRanges, component: Component, cells: int):
         self.ranges = ranges
         self.component = component
+        self.cells = cells
 
     def run(self) -> None:
         if self.component.recurrent:
@@ -188,7 +194,7 @@ class _Component:
             return
         operands = [values[operand] for operand in op.operands]
         if isinstance(op, snn.NeuronOp):
-            found = population_ranges(op, operands)
+            found = population_ranges(op, operands, cells=self.cells if record else 0)
             values.update(zip(op.outputs, found.outputs, strict=True))
             if record:
                 self._record_population(found)

@@ -20,6 +20,7 @@ from snncc.dialects.arrays import Array
 from snncc.passes.ranges import fixpoint
 from snncc.passes.ranges import intervals as iv
 from snncc.passes.ranges.bodies import BodyRanges, Finding, Straight, body_ranges, cone_of
+from snncc.passes.ranges.cells import Cells
 from snncc.passes.ranges.intervals import Interval, Mask
 
 Ends: TypeAlias = tuple[Mask, Mask]
@@ -45,24 +46,33 @@ class PopulationRanges:
     """How often the body was computed to find the states."""
 
 
-def population_ranges(op: snn.NeuronOp, operands: Sequence[Interval]) -> PopulationRanges:
+def population_ranges(
+    op: snn.NeuronOp, operands: Sequence[Interval], *, cells: int = 0
+) -> PopulationRanges:
     """
     The ranges of a population from those of its operands: one interval each, that broadcasts
     to the population (of an initial state: its first value).
+
+    With `cells` states that go together are told apart from those that do not (`cells.py`).
     """
     alike = _Alike(op.population, operands)
     first = len(op.inputs)
     columns: dict[SSAValue, Interval] = dict(zip(op.body.block.args, alike.columns, strict=True))
     states = list[SSAValue](op.body.block.args[first : first + len(op.initial_states)])
+    initial = {state: iv.read_signed(columns[state], state.type) for state in states}
     steps = 0
     unbounded: dict[SSAValue, Ends] = {}
-    for group in _strata(op, states):
+    strata = _strata(op, states)
+    for group in strata:
         targets = [op.terminator.states[states.index(state)] for state in group]
         found = _group(Straight(op.body.block, targets), columns, group, targets)
         steps += found.steps
         columns.update(zip(group, found.states, strict=True))
         unbounded.update(zip(group, found.unbounded, strict=True))
     body = body_ranges(Straight(op.body.block), columns)
+    if cells and len(strata) > 1 and len(strata[0]) == 1 and not columns[strata[0][0]].is_float:
+        others = [state for group in strata[1:] for state in group]
+        body = Cells(op, columns, initial, strata[0][0], others, cells).run()
     spread = alike.spread
     values = {value: spread(interval) for value, interval in body.values.items()}
     return PopulationRanges(

@@ -63,6 +63,66 @@ def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return file(steps(command))
 
 
+def quantize_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How a network becomes one of integers: the options of `snncc.quantize`."""
+    option = click.option
+    decorators = [
+        option(
+            "--quantize",
+            type=click.Choice(["int8", "int4", "int3", "ternary"]),
+            help="Make it a network of integers: the width of its weights.",
+        ),
+        option(
+            "--calibrate",
+            type=click.Path(path_type=Path),
+            metavar="X.npz",
+            help="Inputs to calibrate with, as snncc run --help says; labels are not needed.",
+        ),
+        option(
+            "--layers",
+            multiple=True,
+            metavar="NAME=WIDTH",
+            help="Other widths of single layers (fc1=int4,fc2=int8), or auto with --flash.",
+        ),
+        option(
+            "--flash", type=int, metavar="BYTES", help="The budget of --layers auto, for weights."
+        ),
+        option("--per-tensor", is_flag=True, help="One scale for all outputs of a layer."),
+        option("--power-of-two", is_flag=True, help="Scales that are powers of two."),
+        option(
+            "--state-bits",
+            type=int,
+            metavar="16|32",
+            help="The width of states [default: 16 where that is proved to be enough].",
+        ),
+        option("--decay", type=click.Choice(["multiply", "shift"]), help="How decays are written."),
+        option("--input-bits", type=int, metavar="8|16", help="Of inputs that are no spikes."),
+        option(
+            "--method",
+            type=click.Choice(["spike-aware", "percentile", "mse", "max"]),
+            help="How scales and roundings are chosen [default: spike-aware].",
+        ),
+        option(
+            "--input-range",
+            multiple=True,
+            metavar="NAME=LOW:HIGH",
+            help="What an input may be, where calibration data do not show it.",
+        ),
+    ]
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
+def calibration_steps(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--steps",
+        type=int,
+        metavar="T",
+        help="Calibration data have no time axis: hold them for T steps.",
+    )(command)
+
+
 READING = (
     "like",
     "dt",
@@ -170,6 +230,8 @@ def check(model: Path, as_json: bool, **values: Any) -> None:
     multiple=True,
     help="Print the IR after load, canonicalize, fold, fuse or schedule.",
 )
+@quantize_options
+@calibration_steps
 def compile_command(model: Path, output: Path, **values: Any) -> None:
     """Compile MODEL into a folder of C."""
     from snncc.cli.compile import run_compile
@@ -263,6 +325,34 @@ def diff(a: Path, b: Path | None, **values: Any) -> None:
             values[f"b_{name}"] = values[name]
     options_a, options_b = load_options(values), load_options(values, "b_")
     sys.exit(run_diff(a, b or a, options_a, options_b, **values))
+
+
+@cli.command()
+@model_options
+@quantize_options
+@calibration_steps
+@click.option(
+    "--input",
+    "input_file",
+    type=click.Path(path_type=Path),
+    metavar="X.npz",
+    help="What to compare on [default: the calibration data].",
+)
+@click.option("--labels", metavar="Y", help="Accuracy too: an array of the inputs, or a .npy file.")
+@click.option("--score", metavar="NAME", help="The output that the labels are for.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path), metavar="FILE", help="A picture: .png, .pdf, .svg."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the analysis as JSON.")
+def analyze(model: Path, **values: Any) -> None:
+    """Compare MODEL with the network of integers made of it, layer by layer.
+
+    Spike rates of both, the first step at which they part, bytes of weights, and for each
+    state the range that is proved and what was seen. Without --quantize it is int8.
+    """
+    from snncc.cli.analyze import run_analyze
+
+    run_analyze(model, load_options(values), **values)
 
 
 @cli.command("export")

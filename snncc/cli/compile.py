@@ -20,7 +20,10 @@ def run_compile(
     fold: Any,
     weights: Any,
     print_after: tuple[str, ...],
+    steps: int | None,
+    **quantization: Any,
 ) -> None:
+    from snncc.cli.quantize import options_of, print_report, quantized
     from snncc.compiled import compile
     from snncc.errors import error
     from snncc.network import load_with
@@ -32,8 +35,16 @@ def run_compile(
             raise error(
                 "SNC-C003", f"--print-after: expected one of {', '.join(PHASES)}, got {phase!r}"
             )
+    calibrate = quantization["calibrate"]
+    chosen = options_of(quantization)
+    if steps is not None and calibrate is None:
+        raise error("SNC-C003", "--steps: is for calibration data", remedy="add --calibrate X.npz")
     network = load_with(model, options)
     print_warnings(network.warnings)
+    report = None
+    if chosen is not None:
+        network = made = quantized(network, chosen, calibrate, steps)
+        report = made.report
     program = compile(
         network, target, prefix=prefix, time_block=time_block, fold=fold, weights=weights
     )
@@ -55,3 +66,5 @@ def run_compile(
         f"constants {size_text(report.const_bytes)}",
         markup=False,
     )
+    if report is not None:
+        print_report(report)

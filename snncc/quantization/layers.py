@@ -10,7 +10,6 @@ sum, for a membrane integrates. W' is then rounded with regard to the second mom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +20,6 @@ from snncc.dialects.arrays import Array
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.passes.quantization.grids import MAX_SPREAD, largest_whole, on_grid, own_scale
 from snncc.passes.quantization.options import Options
-from snncc.quantization.calibration import Data
 from snncc.quantization.features import (
     chosen_windows,
     columns_of,
@@ -29,8 +27,7 @@ from snncc.quantization.features import (
     rows_of,
     unit_columns,
 )
-from snncc.quantization.model import FloatModel, name_of
-from snncc.quantization.response import filtered, response_of
+from snncc.quantization.response import filtered
 from snncc.quantization.rounding import column_by_column, improved, losses
 
 PARTS = np.linspace(1.0, 0.3, 29)
@@ -66,7 +63,9 @@ class Fitted:
     shift: Array
 
 
-def moments_of(op: WeightedSum, x: Array, own: Array, response: Array, unit: Array | None) -> list[Moments]:
+def moments_of(
+    op: WeightedSum, x: Array, own: Array, response: Array, unit: Array | None
+) -> list[Moments]:
     """
     `x`, `own`: the sum's input [T, B, *shape] in the float and in the rounded network;
     `response` [T]; `unit` what one whole number of the input is worth.
@@ -157,7 +156,6 @@ def fit(
         for group, (target, moment) in enumerate(prepared):
             part = slice(group * outputs, (group + 1) * outputs)
             q = column_by_column(target, tried[part], top, moment)
-            q = improved(q, target, tried[part], top, moment)
             found[part] = q
             loss[part] = losses(target, q * tried[part, None], moment)
         if candidates.together:
@@ -166,6 +164,9 @@ def fit(
         best[better] = loss[better]
         whole[better] = found[better]
         scale[better] = tried[better]
+    for group, (target, moment) in enumerate(prepared):
+        part = slice(group * outputs, (group + 1) * outputs)
+        whole[part] = improved(whole[part], target, scale[part], top, moment)
     rounded = (whole * scale[:, None]).reshape(rows.shape)
     shift = [rows[g] @ m.mean - rounded[g] @ m.own_mean for g, m in enumerate(moments)]
     return Fitted((rounded / wholes).reshape(weight.shape), scale, np.concatenate(shift))
@@ -176,13 +177,18 @@ def _target(rows: Array, moments: Moments) -> tuple[Array, Array]:
     size = float(np.trace(moments.own)) / len(moments.own)
     eye = np.eye(len(moments.own))
     hold = HOLD * size + 1e-12
-    target = np.linalg.solve(
-        moments.own + hold * eye, (rows @ moments.cross + hold * rows).T
-    ).T
+    target = np.linalg.solve(moments.own + hold * eye, (rows @ moments.cross + hold * rows).T).T
     return target, moments.own + (DAMPING * size + 1e-12) * eye
 
 
-def plain(op: WeightedSum, weight: Array, bits: int, options: Options, unit: Array | None, anchor: Array | None) -> Fitted:
+def plain(
+    op: WeightedSum,
+    weight: Array,
+    bits: int,
+    options: Options,
+    unit: Array | None,
+    anchor: Array | None,
+) -> Fitted:
     """Weights rounded one by one to the grid with the least squared error."""
     wholes = unit_columns(op, unit)
     rows = (rows_of(op, weight) * wholes).reshape(weight.shape[0], -1)

@@ -78,9 +78,7 @@ class FloatModel:
 
     # --- running
 
-    def streams(
-        self, values: Sequence[SSAValue], x: Mapping[str, Array]
-    ) -> tuple[Array, ...]:
+    def streams(self, values: Sequence[SSAValue], x: Mapping[str, Array]) -> tuple[Array, ...]:
         """
         What streams of the network hold on inputs [T, B, *shape]: arrays [T, B, *shape].
         Sums are left to BLAS.
@@ -164,7 +162,11 @@ class FloatModel:
             return None
         other = inner.operation.operands[1 - inner.index]
         for port in neuron.parameter_ports:
-            if port.argument is other and other.has_one_use() and constant_of(port.operand) is not None:
+            if (
+                port.argument is other
+                and other.has_one_use()
+                and constant_of(port.operand) is not None
+            ):
                 index = neuron.body.block.args.index(other)
                 return Bias(neuron, index)
         return None

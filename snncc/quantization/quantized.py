@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings as python_warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.dialects.arrays import Array
@@ -15,7 +16,8 @@ from snncc.errors import Problem, SnnccWarning, error
 from snncc.inputs import to_streams
 from snncc.network import Network
 from snncc.passes.quantization.attributes import read_scale
-from snncc.passes.quantization.options import WEIGHTS
+from snncc.quantization.activity import SAMPLES, Oddity, oddities, rates_of
+from snncc.quantization.budget import Budget, search
 from snncc.quantization.calibration import (
     Data,
     observe,
@@ -25,8 +27,9 @@ from snncc.quantization.calibration import (
     write_ranges,
 )
 from snncc.quantization.model import FloatModel
-from snncc.quantization.options import AUTO, Method, QuantizeOptions
+from snncc.quantization.options import Method, QuantizeOptions
 from snncc.quantization.rewriting import expect_layers, floats_left, pass_of, to_integers
+from snncc.quantization.simple import clipped_to_percentile, plain_choices
 from snncc.quantization.spike_aware import LayerChoice, calibrate_weights
 
 
@@ -35,8 +38,23 @@ class QuantizationReport:
     """What was chosen, and what a user should know of it."""
 
     options: QuantizeOptions
-    layers: tuple[LayerChoice, ...] = ()
-    problems: tuple[Problem, ...] = field(default=())
+    layers: tuple[LayerChoice, ...]
+    """The weighted sums, in the order of the network."""
+    oddities: tuple[Oddity, ...]
+    """Neurons that rounding silenced or saturated."""
+    budget: Budget | None
+    """Where widths were searched."""
+    problems: tuple[Problem, ...]
+    """Warnings."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "options": asdict(self.options),
+            "layers": [asdict(layer) for layer in self.layers],
+            "oddities": [asdict(each) for each in self.oddities],
+            "budget": None if self.budget is None else asdict(self.budget),
+            "warnings": [problem.as_dict() for problem in self.problems],
+        }
 
 
 class QuantizedNetwork(Network):
@@ -134,12 +152,33 @@ def quantize_with(
         observe(model, data)
     chosen = dict(options.layers) if isinstance(options.layers, Mapping) else {}
     expect_layers(model, chosen)
+    rounded = None if data is None else on_input_grid(data, ranges, options.input_bits)
+    budget = None
+    if options.flash is not None:
+        if rounded is None:
+            raise error(
+                "SNC-C003",
+                "layers: auto compares widths on calibration data, and there are none",
+                remedy="give calibration (--calibrate X.npz)",
+            )
+        plain = pass_of(options, {}).options()
+        budget = search(model, plain, rounded, options.flash, progress)
+        chosen = budget.layers
     step = pass_of(options, chosen)
-    ready, choices = model, []
-    if data is not None and options.method == "spike-aware":
-        rounded = on_input_grid(data, ranges, options.input_bits)
+    ready, choices = model, plain_choices(model, step.options())
+    if data is not None and rounded is not None and options.method == "spike-aware":
         ready, choices = calibrate_weights(model, step.options(), data, rounded, progress)
+    elif options.method == "percentile":
+        ready = clipped_to_percentile(model, step.options())
     module = to_integers(ready, step)
     made = Network(module)
-    report = QuantizationReport(options, tuple(choices), tuple(floats_left(made.op)))
+    odd = [] if data is None else _oddities(model, made, data)
+    problems = [*floats_left(made.op), *(each.problem() for each in odd)]
+    report = QuantizationReport(options, tuple(choices), tuple(odd), budget, tuple(problems))
     return QuantizedNetwork(module, model, report, network.warnings)
+
+
+def _oddities(model: FloatModel, made: Network, data: Data) -> list[Oddity]:
+    if data.samples > SAMPLES:
+        data = data.taken(np.linspace(0, data.samples - 1, SAMPLES).astype(int))
+    return oddities(rates_of(Network(model.module), data), rates_of(made, data))

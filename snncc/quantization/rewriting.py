@@ -17,7 +17,8 @@ from snncc.errors import Problem, SnnccError, error
 from snncc.passes.quantization.arithmetic import NoIntegerForm
 from snncc.passes.quantization.attributes import read_input_ranges, read_observed
 from snncc.passes.quantization.estimates import float_intervals
-from snncc.passes.quantization.network import NetworkQuantizer
+from snncc.passes.quantization.frame import Frame
+from snncc.passes.quantization.network import quantize_network
 from snncc.passes.quantization.options import WEIGHTS, Options
 from snncc.passes.snn_narrow import SnnNarrow
 from snncc.passes.snn_quantize import SnnQuantize
@@ -51,11 +52,9 @@ def input_units(model: FloatModel, options: Options) -> dict[str, Array | None]:
     names = {op: name_of(op) for op in trial.sums}
     inputs = read_input_ranges(trial.op)
     known = {name: (given.low, given.high) for name, given in inputs.items()}
-    quantizer = NetworkQuantizer(
-        trial.op, options, inputs, float_intervals(trial.op, known), read_observed
-    )
-    quantizer.run()
-    return {names[op]: unit for op, unit in quantizer.input_units.items()}
+    frame = Frame(trial.op, options, inputs, float_intervals(trial.op, known), read_observed)
+    quantize_network(frame)
+    return {names[op]: unit for op, unit in frame.input_units.items()}
 
 
 def to_integers(model: FloatModel, step: SnnQuantize) -> ModuleOp:
@@ -96,7 +95,7 @@ def floats_left(network: snn.NetworkOp) -> list[Problem]:
         if functions:
             found.append(
                 Problem(
-                    "SNC-W013",
+                    "SNC-W020",
                     f"{', '.join(functions)}: computed in float between two conversions",
                     node=names.node_of.get(op, op.node.data if op.node is not None else None),
                     remedy="a chip without floats cannot run it",

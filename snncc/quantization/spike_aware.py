@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from xdsl.dialects.builtin import AnyFloat
 
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.linear import WeightedSum
+from snncc.dialects.snn.types import stream_type
+from snncc.passes.quantization.attributes import read_grid
 from snncc.passes.quantization.options import Options
 from snncc.quantization.calibration import Data
 from snncc.quantization.layers import (
@@ -23,6 +26,13 @@ from snncc.quantization.layers import (
 from snncc.quantization.model import FloatModel, name_of
 from snncc.quantization.response import response_of
 from snncc.quantization.rewriting import input_units
+
+CORRECTIONS = 3
+"""Steps of the search for a bias."""
+LARGEST_STEP = 0.05
+"""Of a correction, in units of the current; thresholds are of the order of 1."""
+CORRECTED = 320
+"""Samples that biases are corrected on."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +61,12 @@ def calibrate_weights(
     calibration data as they are and as integers read them.
     """
     fit_real, held_real = real.split()
+    corrected = np.arange(fit_real.samples)[:CORRECTED]
     fit_own, held_own = rounded.split()
     made = model.clone()
     choices: list[LayerChoice] = []
     names = [name_of(op) for op in model.sums]
+    units: dict[str, Array | None] | None = None
     for index, name in enumerate(names):
         if progress is not None:
             progress(index, len(names))
@@ -63,7 +75,9 @@ def calibrate_weights(
         if weight is None:
             continue  # the rewriting says so, by name
         bits = options.bits_of(name)
-        unit = input_units(made, options)[name]
+        if units is None:
+            units = input_units(made, options)
+        unit = units[name]
         anchor = _anchor(made, name)
         simple = plain(op, weight, bits, options, unit, anchor)
         if lies_on_grid(weight, simple):
@@ -81,11 +95,13 @@ def calibrate_weights(
             trial = made.clone()
             _take(trial, name, given)
             if label != "plain":
-                correct_bias(trial, name, y, fit_own)
+                correct_bias(trial, name, y[:, corrected], fit_own.taken(corrected))
             (got,) = trial.streams([read_by(trial.sum_named(name))], held_own.arrays)
             tried.append((float(parting(got, wanted).mean()), label, trial))
         error, chosen, made = min(tried, key=lambda each: each[0])
         choices.append(LayerChoice(name, bits, chosen, tried[0][0], error))
+        if isinstance(stream_type(read_by(op)).element_type, AnyFloat):
+            units = None  # what is no spike counts in a unit that follows from the scale
     if progress is not None:
         progress(len(names), len(names))
     return made, choices
@@ -99,8 +115,6 @@ def _take(model: FloatModel, name: str, fitted: Fitted) -> None:
 
 def _anchor(model: FloatModel, name: str) -> Array | None:
     """The scale of a sum that is rounded already and meets this one in a neuron."""
-    from snncc.passes.quantization.attributes import read_grid
-
     op = model.sum_named(name)
     use = next(iter(op.result.uses), None)
     if use is None:
@@ -112,11 +126,6 @@ def _anchor(model: FloatModel, name: str) -> Array | None:
             if scale is not None and other.result.type == op.result.type:
                 return scale
     return None
-
-
-CORRECTIONS = 3
-LARGEST_STEP = 0.05
-"""Of a correction, in units of the current; thresholds are of the order of 1."""
 
 
 def correct_bias(model: FloatModel, name: str, wanted: Array, data: Data) -> None:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from xdsl.dialects import arith
 
 import snncc
+from snncc.backends.c.scalars import RULES
+from snncc.dialects import snn
 from snncc.dialects.snn.scalars import OPERATIONS
 from snncc.dialects.snn.types import ELEMENTS
 from snncc.interpreters.scalars import ScalarFunctions
@@ -35,7 +38,8 @@ snn.network @net ("x" %x : tensor<4x{source}>) -> ("y" : tensor<4x{target}>) {{
     ("operation", "source", "target", "message"),
     [
         ("arith.fptoui %c : f32 to i8", "f32", "i8", "arith.fptoui is not an operation of bodies"),
-        ("arith.fptosi %c : f32 to i8", "f32", "i8", "arith.fptosi is not an operation of bodies"),
+        ("arith.fptosi %c : f32 to i1", "f32", "i1", "arith.fptosi: expected a number, got a"),
+        ("arith.muli %c, %c : i1", "i1", "i1", "arith.muli: expected a number, got a spike"),
         ("arith.extf %c : f32 to f64", "f32", "f64", "arith.extf is not an operation of bodies"),
         ("arith.maxnumf %c, %c : f32", "f32", "f32", "arith.maxnumf is not an operation of bodies"),
         ("arith.bitcast %c : f32 to i32", "f32", "i32", "arith.bitcast is not an operation of"),
@@ -90,9 +94,16 @@ snn.network @net ("x" %x : tensor<2x{element}>) -> ("y" : tensor<2x{element}>) {
     np.testing.assert_array_equal(found, wanted)
 
 
-def test_c_names_the_operation_that_it_lacks(tmp_path: Path) -> None:
+def test_c_has_a_rule_for_what_may_stand_in_a_body() -> None:
+    assert set(OPERATIONS) - set(RULES) == {snn.SpikeOp, snn.CountOp, snn.DetachOp}
+
+
+def test_c_names_the_operation_that_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     net = network(one("arith.addi %c, %c : i8", "i8", "i8"), tmp_path)
-    np.testing.assert_array_equal(net.run(np.full((1, 4), 200))["y"], 144)
+    np.testing.assert_array_equal(net.run(np.full((1, 4), 100))["y"], -56)
+    monkeypatch.delitem(RULES, arith.AddiOp)
     with pytest.raises(snncc.SnnccError, match=r"SNC-C001 arith\.addi has no rule in C"):
         snncc.compile(net)
 

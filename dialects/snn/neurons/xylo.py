@@ -17,8 +17,11 @@ In one step of a population with synapses k, sat16(x) = min(max(x, -32768), 3276
 The sources of a hidden neuron are first the inputs, ascending, of this step (counts above 15
 are 15), then the hidden neurons, ascending, of the step before; those of an output neuron
 the hidden neurons of the step before. A current saturates after *each source*, whose spikes of
-a step count as one addition. The membrane loses its part before it takes the currents; wrap16
-shows for V = -32768 and dash_mem = 0 only.
+a step count as one addition. What the membrane loses is one of the currents: it is in the sum
+that saturates first. wrap16 shows for V = -32768 and dash_mem = 0 only.
+
+A threshold below 1, which the simulator answers with 31 spikes for each V >= threshold, is not
+taken here.
 """
 
 from __future__ import annotations

@@ -302,12 +302,12 @@ class Graph:
         if x.shape == tuple(target):
             return x
         self._limit(tuple(target))
+        if prod(target) == prod(x.shape):
+            return self.reshape(x, target)
         if x.is_constant:
             self._expect_moderate(tuple(target), x)
             array = np.ascontiguousarray(np.broadcast_to(x.content, target))
             return self._arranged("expand", (x,), array, {"shape": tuple(target)})
-        if prod(target) == prod(x.shape):
-            return self.reshape(x, target)
         return self._make("expand", (x,), {"shape": tuple(target)}, tuple(target), x.dtype)
 
     def slice(self, x: Value, axis: int, start: int, stop: int, step: int = 1) -> Value:

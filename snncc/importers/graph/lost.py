@@ -6,12 +6,10 @@ word, and numbers that a network does not have.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import prod
 
 import numpy as np
 
 from snncc.errors import Problem, SnnccError, error
-from snncc.importers.graph import operations as ops
 from snncc.importers.graph.graph import Value, cone
 from snncc.importers.graph.model import Model, State
 
@@ -28,14 +26,32 @@ def is_spike(value: Value) -> bool:
 
 
 def stateless_spikes(ends: Iterable[Value], states: Sequence[State]) -> list[Value]:
-    """The spikes of a step that depend on no state."""
+    """The spikes of a step whose membranes depend on no state of their own."""
     order = cone(ends)
     carried = {state.before for state in states}
     following: set[Value] = set()
+    stateless = []
     for value in order:
-        if value in carried or any(operand in following for operand in value.operands):
+        follows = value in carried or any(operand in following for operand in value.operands)
+        if is_spike(value):
+            if not follows:
+                stateless.append(value)
+        elif follows:
             following.add(value)
-    return [value for value in order if is_spike(value) and value not in following]
+    return stateless
+
+
+def membrane(spike: Value) -> list[Value]:
+    """What a spike compares, back to the spikes of others."""
+    found: list[Value] = []
+    stack, seen = list(spike.operands), {spike}
+    while stack:
+        value = stack.pop()
+        if value not in seen and not is_spike(value):
+            seen.add(value)
+            found.append(value)
+            stack.extend(value.operands)
+    return found
 
 
 def expect_float32(ends: Iterable[Value]) -> None:
@@ -98,11 +114,7 @@ def _has_batch(model: Model, name: str, spike: Value) -> bool:
 
 def _is_weighed(spike: Value) -> bool:
     """Whether weights gave what the spike compares: it is no encoding of the input."""
-    return any(
-        value.op not in ops.ELEMENTWISE and value.operands and prod(value.shape) > 1
-        for value in cone([spike])
-        if value.op in ("linear", "conv", "matmul")
-    )
+    return any(value.op in ("linear", "conv", "matmul") for value in membrane(spike))
 
 
 def _lost(model: Model, spike: Value, held: Sequence[str]) -> SnnccError:

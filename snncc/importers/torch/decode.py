@@ -94,8 +94,8 @@ class _Decoder:
                 name = text_of(record(field(content, "arg", kind), "arg"), "name")
                 tensor = text_of(content, f"{kind}_name")
                 learnable = kind == "parameter" and not _is_frozen(tensors.get(name))
-                form = "constant" if kind == "tensor_constant" else kind
-                return Input(form, name, tensor, learnable=learnable)
+                held = "constant" if kind == "tensor_constant" else kind
+                return Input(held, name, tensor, learnable=learnable)
             case "constant_input":
                 _, value = union(field(content, "value", kind), "value")
                 number = value if isinstance(value, bool | int | float | str) else None

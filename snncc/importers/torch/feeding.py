@@ -53,6 +53,8 @@ class Feed:
     others: list[str] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
     warnings: list[Problem] = field(default_factory=list)
+    doubtful: bool = False
+    """Whether the arguments may be no states: left out they are not the same as zeros."""
 
     def next(self, result: Any) -> dict[str, Any]:
         return {name: part_at(result, path) for name, path in self.paths.items()}
@@ -116,6 +118,9 @@ def find_feed(model: Any, free: Sequence[str], call: Call) -> Feed:
     named = _by_names(model, free, first)
     if named and trial.holds(named):
         return _feed(named, free)
+    for pairing in _structured(free, first):
+        if trial.holds(pairing):
+            return _feed(pairing, free)
     found = [p for p in itertools.islice(_pairings(free, first), MAX_TRIALS) if trial.holds(p)]
     if not found:
         return Feed(others=list(free))
@@ -125,7 +130,8 @@ def find_feed(model: Any, free: Sequence[str], call: Call) -> Feed:
         starting = [pairing for pairing in found if trial.starts_at_zero(pairing)]
         found = starting or found
     chosen = found[0]
-    if len(found) == 1 and (_is_structured(chosen, first) or trial.starts_at_zero(chosen)):
+    at_zero = trial.starts_at_zero(chosen)
+    if len(found) == 1 and (_all_structured(chosen, first) or at_zero):
         return _feed(chosen, free)
     if len(found) > 1 and not _fits_in_order(chosen, free, first):
         raise error(
@@ -135,6 +141,7 @@ def find_feed(model: Any, free: Sequence[str], call: Call) -> Feed:
             remedy="give an example of each state as an input, and name them: states=[...]",
         )
     feed = _feed(chosen, free)
+    feed.doubtful = not at_zero
     feed.warnings.append(_guess(chosen, found[1:]))
     return feed
 
@@ -207,22 +214,32 @@ def _stem(name: str) -> str:
     return "_".join(words) or name
 
 
+def _tops(result: Any) -> list[tuple[Path, Any]]:
+    return [((key,), part) for key, _, part in parts_of(result) if tensors_of(part)]
+
+
+def _structured(free: Sequence[str], result: Any) -> Iterator[dict[str, Path]]:
+    """The only part that is no tensor, for an argument that takes it as it is."""
+    structured = [path for path, part in _tops(result) if not isinstance(part, torch.Tensor)]
+    if len(structured) == 1:
+        for name in free:
+            yield {name: structured[0]}
+    elif not structured and len(free) == 1 and isinstance(result, tuple | list) and len(result) > 2:
+        yield {free[0]: (slice(1, None),)}  # (z, v, i) for states=(None, None)
+
+
 def _pairings(free: Sequence[str], result: Any) -> Iterator[dict[str, Path]]:
-    tops = [((key,), part) for key, _, part in parts_of(result) if tensors_of(part)]
+    tops = _tops(result)
     structured = [path for path, part in tops if not isinstance(part, torch.Tensor)]
     behind = [path for path, _ in tops[1:]]
-    if len(structured) == 1:  # (z, (v, i)), and what takes the two, or both of them
+    if len(structured) == 1:  # (z, (v, i)), and what takes the two
         inner = [
             (*structured[0], key)
             for key, _, part in parts_of(part_at(result, structured[0]))
             if tensors_of(part)
         ]
-        for name in free:
-            yield {name: structured[0]}
-        if len(inner) == len(free):
+        if len(inner) == len(free) > 1:
             yield from _orders(free, inner)
-    if len(free) == 1 and isinstance(result, tuple | list) and len(behind) > 1:
-        yield {free[0]: (slice(behind[0][0], None),)}
     if len(behind) == len(free):
         yield from _orders(free, behind)
     elif len(tops) == len(free) > 1:
@@ -244,7 +261,7 @@ def _orders(names: Sequence[str], paths: Sequence[Path]) -> Iterator[dict[str, P
         yield dict(zip(names, order, strict=True))
 
 
-def _is_structured(pairing: dict[str, Path], result: Any) -> bool:
+def _all_structured(pairing: dict[str, Path], result: Any) -> bool:
     return all(not isinstance(part_at(result, path), torch.Tensor) for path in pairing.values())
 
 

@@ -107,9 +107,13 @@ class Leaving(TorchFunctionMode):
                 remedy="compute with torch's operators: what others do to the values is not seen",
             )
         result = func(*args, **(kwargs or {}))
-        if func is _SET_DATA:
+        if func == _SET_DATA:
             recorder.replaced(args[0], args[1])
+        elif func == _GET_DATA:
+            recorder.replaced(result, args[0])
         return result
 
 
+_GET_DATA = torch.Tensor.data.__get__  # type: ignore[attr-defined]
 _SET_DATA = torch.Tensor.data.__set__  # type: ignore[attr-defined]
+"""No operators: a dispatcher does not see them."""

@@ -19,6 +19,7 @@ import torch
 from xdsl.dialects.builtin import StringAttr
 
 from snncc.errors import Problem, SnnccError, error
+from snncc.importers.graph.graph import Value, cone
 from snncc.importers.graph.importer import (
     Axes,
     Imported,
@@ -27,7 +28,7 @@ from snncc.importers.graph.importer import (
     inferred,
     paired,
 )
-from snncc.importers.graph.graph import Value, cone
+from snncc.importers.graph.lost import membrane
 from snncc.importers.graph.model import Model
 from snncc.importers.torch.feeding import Feed, find_feed, free_arguments
 from snncc.importers.torch.holding import numbers_of
@@ -104,6 +105,11 @@ def _recording(session: Session) -> Model:
 
 
 def _live(model: Model) -> Model:
+    model.live = True
+    return model
+
+
+def _expect_dependence(model: Model) -> None:
     read = set(cone(model.outputs.values()))
     if not any(value in read for value in model.inputs.values()):
         raise error(
@@ -111,8 +117,6 @@ def _live(model: Model) -> Model:
             "no output depends on an input",
             remedy="compute with torch's operators on the tensors that the model is given",
         )
-    model.live = True
-    return model
 
 
 def _expect_tensors(found: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -126,6 +130,7 @@ def _expect_tensors(found: list[torch.Tensor]) -> list[torch.Tensor]:
 
 
 def _import(session: Session, model: Model, axes: Axes, **options: Any) -> Imported:
+    _expect_dependence(model)
     source = StringAttr(qualified(session.model))
     attributes = {"source": source}
     return import_model(model, name_of(session.model), axes=axes, attributes=attributes, **options)
@@ -220,13 +225,29 @@ def _stepped(session: Session, axes: Axes) -> Imported:
         if found is not None:
             return found
     feed = _feed_of(session)
-    imported = _rolled(session, feed, {}, axes)
+    try:
+        imported = _rolled(session, feed, {}, axes)
+    except SnnccError as fault:
+        if fault.code != "SNC-I003" or not feed.doubtful:
+            raise
+        feed = Feed(others=[*feed.paths, *feed.others], warnings=[_not_fed(feed)])
+        imported = _rolled(session, feed, {}, axes)
     if imported.stateless:
         found = _with_loop_inside(session, axes)
         if found is not None and not imported.states:
             return found
         _expect_all_fed(session, feed, imported)
     return imported
+
+
+def _not_fed(feed: Feed) -> Problem:
+    return Problem(
+        "SNC-W014",
+        f"the model could take its own results as {', '.join(feed.paths)}; it is run without "
+        "that, for it starts as it would from no constant state",
+        remedy="if it is a state: give an example of it as an input, and name it (states=[...])",
+        severity="warning",
+    )
 
 
 def _with_loop_inside(session: Session, axes: Axes) -> Imported | None:
@@ -248,7 +269,7 @@ def _rolled(
         try:
             found = _import(session, model, replace(axes, time=0, steps=None), one_step=True)
         except SnnccError as fault:
-            if fault.code != "SNC-I003" or steps == STEPS[-1]:
+            if fault.code not in ("SNC-I003", "SNC-I027") or steps == STEPS[-1]:
                 raise
             continue
         if not strange or steps == STEPS[-1]:
@@ -323,8 +344,8 @@ def _expect_all_fed(session: Session, feed: Feed, imported: Imported) -> None:
                 f"a spike depends on no state but on the input {same[0]!r}, and a result has its "
                 "shape: the next step would need it",
                 node=spike.scope,
-                remedy=f"name it as a state (states=[{same[0]!r}]), or give it a default (None) and "
-                "leave it out of the example",
+                remedy=f"name it as a state (states=[{same[0]!r}]), or leave it out of the example "
+                "and give it a default (None)",
             )
     if feed.others and not feed.paths and not imported.states:
         raise error(
@@ -337,7 +358,7 @@ def _expect_all_fed(session: Session, feed: Feed, imported: Imported) -> None:
 
 
 def _inputs_of(value: Value) -> set[str]:
-    names = {str(v.name) for v in cone([value]) if v.op == "input"}
+    names = {str(v.name) for v in membrane(value) if v.op == "input"}
     return {name.rpartition(" at ")[0] or name for name in names}
 
 

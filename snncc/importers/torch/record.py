@@ -56,7 +56,7 @@ def record(
     from snncc.importers.torch.surrogates import Spikes
 
     recorder = _Recorder(module)
-    influence = Influence()
+    recorder.influence = influence = Influence()
     if observer is not None:
         observer.recorder, observer.influence = recorder, influence
     spikes = Spikes(recorder)
@@ -137,6 +137,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.contiguous: set[str] = set()
         self.kept: dict[str, str] = {}
         self.paused = False
+        self.influence: Influence | None = None
         self._scopes: list[str] = []
         self._names: dict[int, str] = {}
         self._alive: list[torch.Tensor] = []  # an id belongs to a tensor while it lives
@@ -166,7 +167,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.kept[name] = label
 
     def replaced(self, tensor: torch.Tensor, by: torch.Tensor) -> None:
-        """`tensor.data = by`: what is read of it from now on is the other."""
+        """What is read of a tensor from now on is the other (`tensor.data = by`)."""
         if not self.paused:
             self._names[id(tensor)] = self.name_of(by)
             self._alive.append(tensor)
@@ -181,6 +182,13 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             learnable = isinstance(tensor, torch.nn.Parameter) and tensor.requires_grad
             other = (None, "parameter" if learnable else "constant")
             label, kind = self._owned.get(id(tensor), other)
+            if self.influence is not None and self.influence.of(tensor):
+                raise error(
+                    "SNC-I027",
+                    "a tensor follows from the inputs by other ways than torch's operators",
+                    node=self.scope,
+                    remedy="compute with torch's operators, and without views of foreign memory",
+                )
             name = label or f"{kind}_{len(self.tensors)}"
             if learnable:
                 self.learnable.add(name)
@@ -205,6 +213,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if value is None or isinstance(value, bool | int | float | str):
             return value
         return str(value)  # devices, layouts and formats change no value
+
+    @property
+    def labels(self) -> set[str]:
+        """The names of the model's own tensors."""
+        return {label for label, _ in self._owned.values()}
 
     # --- operators
 

@@ -176,7 +176,7 @@ def _expect_runnable(module: torch.nn.Module) -> None:
             raise error(
                 "SNC-C003",
                 f"{name} has no shape yet",
-                name,
+                node=name,
                 remedy="run the module once before it is loaded",
             )
         if tensor.is_meta:

@@ -33,7 +33,7 @@ class Spikes:
 
     def __init__(self, recorder: _Recorder):
         self.recorder = recorder
-        self.captures = Captures()
+        self.captures = Captures(taken=recorder.labels)
 
     @property
     def warnings(self) -> list[Problem]:

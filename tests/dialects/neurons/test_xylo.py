@@ -142,35 +142,36 @@ def test_decays_of_every_length(dash: int) -> None:
         expect_equal(trace, simulate(configuration, x), configuration)
 
 
-def test_extremes() -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_extremes(seed: int) -> None:
     """Random currents, leaks and biases of the whole range, which no threshold keeps small."""
-    for seed in range(5):
-        rng = np.random.default_rng(seed)
-        neurons, steps = 16, 100
+    rng = np.random.default_rng(seed)
+    neurons, steps = 16, 100
 
-        def anything(*shape: int, rng: np.random.Generator = rng) -> Any:
-            return rng.integers(-128, 128, shape)
+    def anything(*shape: int) -> Any:
+        return rng.integers(-128, 128, shape)
 
-        configuration = Configuration(
-            input=Matrix(anything(2, 4, neurons), 4 + seed),
-            recurrent=Matrix(np.zeros((2, neurons, neurons), np.int64)),
-            output=Matrix(anything(1, neurons, 2), 8),
-            hidden=Population(
-                np.full(neurons, LARGEST),
-                rng.integers(0, 5, neurons) * rng.integers(0, 2, neurons),
-                rng.integers(0, 4, (2, neurons)),
-                rng.integers(-32768, 32768, neurons),
-            ),
-            readout=Population(
-                np.array([LARGEST, 1]), np.array([0, 3]), np.array([[2, 0]]), np.array([-30000, 0])
-            ),
-        )
-        x = rng.integers(0, 256, (steps, 4)) * (rng.random((steps, 4)) < 0.5)
-        wanted = simulate(configuration, x)
-        assert wanted.hidden_membrane.min() == -32768
-        assert wanted.hidden_membrane.max() > 30000
-        trace = Network(build_network(configuration)).run(x, trace=True)
-        expect_equal(trace, wanted, configuration)
+    configuration = Configuration(
+        input=Matrix(anything(2, 4, neurons), 4 + seed),
+        recurrent=Matrix(np.zeros((2, neurons, neurons), np.int64)),
+        output=Matrix(anything(1, neurons, 2), 8),
+        hidden=Population(
+            np.full(neurons, LARGEST),
+            rng.integers(0, 5, neurons) * rng.integers(0, 2, neurons),
+            rng.integers(0, 4, (2, neurons)),
+            rng.integers(-32768, 32768, neurons),
+        ),
+        readout=Population(
+            np.array([LARGEST, 1]), np.array([0, 3]), np.array([[2, 0]]), np.array([-30000, 0])
+        ),
+    )
+    x = rng.integers(0, 256, (steps, 4)) * (rng.random((steps, 4)) < 0.5)
+    wanted = simulate(configuration, x)
+    assert wanted.hidden_membrane.min() == -32768
+    assert wanted.hidden_membrane.max() > 30000
+    trace = Network(build_network(configuration)).run(x, trace=True)
+    expect_equal(trace, wanted, configuration)
 
 
 def alias_case(aliases: list[tuple[int, int]], drive: list[int]) -> tuple[Configuration, Any]:

@@ -137,7 +137,7 @@ kernel.program @p block 1 {
 
 // -----
 
-// the largest unsigned integer
+// the largest signed integer
 
 kernel.program @p block 1 {
   kernel.buffer input @x : memref<?x5x4x2xi8>
@@ -157,7 +157,7 @@ kernel.program @p block 1 {
 // CHECK-NEXT:     %3 = arith.constant 12 : index
 // CHECK-NEXT:     %4 = arith.constant 3 : index
 // CHECK-NEXT:     %5 = arith.constant 2 : index
-// CHECK-NEXT:     %6 = arith.constant 0 : i8
+// CHECK-NEXT:     %6 = arith.constant -128 : i8
 // CHECK-NEXT:     %7 = arith.constant 5 : index
 // CHECK-NEXT:     %8 = arith.constant 4 : index
 // CHECK-NEXT:     scf.for %9 = %0 to %steps step %1 {
@@ -188,7 +188,7 @@ kernel.program @p block 1 {
 // CHECK-NEXT:                 %33 = arith.addi %25, %31 : index
 // CHECK-NEXT:                 %34 = memref.load %13[%32, %33, %18] : memref<5x4x2xi8, strided<[8, 2, 1], offset: ?>>
 // CHECK-NEXT:                 %35 = memref.load %15[%16, %17, %18] : memref<3x2x2xi8, strided<[4, 2, 1], offset: ?>>
-// CHECK-NEXT:                 %36 = arith.maxui %35, %34 : i8
+// CHECK-NEXT:                 %36 = arith.maxsi %35, %34 : i8
 // CHECK-NEXT:                 memref.store %36, %15[%16, %17, %18] : memref<3x2x2xi8, strided<[4, 2, 1], offset: ?>>
 // CHECK-NEXT:               }
 // CHECK-NEXT:             }

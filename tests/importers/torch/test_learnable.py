@@ -26,7 +26,7 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, parameter_array
 from snncc.dialects.snn.network import COMPUTED_FROM
 from snncc.network import Network
-from snncc.pipelines import PipelineOptions, run_pipeline
+from snncc.pipelines import PipelineOptions, for_inference, run_pipeline
 from snncc.storage import context
 from tests.importers.torch.learnable_cases import CASES, HIDDEN, INPUTS, Layered
 from tests.importers.torch.test_live import reference
@@ -121,6 +121,38 @@ def test_text_comes_back(tmp_path: Any) -> None:
     net, _, _ = imported("weight norm", CASES["weight norm"]().eval())
     net.save(tmp_path / "net.mlir")
     assert snncc.load(tmp_path / "net.mlir").mlir() == net.mlir()
+
+
+@pytest.mark.parametrize("case", ["snntorch: Leaky", "sinabs: LIF", "weight norm", "initial state"])
+def test_files_of_other_formats_have_what_is_computed(case: str, tmp_path: Any) -> None:
+    torch.manual_seed(0)
+    net, x, axis = imported(case, CASES[case]().eval())
+    net.export(tmp_path / "net.onnx")
+    again = snncc.load(tmp_path / "net.onnx")
+    assert again.mlir() == Network(for_inference(net.module)).mlir()
+    assert_equal(outputs(again, x, axis), outputs(net, x, axis))
+
+
+@pytest.mark.parametrize(
+    "case",
+    ["tied", "gates", "frozen", "weight norm", "initial states", "sinabs: LIF train_alphas"],
+)
+def test_exported_programs_say_what_is_learnable(case: str, tmp_path: Any) -> None:
+    torch.manual_seed(0)
+    module = CASES[case]().eval()
+    axis = 1 if case.startswith("sinabs") else 0
+    x = torch.randn(4, BATCH, INPUTS).transpose(0, axis).contiguous()
+    live = snncc.load(module, x, time_axis=axis)
+    torch.export.save(torch.export.export(module, (x,)), tmp_path / "model.pt2")
+    net = snncc.load(tmp_path / "model.pt2", time_axis=axis)
+    found = {name for name, op in parameters_of(net).items() if op.is_learnable}
+    wanted = {name for name, p in module.named_parameters() if p.requires_grad}
+    if case == "tied":  # torch.export knows a shared tensor by the last of its names
+        wanted = wanted - {"layer.encoder.weight"} | {"layer.again.weight"}
+    assert found == wanted
+    np.testing.assert_array_equal(
+        outputs(net, x, axis)["output"], outputs(live, x, axis)[next(iter(live.outputs))]
+    )
 
 
 class LowRank(nn.Module):

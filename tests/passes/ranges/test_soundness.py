@@ -17,18 +17,19 @@ from snncc.passes.ranges import Interval, population_ranges
 from snncc.passes.ranges.bodies import Straight, evaluate
 from snncc.passes.ranges.intervals import read_signed
 from snncc.passes.ranges.populations import PopulationRanges
+from tests.passes.ranges import bodies
 from tests.passes.ranges.random_bodies import Draw, arrays
 
 STEPS, SAMPLES, POPULATION = 12, 24, 4
 
 
-def proved(op: snn.NeuronOp, inputs, values) -> PopulationRanges:
+def proved(op: snn.NeuronOp, inputs, values, cells: int = 0) -> PopulationRanges:
     operands = [Interval(*inputs[port.name]) for port in op.input_ports]
     operands += [
         Interval(values[port.name], values[port.name])
         for port in (*op.state_ports, *op.parameter_ports)
     ]
-    return population_ranges(op, operands)
+    return population_ranges(op, operands, cells=cells)
 
 
 def check(op: snn.NeuronOp, ranges: PopulationRanges, inputs, values, random) -> None:
@@ -87,6 +88,37 @@ def test_every_value_lies_in_its_interval(data: st.DataObject, floats: bool) -> 
     inputs, values = arrays(random, op, POPULATION)
     with np.errstate(all="ignore"):
         check(op, proved(op, inputs, values), inputs, values, random)
+
+
+@quiet
+@given(data=st.data())
+def test_cells_are_sound(data: st.DataObject) -> None:
+    """Two states, of which one does not depend on the other: all the kinds of CuBa bodies."""
+    names = list(bodies.DECAYS)
+    current, membrane, reset = (
+        data.draw(st.sampled_from(choices)) for choices in (names, names, list(bodies.RESETS))
+    )
+    comparison = data.draw(st.sampled_from(["gt", "ge"]))
+    equations = bodies.cuba(current, membrane, reset, comparison)
+    op = bodies.neuron(equations, states=("i", "v"), population=(POPULATION,))
+    random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    inputs, values = arrays(random, op, POPULATION)
+    values["i"], values["v"] = values["i"][:1], values["v"][:1]
+    values["theta"] = random.integers(1, 200, 1)
+    ranges = proved(op, inputs, values, cells=data.draw(st.integers(1, 40)))
+    check(op, ranges, inputs, values, random)
+
+
+@quiet
+@given(data=st.data())
+def test_cells_of_any_body_are_sound(data: st.DataObject) -> None:
+    draw = drawn(data)
+    op = draw.neuron(2, POPULATION, draw.integer(3, 12))
+    random = np.random.default_rng(draw.integer(0, 2**32 - 1))
+    inputs, values = arrays(random, op, POPULATION)
+    with np.errstate(all="ignore"):
+        ranges = proved(op, inputs, values, cells=draw.integer(1, 9))
+        check(op, ranges, inputs, values, random)
 
 
 @quiet

@@ -224,12 +224,47 @@ kernel.program @net block 4 {
 
 // -----
 
-// kernel.gather and kernel.dense: sums of floats
+// kernel.gather and kernel.dense: sums of floats, and sums of integers as wide as their weights
 
-%w, %l, %n, %o = "test.op"() : () -> (memref<6x4xi8>, memref<6xi16>, index, memref<4xi8>)
-kernel.gather %w rows %l count %n into %o : memref<6x4xi8> rows memref<6xi16> -> memref<4xi8>
+%w, %l, %n, %o = "test.op"() : () -> (memref<6x4xi16>, memref<6xi16>, index, memref<4xi8>)
+kernel.gather %w rows %l count %n into %o : memref<6x4xi16> rows memref<6xi16> -> memref<4xi8>
 
-// CHECK: | Operation does not verify: weight: expected elements of f32 or f64, got i8
+// CHECK: | Operation does not verify: weight: expected integers of at most i8, got i16
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<6x4xf32>, memref<6xi16>, index, memref<4xi32>)
+kernel.gather %w rows %l count %n into %o : memref<6x4xf32> rows memref<6xi16> -> memref<4xi32>
+
+// CHECK: | Operation does not verify: weight: expected integers of at most i32, got f32
+
+// -----
+
+%w, %x, %o = "test.op"() : () -> (memref<6x4xi8>, memref<6xf32>, memref<4xi16>)
+kernel.dense %w, %x into %o : memref<6x4xi8>, memref<6xf32> -> memref<4xi16>
+
+// CHECK: | Operation does not verify: values: expected integers, got memref<6xf32>
+
+// -----
+
+%w, %x, %o, %b = "test.op"() : () -> (memref<6x4xi8>, memref<6xi8>, memref<4xi16>, memref<4xi8>)
+kernel.dense %w, %x init %b into %o : memref<6x4xi8>, memref<6xi8> init memref<4xi8> -> memref<4xi16>
+
+// CHECK: | Operation does not verify: init: expected 4 elements of i16, got memref<4xi8>
+
+// -----
+
+%x, %o = "test.op"() : () -> (memref<4x4x2xi8>, memref<2x2x2xi16>)
+"kernel.pool"(%x, %o) <{pool = #snn<pool max>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<4x4x2xi8>, memref<2x2x2xi16>) -> ()
+
+// CHECK: | Operation does not verify: output: expected elements of i8, got i16
+
+// -----
+
+%x, %o = "test.op"() : () -> (memref<4x4x2xi8>, memref<2x2x2xi16>)
+"kernel.pool"(%x, %o) <{pool = #snn<pool avg>, kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>, padding = array<i64: 0, 0>}> : (memref<4x4x2xi8>, memref<2x2x2xi16>) -> ()
+
+// CHECK: | Operation does not verify: output: expected elements of f32 or f64, got i16
 
 // -----
 
@@ -243,7 +278,7 @@ kernel.gather %w rows %l count %n into %o : memref<6x4xf32> rows memref<6xi16> -
 %w, %l, %n, %o = "test.op"() : () -> (memref<6x4xf32>, memref<6xi16>, index, memref<4xf64>)
 kernel.gather %w rows %l count %n into %o : memref<6x4xf32> rows memref<6xi16> -> memref<4xf64>
 
-// CHECK: | Operation does not verify: out: expected 4 elements of f32, got memref<4xf64>
+// CHECK: | Operation does not verify: weight: expected elements of f64, got f32
 
 // -----
 
@@ -350,7 +385,14 @@ kernel.scatter %w rows %l count %n values %v into %o input [4, 5, 2] stride [2, 
 %w, %l, %n, %o, %b = "test.op"() : () -> (memref<2x3x3x4xf32>, memref<40xi16>, index, memref<2x3x4xf32>, memref<3xf32>)
 kernel.scatter %w rows %l count %n init %b into %o input [4, 5, 2] stride [2, 2] padding [1, 1] dilation [1, 1] groups 1 : memref<2x3x3x4xf32> rows memref<40xi16> init memref<3xf32> -> memref<2x3x4xf32>
 
-// CHECK: | Operation does not verify: init: expected 4 elements, got memref<3xf32>
+// CHECK: | Operation does not verify: init: expected 4 elements of f32, got memref<3xf32>
+
+// -----
+
+%w, %l, %n, %o = "test.op"() : () -> (memref<2x3x3x4xi16>, memref<40xi16>, index, memref<2x3x4xi8>)
+kernel.scatter %w rows %l count %n into %o input [4, 5, 2] stride [2, 2] padding [1, 1] dilation [1, 1] groups 1 : memref<2x3x3x4xi16> rows memref<40xi16> -> memref<2x3x4xi8>
+
+// CHECK: | Operation does not verify: weight: expected integers of at most i8, got i16
 
 // -----
 

@@ -318,7 +318,39 @@ snn.next (%x : f32)
   snn.next (%1 : i16)
 }
 
-// CHECK: | Operation does not verify: body: arith.trunci: expected one of f32, f64, i1, i8, i16, i32, got i4
+// CHECK: | Operation does not verify: body: arith.trunci: expected one of f32, f64, i1, i8, i16, i32, i64, got i4
+
+// -----
+
+// arithmetic is for numbers: a spike is extended first; and what wraps is defined
+
+%x = "test.op"() : () -> tensor<2xi1>
+%y = snn.neuron (%x = %x : tensor<2xi1>) -> (tensor<2xi1>) {
+  %0 = arith.addi %x, %x : i1
+  snn.next (%0 : i1)
+}
+
+// CHECK: | Operation does not verify: body: arith.addi: expected a number, got a spike (i1)
+
+// -----
+
+%x = "test.op"() : () -> tensor<2xi1>
+%y = snn.neuron (%x = %x : tensor<2xi1>) -> (tensor<2xi1>) {
+  %0 = arith.cmpi slt, %x, %x : i1
+  snn.next (%0 : i1)
+}
+
+// CHECK: | Operation does not verify: body: arith.cmpi: expected a number, got a spike (i1)
+
+// -----
+
+%x = "test.op"() : () -> tensor<2xi8>
+%y = snn.neuron (%x = %x : tensor<2xi8>) -> (tensor<2xi8>) {
+  %0 = arith.addi %x, %x overflow<nsw> : i8
+  snn.next (%0 : i8)
+}
+
+// CHECK: | Operation does not verify: body: arith.addi: wraps; overflow flags would leave it undefined
 
 // -----
 

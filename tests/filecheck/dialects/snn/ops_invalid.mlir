@@ -203,10 +203,45 @@
 
 // -----
 
-%x, %w = "test.op"() : () -> (tensor<2xi1>, tensor<3x2xi8>)
-%y = snn.linear %x, %w : (tensor<2xi1>, tensor<3x2xi8>) -> tensor<3xi8>
+%x, %w = "test.op"() : () -> (tensor<2xi1>, tensor<3x2xi16>)
+%y = snn.linear %x, %w : (tensor<2xi1>, tensor<3x2xi16>) -> tensor<3xi8>
 
-// CHECK: | Operation does not verify: result: expected elements of f32 or f64, got i8
+// CHECK: | Operation does not verify: weight: expected integers wider than i1 and of at most i8, got i16
+
+// -----
+
+%x, %w = "test.op"() : () -> (tensor<2xi1>, tensor<3x2xi1>)
+%y = snn.linear %x, %w : (tensor<2xi1>, tensor<3x2xi1>) -> tensor<3xi8>
+
+// CHECK: | Operation does not verify: weight: expected integers wider than i1 and of at most i8, got i1
+
+// -----
+
+%x, %w = "test.op"() : () -> (tensor<2xi1>, tensor<3x2xf32>)
+%y = snn.linear %x, %w : (tensor<2xi1>, tensor<3x2xf32>) -> tensor<3xi32>
+
+// CHECK: | Operation does not verify: weight: expected integers wider than i1 and of at most i32, got f32
+
+// -----
+
+%x, %w = "test.op"() : () -> (tensor<2xi1>, tensor<3x2xi8>)
+%y = snn.linear %x, %w : (tensor<2xi1>, tensor<3x2xi8>) -> tensor<3xi1>
+
+// CHECK: | Operation does not verify: result: expected numbers, got spikes (i1)
+
+// -----
+
+%x, %w = "test.op"() : () -> (tensor<2xf32>, tensor<3x2xi8>)
+%y = snn.linear %x, %w : (tensor<2xf32>, tensor<3x2xi8>) -> tensor<3xi16>
+
+// CHECK: | Operation does not verify: operand 0: expected spikes or integers, got f32
+
+// -----
+
+%x, %w, %b = "test.op"() : () -> (tensor<2xi1>, tensor<3x2xi8>, tensor<3xi8>)
+%y = snn.linear %x, %w bias %b first : (tensor<2xi1>, tensor<3x2xi8>, tensor<3xi8>) -> tensor<3xi16>
+
+// CHECK: | Operation does not verify: bias: expected elements of i16, got i8
 
 // -----
 
@@ -306,7 +341,7 @@
 %x, %w = "test.op"() : () -> (tensor<2x9xf32>, tensor<3x2x3xf32>)
 %y = "snn.conv1d"(%x, %w) <{bias_position = #snn<bias_position last>, stride = array<i64: 1>, padding = array<i64: 0, 0>, dilation = array<i64: 1>, groups = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 0>}> : (tensor<2x9xf32>, tensor<3x2x3xf32>) -> tensor<3x7xi8>
 
-// CHECK: | Operation does not verify: result: expected elements of f32 or f64, got i8
+// CHECK: | Operation does not verify: weight: expected integers wider than i1 and of at most i8, got f32
 
 // -----
 
@@ -411,9 +446,23 @@
 // -----
 
 %x = "test.op"() : () -> tensor<1x4x4xi1>
-%y = snn.pool2d sum %x kernel [2, 2] stride [2, 2] padding [0, 0, 0, 0] : (tensor<1x4x4xi1>) -> tensor<1x2x2xi8>
+%y = snn.pool2d avg %x kernel [2, 2] stride [2, 2] padding [0, 0, 0, 0] : (tensor<1x4x4xi1>) -> tensor<1x2x2xi8>
 
 // CHECK: | Operation does not verify: result: expected elements of f32 or f64, got i8
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4xi1>
+%y = snn.pool2d sum %x kernel [2, 2] stride [2, 2] padding [0, 0, 0, 0] : (tensor<1x4x4xi1>) -> tensor<1x2x2xi1>
+
+// CHECK: | Operation does not verify: result: expected numbers, got spikes (i1)
+
+// -----
+
+%x = "test.op"() : () -> tensor<1x4x4xf32>
+%y = snn.pool2d sum %x kernel [2, 2] stride [2, 2] padding [0, 0, 0, 0] : (tensor<1x4x4xf32>) -> tensor<1x2x2xi8>
+
+// CHECK: | Operation does not verify: operand 0: expected spikes or integers, got f32
 
 // -----
 

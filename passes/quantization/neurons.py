@@ -1,0 +1,95 @@
+"""Neurons: the classes of a body, their formats, and the body of integers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    TensorType,
+    i32,
+)
+from xdsl.ir import Region, SSAValue
+
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array, constant_of
+from snncc.dialects.snn.types import node_name
+from snncc.passes.quantization.arithmetic import NoIntegerForm
+from snncc.passes.quantization.attributes import OBSERVED
+from snncc.passes.quantization.bodies import BodyWriter, Written
+from snncc.passes.quantization.classes import Classes
+from snncc.passes.quantization.formats import formats_of
+from snncc.passes.quantization.frame import Frame, Stream
+
+
+def quantize_neuron(f: Frame, op: snn.NeuronOp) -> None:
+    classes = Classes(op)
+    ports: dict[SSAValue, Array | None] = {}
+    inputs: dict[str, SSAValue] = {}
+    for port in op.input_ports:
+        stream = f.streams.get(port.operand)
+        if stream is None:
+            constant = constant_of(port.operand)
+            assert constant is not None, "an input is a stream or constant"
+            raise NoIntegerForm(f"input {port.name!r} is a constant")
+        ports[port.argument] = stream.unit
+        inputs[port.name] = stream.value
+    formats = formats_of(
+        classes,
+        ports,
+        f.intervals,
+        lambda value: f.observed(op, value.name_hint or ""),
+        f.options.state_bits,
+    )
+    writer = BodyWriter(
+        classes,
+        formats,
+        ports,
+        f.intervals,
+        shift_decays=f.options.decay == "shift",
+    )
+    written = writer.write()
+    made = _made(f, op, written, inputs)
+    if written.in_float:
+        f.in_float[node_name(op) or "neuron"] = written.in_float
+    f.insert(made)
+    for result, new, unit in zip(op.outputs, made.outputs, written.outputs, strict=True):
+        f.streams[result] = Stream(new, unit, written.largest)
+
+
+def _made(
+    f: Frame, op: snn.NeuronOp, written: Written, inputs: Mapping[str, SSAValue]
+) -> snn.NeuronOp:
+    node = node_name(op)
+    states: list[tuple[str, SSAValue]] = []
+    scales: dict[str, Array] = {}
+    for port, unit in zip(op.state_ports, written.states, strict=True):
+        first = constant_of(port.operand)
+        if first is None:
+            raise NoIntegerForm(f"state {port.name!r} starts from a stream")
+        if unit is None:
+            states.append((port.name, port.operand))
+            continue
+        whole = np.rint(first / unit)
+        states.append((port.name, f.parameter(f"{node}.{port.name}.init", whole, i32)))
+        scales[port.name] = unit
+    parameters = [
+        (name, f.parameter(f"{node}.{name}", array)) for name, array in written.parameters.items()
+    ]
+    last = written.block.last_op
+    assert isinstance(last, snn.NextOp)
+    elements = [value.type for value in last.outputs]
+    made = snn.NeuronOp(
+        list(inputs.items()),
+        states,
+        parameters,
+        [TensorType(element, op.population) for element in elements],
+        Region(written.block),
+        node=node,
+    )
+    made.attributes.update({k: v for k, v in op.attributes.items() if k != OBSERVED})
+    for index, unit in enumerate(written.outputs):
+        if unit is not None:
+            scales[f"output{index or ''}"] = unit
+    f.record(made, scales)
+    return made

@@ -1,0 +1,145 @@
+"""Weighted sums: whole weights, and the scale that the neuron behind them absorbs."""
+
+from __future__ import annotations
+
+from math import ceil, log2
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    i8,
+    i32,
+)
+from xdsl.ir import SSAValue
+
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array, constant_of
+from snncc.dialects.snn.linear import WeightedSum
+from snncc.dialects.snn.types import node_name, shape_of, stream_type
+from snncc.passes.quantization.arithmetic import NoIntegerForm, single
+from snncc.passes.quantization.attributes import GRID, read_grid
+from snncc.passes.quantization.frame import Frame, Stream
+from snncc.passes.quantization.grids import on_grid, own_scale
+
+LARGEST_INPUT = (1 << 15) - 1
+"""Of a weighted sum: values between layers that are no spikes have 16 bits."""
+
+
+def quantize_sum(f: Frame, op: WeightedSum) -> None:
+    weight = constant_of(op.weight)
+    if weight is None:
+        raise NoIntegerForm("the weight is not constant")
+    stream = _uniform_for(f, op)
+    f.input_units[op] = stream.unit
+    effective = _effective(f, op, weight, stream.unit)
+    scale = _scale_of(f, op, effective)
+    bits = f.options.bits_of(node_name(op))
+    grid = on_grid(effective, scale, bits)
+    new_weight = f.parameter(f"{_symbol(op.weight)}.int{bits}", grid.whole, i8)
+    bias: SSAValue | None = None
+    if op.bias is not None:
+        array = constant_of(op.bias)
+        if array is None:
+            raise NoIntegerForm("the bias is not constant")
+        bias = f.parameter(f"{_symbol(op.bias)}.whole", np.rint(array / scale), i32)
+    operands = [stream.value, new_weight] + ([] if bias is None else [bias])
+    made = op.with_operands(operands)
+    made.attributes.pop(GRID, None)
+    f.retyped(made.results[0], i32)
+    channels = (-1, *(1,) * (len(shape_of(op.result)) - 1))
+    unit = scale.reshape(channels)
+    f.record(made, {"result": unit})
+    f.insert(made)
+    f.streams[op.result] = Stream(made.results[0], unit)
+
+
+def _uniform_for(f: Frame, op: WeightedSum) -> Stream:
+    """The input, in a unit that goes into the weights: of a convolution one per channel."""
+    stream = f.streams[op.input]
+    if stream.unit is None:
+        return stream
+    unit = stream.unit
+    if not isinstance(op, snn.LinearOp):
+        full = np.broadcast_to(stream.unit, shape_of(op.input))
+        rows = full.reshape(full.shape[0], -1)
+        if not np.all(rows == rows[:, :1]):
+            unit = single(rows.max())
+    low, high = f.intervals(op.input)
+    largest = float((np.maximum(np.abs(low), np.abs(high)) / unit).max())
+    if not np.isfinite(largest):
+        largest = stream.largest * float(np.max(stream.unit / unit))
+    if largest > LARGEST_INPUT:  # a product and a sum of these have room in 32 bits
+        unit = unit * 2.0 ** ceil(log2(largest / LARGEST_INPUT))
+    return f.in_unit(op.input, unit, node_name(op) or "input")
+
+
+def _effective(f: Frame, op: WeightedSum, weight: Array, unit: Array | None) -> Array:
+    """The weights of whole inputs."""
+    effective: Array = weight.astype(np.float64)
+    if unit is None:
+        return effective
+    full = np.broadcast_to(unit, shape_of(op.input))
+    if isinstance(op, snn.LinearOp):
+        return np.asarray(effective * full[None, :])
+    channels = full.reshape(full.shape[0], -1)[:, 0]
+    assert isinstance(op, snn.Conv1dOp | snn.Conv2dOp)
+    groups = op.group_count
+    per_output = np.repeat(channels.reshape(groups, -1), weight.shape[0] // groups, axis=0)
+    per_channel = per_output.reshape(*per_output.shape, *(1,) * (weight.ndim - 2))
+    return np.asarray(effective * per_channel)
+
+
+def _scale_of(f: Frame, op: WeightedSum, effective: Array) -> Array:
+    """
+    The scale of a sum's outputs: its own, but sums that meet in one neuron differ by a
+    power of two, so that one shift brings them together.
+    """
+    if op in f.scales:
+        return f.scales[op]
+    rounded = read_grid(op)
+    if rounded is not None:
+        return rounded
+    own = {op: _own_scale(f, op, effective)}
+    for other in _meeting(op):
+        if other is op or other in f.scales or read_grid(other) is not None:
+            continue
+        known = f.streams.get(other.input)
+        if known is None and isinstance(stream_type(other.input).element_type, AnyFloat):
+            continue
+        weight = constant_of(other.weight)
+        if weight is not None and shape_of(other.result) == shape_of(op.result):
+            unit = None if known is None else known.unit
+            own[other] = _own_scale(f, other, _effective(f, other, weight, unit))
+    anchor = np.max(list(own.values()), axis=0)
+    for each, scale in own.items():
+        steps = np.floor(np.log2(anchor / scale).min() + 1e-9)
+        f.scales[each] = anchor * 2.0**-steps
+    return f.scales[op]
+
+
+def _own_scale(f: Frame, op: WeightedSum, effective: Array) -> Array:
+    return own_scale(
+        effective,
+        f.options.bits_of(node_name(op)),
+        per_channel=f.options.per_channel,
+        clip=f.options.clip,
+        power_of_two=f.options.power_of_two,
+    )
+
+
+def _meeting(op: WeightedSum) -> list[WeightedSum]:
+    """The sums that feed the same neuron as this one."""
+    if not op.result.has_one_use():
+        return [op]
+    user = op.result.first_use.operation if op.result.first_use else None
+    if not isinstance(user, snn.NeuronOp):
+        return [op]
+    owners = [value.owner for value in user.inputs]
+    return [o for o in owners if isinstance(o, WeightedSum) and o.result.has_one_use()]
+
+
+def _symbol(value: SSAValue) -> str:
+    owner = value.owner
+    while isinstance(owner, snn.ReshapeOp | snn.RearrangeOp):
+        owner = owner.input.owner
+    return owner.symbol if isinstance(owner, snn.UseOp) else "constant"
