@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of, type_of
@@ -15,20 +15,27 @@ from snncc.dialects.snn.types import shape_of
 from snncc.network import Network
 
 
+def _numbers(values: Array | float) -> Array:
+    """Integers as they are, anything else as float32."""
+    array = np.array(values, order="C")
+    return array if array.dtype.kind == "i" and array.ndim else array.astype(np.float32)
+
+
 class NetworkWriter:
     """
-    A chain of layers from one float32 input stream `x` to one output stream `y`.
+    A chain of layers from one input stream `x` (float32, if nothing else is asked for) to
+    one output stream `y`.
 
-    Each method adds one layer behind the last one. Arrays are float32.
+    Each method adds one layer behind the last one. Arrays are float32, or integers.
     """
 
-    def __init__(self, name: str, input_shape: Sequence[int]):
-        self.network = snn.NetworkOp(name, [("x", TensorType(f32, input_shape))], [])
+    def __init__(self, name: str, input_shape: Sequence[int], element: Attribute = f32):
+        self.network = snn.NetworkOp(name, [("x", TensorType(element, input_shape))], [])
         self.parameters: list[snn.ParameterOp] = []
         self.stream: SSAValue = self.network.body.block.args[0]
 
     def _parameter(self, name: str, values: Array | float) -> SSAValue:
-        array = np.array(values, np.float32, order="C")
+        array = _numbers(values)
         value = dense_of(array) if array.size == 1 else blob_of(array)
         self.parameters.append(snn.ParameterOp(name, type_of(array), value))
         use = snn.UseOp(name, type_of(array))
@@ -43,11 +50,18 @@ class NetworkWriter:
         self.stream = op.result
 
     def linear(
-        self, node: str, weight: Array, bias: Array | None = None, position: str = "last"
+        self,
+        node: str,
+        weight: Array,
+        bias: Array | None = None,
+        position: str = "last",
+        *,
+        element: Attribute | None = None,
     ) -> None:
-        """`weight` is [outputs, inputs]."""
+        """`weight` is [outputs, inputs]; `element` is the type of a sum of integers."""
         w, b = self._parameter(f"{node}.weight", weight), self._bias(node, bias)
-        self._append(snn.LinearOp(self.stream, w, b, bias_position=position, node=node))
+        op = snn.LinearOp(self.stream, w, b, bias_position=position, element=element, node=node)
+        self._append(op)
 
     def conv2d(
         self,
@@ -100,7 +114,7 @@ class NetworkWriter:
         """A population of the last stream's shape; its input port is `x`."""
         initial: dict[str, SSAValue] = {}
         for port, value in states.items():
-            constant = snn.ConstantOp(dense_of(np.asarray(value, np.float32)))
+            constant = snn.ConstantOp(dense_of(_numbers(value)))
             self.network.body.block.add_op(constant)
             initial[port] = constant.result
         op = build_neuron(
@@ -121,7 +135,7 @@ class NetworkWriter:
         block.add_op(snn.YieldOp([self.stream]))
         network = snn.NetworkOp(
             self.network.sym_name.data,
-            [("x", TensorType(f32, shape_of(block.args[0])))],
+            [("x", block.args[0].type)],
             [("y", self.stream.type)],
             self.network.detach_region(0),
         )

@@ -20,6 +20,7 @@ from snncc.passes.quantization.estimates import float_intervals
 from snncc.passes.quantization.frame import Frame
 from snncc.passes.quantization.network import quantize_network
 from snncc.passes.quantization.options import WEIGHTS, Options
+from snncc.passes.scheduling.forward import forget_surrogates
 from snncc.passes.snn_fuse_elementwise import SnnFuseElementwise
 
 
@@ -76,6 +77,7 @@ class SnnQuantize(ModulePass):
                 if isinstance(inner, WeightedSum) and inner.bias is not None:
                     # the bias goes into the neuron, which counts in finer units
                     inner.bias_position = BiasPositionAttr(BiasPosition.LAST)
+            forget_surrogates(network)
             SnnFuseElementwise().apply(ctx, op)
             inputs = read_input_ranges(network)
             known = {name: (given.low, given.high) for name, given in inputs.items()}

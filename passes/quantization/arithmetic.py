@@ -73,18 +73,26 @@ class IntegerBuilder:
         *,
         whole: bool = False,
         narrow: bool = True,
+        limit: float = 2.0**30 - 1,
         name: str = "factor",
     ) -> SSAValue:
         """
         x * factor, rounded: half up. `bits` are those of x's magnitude. Of a whole operand
         (spikes, counts) the factor itself is rounded, where that costs no more. The result
-        has 32 bits, or with `narrow` off those that it was computed in.
+        has 32 bits, or with `narrow` off those that it was computed in; what 32 bits may not
+        hold is held within `limit`.
         """
+        factor = np.asarray(factor, np.float64)
         result = self._scaled(x, factor, bits, whole, name)
-        return self._narrow(result) if narrow else result
+        if not narrow or result.type == i32:
+            return result
+        if bits + _exponent(factor) > 30:
+            bound = int(min(limit, 2.0**30 - 1))
+            result = self.insert(arith.MinSIOp(result, self.constant(bound, i64)))
+            result = self.insert(arith.MaxSIOp(result, self.constant(-bound, i64)))
+        return self._narrow(result)
 
     def _scaled(self, x: SSAValue, factor: Array, bits: int, whole: bool, name: str) -> SSAValue:
-        factor = np.asarray(factor, np.float64)
         nearest = np.rint(factor)
         close = np.abs(factor - nearest) <= 2.0**-20 * np.maximum(np.abs(factor), 1e-30)
         if np.all(close) or (whole and np.all((np.abs(factor) >= 64) | close)):

@@ -255,7 +255,8 @@ class BodyWriter(IntegerBuilder):
         x, y = self.values[a], self.values[b]
         if wide:
             x, y = (self.insert(arith.ExtSIOp(value, i64)) for value in (x, y))
-        return self.scaled(self.insert(arith.MuliOp(x, y)), rest, bits)
+        limit = 2.0 * target.bound if target.saturates else 2.0**30 - 1
+        return self.scaled(self.insert(arith.MuliOp(x, y)), rest, bits, limit=limit)
 
     def _quotient(self, op: arith.DivfOp) -> SSAValue:
         divisor = self.classes.coefficients.get(op.rhs)
@@ -275,7 +276,7 @@ class BodyWriter(IntegerBuilder):
     def _ratio(self, op: arith.DivfOp) -> SSAValue:
         """
         The quotient of two scalars: the dividend in units of the result times the
-        divisor's, then a division that rounds towards zero. A division by 0 gives 0.
+        divisor's, then a division that rounds towards zero.
         """
         target, below = self._format(op.result), self._format(op.rhs)
         above = self.classes.coefficients.get(op.lhs)
@@ -287,8 +288,17 @@ class BodyWriter(IntegerBuilder):
             wide = self.insert(arith.ExtSIOp(self.values[op.lhs], i64))
             factor = source.unit / (below.unit * target.unit)
             dividend = self.scaled(wide, factor, self._bits(op.lhs, source.unit), narrow=False)
-        divisor = self.insert(arith.ExtSIOp(self.values[op.rhs], i64))
+        divisor = self.insert(arith.ExtSIOp(self._nonzero(op.rhs), i64))
         return self.insert(arith.TruncIOp(self.insert(arith.DivSIOp(dividend, divisor)), i32))
+
+    def _nonzero(self, value: SSAValue) -> SSAValue:
+        """A divisor that is never 0, held at one unit where it was rounded to none."""
+        low, high = self.intervals(value)
+        if np.all(low > 0):
+            return self.insert(arith.MaxSIOp(self.values[value], self.constant(1)))
+        if np.all(high < 0):
+            return self.insert(arith.MinSIOp(self.values[value], self.constant(-1)))
+        raise NoIntegerForm("a division by what may be 0 has no integer form")
 
     def _count(self, op: snn.CountOp) -> SSAValue:
         """How many whole thresholds: a division where the quotient is one in the float body."""

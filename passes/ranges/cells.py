@@ -22,7 +22,7 @@ from snncc.passes.ranges import intervals as iv
 from snncc.passes.ranges.bodies import BodyRanges, Finding, Straight, body_ranges
 from snncc.passes.ranges.intervals import Interval, Mask
 
-ROUNDS = 200
+ROUNDS = 100
 """How often the cells are narrowed at most: slow leaks take long to forget."""
 
 

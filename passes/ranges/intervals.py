@@ -106,11 +106,6 @@ def hull(*parts: Interval) -> Interval:
     return Interval(low, high)
 
 
-def meet(a: Interval, b: Interval) -> Interval:
-    """What both hold; `low` above `high` where that is nothing."""
-    return Interval(np.maximum(a.low, b.low), np.minimum(a.high, b.high))
-
-
 def same(a: Interval, b: Interval) -> Mask:
     equal: Mask = (a.low == b.low) & (a.high == b.high)
     return equal

@@ -68,11 +68,14 @@ def worst_inputs(
     neuron: snn.NeuronOp,
     index: Sequence[int],
     *,
-    most_states: int = 20_000,
-    most_drives: int = 4_096,
+    most_states: int = 4_000,
+    most_drives: int = 512,
 ) -> Worst:
     """
     Extremes of the element `index` of an integer population, with the inputs that reach them.
+
+    Small neurons are searched completely; of others as many states are kept as `most_states`,
+    and as many drives, from one end to the other, as `most_drives`.
 
     Raises NotConstructed for floats, and where not exactly one input changes with time.
     """

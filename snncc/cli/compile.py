@@ -41,10 +41,9 @@ def run_compile(
         raise error("SNC-C003", "--steps: is for calibration data", remedy="add --calibrate X.npz")
     network = load_with(model, options)
     print_warnings(network.warnings)
-    report = None
+    made = None
     if chosen is not None:
         network = made = quantized(network, chosen, calibrate, steps)
-        report = made.report
     program = compile(
         network, target, prefix=prefix, time_block=time_block, fold=fold, weights=weights
     )
@@ -66,5 +65,5 @@ def run_compile(
         f"constants {size_text(report.const_bytes)}",
         markup=False,
     )
-    if report is not None:
-        print_report(report)
+    if made is not None:
+        print_report(made.report)

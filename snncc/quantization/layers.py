@@ -102,7 +102,7 @@ def moments_of(
 
 
 class Candidates:
-    """The scales [outputs] that a sum may take, of which the best is taken row by row or for all."""
+    """Scales [outputs] that a sum may take: the best for each row, or one for all."""
 
     def __init__(self, scales: list[Array], together: bool):
         self.scales = scales

@@ -33,7 +33,7 @@ BUILDS = (
     ("clang-19", "-O2", "-mavx2"),
     ("clang-19", "-O1", *CHECKS),
 )
-FIRST, COUNT = (int(n) for n in os.environ.get("SNNCC_INTEGER_SEEDS", "0,100").split(","))
+FIRST, COUNT = (int(n) for n in os.environ.get("SNNCC_INTEGER_SEEDS", "0,200").split(","))
 """Which networks `test_levels` and `test_c` draw: SNNCC_INTEGER_SEEDS=1000,10000 for many."""
 
 SHARE = 10

@@ -81,10 +81,16 @@ COLUMNS = """\
 #if defined(@U@_VECTOR)
 @BLOCKS@#endif
   for (; o + 4 <= outputs; o += 4) {
-    uint32_t sum0 = init != NULL ? (uint32_t)init[o] : 0u;
-    uint32_t sum1 = init != NULL ? (uint32_t)init[o + 1] : 0u;
-    uint32_t sum2 = init != NULL ? (uint32_t)init[o + 2] : 0u;
-    uint32_t sum3 = init != NULL ? (uint32_t)init[o + 3] : 0u;
+    uint32_t sum0 = 0;
+    uint32_t sum1 = 0;
+    uint32_t sum2 = 0;
+    uint32_t sum3 = 0;
+    if (init != NULL) {
+      sum0 = (uint32_t)init[o];
+      sum1 = (uint32_t)init[o + 1];
+      sum2 = (uint32_t)init[o + 2];
+      sum3 = (uint32_t)init[o + 3];
+    }
     for (size_t e = 0; e < count; ++e) {
       const @W@ *const row = weight + @ROW@ * outputs + o;
 @LOAD@      sum0 += (uint32_t)@CAST@row[0]@TIMES@;
@@ -98,7 +104,10 @@ COLUMNS = """\
     out[o + 3] = (@A@)sum3;
   }
   for (; o < outputs; ++o) {
-    uint32_t sum = init != NULL ? (uint32_t)init[o] : 0u;
+    uint32_t sum = 0;
+    if (init != NULL) {
+      sum = (uint32_t)init[o];
+    }
     for (size_t e = 0; e < count; ++e) {
       const @W@ *const row = weight + @ROW@ * outputs + o;
 @LOAD@      sum += (uint32_t)@CAST@row[0]@TIMES@;

@@ -24,6 +24,9 @@ from snncc.importers.graph.graph import Graph, Value, cone
 from snncc.importers.graph.model import State
 
 MAX_TRIALS = 48
+MAX_LOOKS = 512
+"""Trials of what single states start from; each runs no more than LOOK_STEPS steps."""
+LOOK_STEPS = 10
 MAX_CANDIDATES = 4
 
 Cut = Literal["between", "late", "early"]
@@ -324,7 +327,12 @@ class _Step:
 
     def proved(self, unrolled: Unrolled) -> Loop | None:
         """The loop with its initial states, if some give exactly the unrolled graph."""
-        for initial in itertools.islice(self._initial_states(unrolled), MAX_TRIALS):
+        choices = self._choices(unrolled)
+        trials = itertools.chain(
+            self._approached(unrolled, choices),
+            itertools.islice(self._combined(choices), MAX_TRIALS),
+        )
+        for initial in trials:
             try:
                 if self._gives(unrolled, initial):
                     return self._loop(initial)
@@ -332,10 +340,10 @@ class _Step:
                 continue
         return None
 
-    def _initial_states(self, unrolled: Unrolled) -> Iterable[dict[Value, Value]]:
+    def _choices(self, unrolled: Unrolled) -> list[list[Value]]:
         """
-        Zeros first, then constants that the graph has in the shape of the state; learnable
-        ones, of which no two are the same, last.
+        What each state may start from: zeros first, then constants that the graph has in
+        the shape of the state; learnable ones, of which no two are the same, last.
         """
         graph, constants = self.graph, unrolled.constants
         choices: list[list[Value]] = []
@@ -349,11 +357,50 @@ class _Step:
                     found.append(value)
                     continue
                 if (array == array.ravel()[:1]).all():
-                    array = array.ravel()[:1].reshape(())
-                if not any(np.array_equal(array, known.content) for known in found):
-                    found.append(graph.constant(array))
+                    value = graph.constant(array.ravel()[:1].reshape(()))
+                if not any(np.array_equal(value.content, known.content) for known in found):
+                    found.append(value)
             choices.append(found)
-        # by the number of states that do not start at zero
+        return choices
+
+    def _approached(
+        self, unrolled: Unrolled, choices: Sequence[Sequence[Value]]
+    ) -> Iterable[dict[Value, Value]]:
+        """
+        Zeros, and from there one state after the other: what gives more of the values that
+        the unrolled graph has is nearer to it.
+        """
+        chosen = {role: found[0] for role, found in zip(self.kept, choices, strict=True)}
+        yield chosen
+        if sum(len(found) - 1 for found in choices) > MAX_LOOKS:
+            return
+        known = set(cone(lane for lanes in unrolled.outputs.values() for lane in lanes))
+        best, better = self._likeness(unrolled, chosen, known), True
+        while better:
+            better = False
+            for role, found in zip(self.kept, choices, strict=True):
+                for value in found:
+                    trial = {**chosen, role: value}
+                    likeness = self._likeness(unrolled, trial, known)
+                    if likeness > best:
+                        best, chosen, better = likeness, trial, True
+            if better:
+                yield chosen
+
+    def _likeness(
+        self, unrolled: Unrolled, initial: Mapping[Value, Value], known: set[Value]
+    ) -> int:
+        """How many of the values of the first steps are those of the unrolled graph."""
+        found: set[Value] = set()
+        try:
+            for outputs, after in self._runs(unrolled, initial, LOOK_STEPS):
+                found.update(cone([*outputs.values(), *after.values()]))
+        except (SnnccError, _NoLoop):
+            return -1
+        return sum(value in known and not value.is_constant for value in found)
+
+    def _combined(self, choices: Sequence[Sequence[Value]]) -> Iterable[dict[Value, Value]]:
+        """By the number of states that do not start at zero."""
         for places in range(len(choices) + 1):
             for chosen in itertools.combinations(range(len(choices)), places):
                 options = [
@@ -363,19 +410,27 @@ class _Step:
                 for values in itertools.product(*options):
                     yield dict(zip(self.kept, values, strict=True))
 
-    def _gives(self, unrolled: Unrolled, initial: Mapping[Value, Value]) -> bool:
-        g = self.graph
+    def _runs(
+        self, unrolled: Unrolled, initial: Mapping[Value, Value], steps: int
+    ) -> Iterator[tuple[dict[str, Value], dict[Value, Value]]]:
+        """Outputs and kept roles of the first steps."""
         past: dict[Value, list[Value]] = {}
         for role, value in initial.items():
-            start = g.expand(value, role.shape)
+            start = self.graph.expand(value, role.shape)
             past[role] = [start] * self.depth[role]
-        for t in range(unrolled.steps):
+        for t in range(min(steps, unrolled.steps)):
             inputs = {name: lanes[t] for name, lanes in unrolled.inputs.items()}
             outputs, after = self.run(inputs, past)
-            if any(outputs[name] is not lanes[t] for name, lanes in unrolled.outputs.items()):
-                return False
+            yield outputs, after
             past = {role: [after[role], *values[:-1]] for role, values in past.items()}
-        return True
+
+    def _gives(self, unrolled: Unrolled, initial: Mapping[Value, Value]) -> bool:
+        runs = self._runs(unrolled, initial, unrolled.steps)
+        return all(
+            outputs[name] is lanes[t]
+            for t, (outputs, _) in enumerate(runs)
+            for name, lanes in unrolled.outputs.items()
+        )
 
     def _loop(self, initial: Mapping[Value, Value]) -> Loop:
         """The step on fresh inputs and states."""
