@@ -410,6 +410,15 @@ def draw_integers(
     return Case(Network(module), stimulus, d.used, rates, d.delay_steps)
 
 
+def seeded_case(seed: int) -> Case | None:
+    """The network of a seed."""
+    rng = np.random.default_rng(seed)
+    return draw_integers(
+        lambda options: options[rng.integers(len(options))],
+        lambda low, high: int(rng.integers(low, high + 1)),
+    )
+
+
 def _input(rng: np.random.Generator, element: Attribute, shape: tuple[int, ...]) -> Array:
     """Bits of the element's type, more than half of them zero; the ends of the range, too."""
     size = (STEPS, BATCH, *shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from snncc.backends.c.program import EVENT_LIMIT, CProgram
 from snncc.backends.c.structs import declare
+from snncc.backends.c.types import is_signed
 from snncc.backends.c.weights import clean
 
 STATUS = (
@@ -47,7 +48,10 @@ def _macros(program: CProgram, constants_bytes: int) -> list[str]:
         for t in terminals:
             shape = "x".join(map(str, t.shape)) or "1"
             spikes = " spikes, 0 or 1" if t.spikes else ""
-            lines.append(f"/* {what} {clean(t.name)}: {shape}{spikes}, in this order (C order) */")
+            worth = "" if t.scale is None else f"; 1 stands for {t.scale:.9g}"
+            lines.append(
+                f"/* {what} {clean(t.name)}: {shape}{spikes}, in this order (C order){worth} */"
+            )
             lines.append(f"#define {u}_{t.symbol.upper()}_SIZE {t.size}u")
     lines.append("/* memory: the caller's struct for each sample, and constants */")
     lines.append(f"#define {u}_STATE_BYTES {program.state_bytes}u")
@@ -56,6 +60,18 @@ def _macros(program: CProgram, constants_bytes: int) -> list[str]:
     lines.append("/* steps that run() takes through a layer before the next layer */")
     lines.append(f"#define {u}_BLOCK_STEPS {program.op.block_steps}u")
     return lines
+
+
+def _values_text(program: CProgram) -> list[str]:
+    if not any(is_signed(t.type) for t in (*program.inputs, *program.outputs)):
+        return [
+            "   (uint8_t), counts as uint16_t, graded values as float; the same bits on every",
+            "   machine. */",
+        ]
+    return [
+        "   (uint8_t), counts as uint16_t, graded values as float or as signed integers",
+        "   (int8_t, int16_t, int32_t); the same bits on every machine. */",
+    ]
 
 
 def header(program: CProgram, title: str, constants_bytes: int) -> str:
@@ -70,8 +86,7 @@ def header(program: CProgram, title: str, constants_bytes: int) -> str:
             "",
             "   The caller owns one state for each sample (static, on the stack, in a pool);",
             "   there is no allocation and no mutable global. Outputs: spikes as 0 or 1",
-            "   (uint8_t), counts as uint16_t, graded values as float; the same bits on every",
-            "   machine. */",
+            *_values_text(program),
             f"#ifndef {u}_H",
             f"#define {u}_H",
             "",

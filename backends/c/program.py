@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from xdsl.dialects.builtin import FloatAttr
+
 from snncc.backends.c.kernels import Kernels
 from snncc.backends.c.names import STEP_LOCALS, LocalScope, Scope, SymbolScope
 from snncc.backends.c.structs import ALIGNMENT, Array, Group, offsets
@@ -38,6 +40,8 @@ class Terminal:
     """At one step, in the model's order of axes."""
     spikes: bool
     """Whether its elements are 0 or 1."""
+    scale: float | None
+    """What one whole number is worth, where the program says."""
 
     @property
     def size(self) -> int:
@@ -76,6 +80,7 @@ class CProgram:
         self.arrays = offsets(self.state)
 
     def _terminal(self, buffer: kernel.BufferOp, symbol: str, count: str) -> Terminal:
+        scale = buffer.attributes.get("scale")
         return Terminal(
             buffer.known_as,
             buffer.sym_name.data,
@@ -84,6 +89,7 @@ class CProgram:
             stored_type(buffer),
             buffer.shape[1:],
             buffer.spikes is not None,
+            scale.value.data if isinstance(scale, FloatAttr) else None,
         )
 
     def _lay_out(self) -> Group:

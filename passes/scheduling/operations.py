@@ -301,6 +301,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
             known=True,
             signed=s.signs.is_signed(port.argument),
         )
+        s.note_scale(name, op, port.name)
         states.append(s.ref(name, shape))
     for port in (*op.input_ports, *op.state_ports, *op.parameter_ports):
         port.argument.name_hint = port.name

@@ -10,6 +10,8 @@ from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     AffineMapAttr,
     DenseIntOrFPElementsAttr,
+    DictionaryAttr,
+    FloatAttr,
     IndexType,
     IntegerAttr,
     StringAttr,
@@ -117,6 +119,13 @@ class Scheduler:
         )
         return name
 
+    def note_scale(self, buffer: str, op: Operation, name: str) -> None:
+        """Keeps what one whole number of a result or state is worth, where an operation says."""
+        scales = op.attributes.get("scales")
+        scale = scales.data.get(name) if isinstance(scales, DictionaryAttr) else None
+        if isinstance(scale, FloatAttr):
+            self.buffers[buffer].attributes["scale"] = scale
+
     def constant(self, name: str, array: Array, *, signed: bool = False) -> SSAValue:
         """A constant buffer, one for equal content. Integers may be `signed`."""
         signed = signed and array.dtype.kind != "f"
@@ -146,6 +155,8 @@ class Scheduler:
             shape = (DYNAMIC_INDEX, *shape_of(value))
             buffer = self.declare(Role.OUTPUT, name, shape, value, known=True)
             producer = value.owner
+            if isinstance(producer, Operation):
+                self.note_scale(buffer, producer, _result_name(value))
             direct = (
                 isinstance(producer, snn.NeuronOp)
                 and not self.trace
@@ -306,6 +317,14 @@ def _content(array: Array) -> BlobAttr | DenseIntOrFPElementsAttr:
     if array.size <= INLINE_ELEMENTS or is_uniform(array):
         return dense_of(array)
     return blob_of(array)
+
+
+def _result_name(value: SSAValue) -> str:
+    """How the scales of an operation name a result."""
+    if not isinstance(value.owner, snn.NeuronOp):
+        return "result"
+    index = value.owner.outputs.index(value)
+    return f"output{index or ''}"
 
 
 def _owner(value: SSAValue) -> Operation:

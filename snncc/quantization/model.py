@@ -103,7 +103,7 @@ class FloatModel:
         network.properties["function_type"] = FunctionType.from_lists(
             network.function_type.inputs.data, [tap.type for tap in taps]
         )
-        _keep(network, taps)
+        keep(network, taps)
         return tapped
 
     # --- arrays
@@ -219,7 +219,7 @@ def _name_sums(sums: Iterable[WeightedSum]) -> None:
         op.properties["node"] = StringAttr(name)
 
 
-def _keep(network: snn.NetworkOp, values: Iterable[SSAValue]) -> None:
+def keep(network: snn.NetworkOp, values: Iterable[SSAValue]) -> None:
     """Erases what no value of these depends on."""
     wanted: set[Operation] = set()
     pending = [v.owner for v in values if isinstance(v.owner, Operation)]

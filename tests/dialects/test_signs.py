@@ -106,3 +106,8 @@ def test_the_header_says_so(tmp_path: Path) -> None:
         assert parameter in run
     assert "uint16_t *count," in run
     assert "int16_t lif_v[3];" in header
+    assert "1 stands for" not in header
+    scaled = NETWORK.replace('as "fc" :', 'as "fc" {scales = {result = 0.25 : f64}} :')
+    files = snncc.compile(network(scaled, tmp_path)).package.files
+    line = "/* output sum: 3, in this order (C order); 1 stands for 0.25 */"
+    assert line in files["include/net.h"].decode()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 
-import numpy as np
 import pytest
 
 from snncc.compiled import compile
@@ -15,7 +14,7 @@ from snncc.interpreters.program import ProgramInterpreter
 from snncc.pipelines import PipelineOptions, run_pipeline
 from snncc.storage import context
 from snncc.verification import compare
-from tests.random_integers import KINDS, draw_integers
+from tests.random_integers import KINDS, seeded_case
 from tests.random_networks import RATES, STEPS, Case
 from tests.tools import require_tool
 
@@ -38,14 +37,6 @@ FIRST, COUNT = (int(n) for n in os.environ.get("SNNCC_INTEGER_SEEDS", "0,200").s
 
 SHARE = 10
 """How many networks a test takes: a failure names them."""
-
-
-def seeded_case(seed: int) -> Case | None:
-    rng = np.random.default_rng(seed)
-    return draw_integers(
-        lambda options: options[rng.integers(len(options))],
-        lambda low, high: int(rng.integers(low, high + 1)),
-    )
 
 
 def reference(case: Case) -> Run:

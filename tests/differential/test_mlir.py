@@ -32,6 +32,7 @@ from snncc.passes.kernel_to_standard import KernelToStandard
 from snncc.passes.snn_fuse_elementwise import SnnFuseElementwise
 from snncc.passes.snn_schedule import SnnSchedule
 from snncc.storage import context
+from tests.random_integers import seeded_case
 from tests.tools import require_tool, shared_file
 
 TO_LLVM = [
@@ -320,3 +321,20 @@ def test_convolutions(tmp_path: Path, time_block: int) -> None:
         "gate": (rng.random((17, 2, 5)) < 0.3).astype(np.uint8),
     }
     expect_interpreter(module, compile_with_mlir(module, tmp_path, time_block), x)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_integers(tmp_path: Path, seed: int) -> None:
+    """Sums of every width, bodies that shift, divide and wrap."""
+    case = seeded_case(seed)
+    if case is None:
+        pytest.skip("no threshold makes this network live")
+    module = case.network.module
+    expected = NetworkInterpreter(module, case.network.op).run(case.x).outputs
+    compiled = compile_with_mlir(module, tmp_path, 1 + seed % 5)
+    for sample in range(case.x["x"].shape[1]):
+        compiled.reset()
+        got = compiled.run({name: array[:, sample] for name, array in case.x.items()})
+        for name, array in expected.items():
+            assert got[name].tobytes() == np.ascontiguousarray(array[:, sample]).tobytes(), name

@@ -93,10 +93,10 @@ COLUMNS = """\
     }
     for (size_t e = 0; e < count; ++e) {
       const @W@ *const row = weight + @ROW@ * outputs + o;
-@LOAD@      sum0 += (uint32_t)@CAST@row[0]@TIMES@;
-      sum1 += (uint32_t)@CAST@row[1]@TIMES@;
-      sum2 += (uint32_t)@CAST@row[2]@TIMES@;
-      sum3 += (uint32_t)@CAST@row[3]@TIMES@;
+@LOAD@      sum0 += @WORD@(@CAST@row[0])@TIMES@;
+      sum1 += @WORD@(@CAST@row[1])@TIMES@;
+      sum2 += @WORD@(@CAST@row[2])@TIMES@;
+      sum3 += @WORD@(@CAST@row[3])@TIMES@;
     }
     out[o] = (@A@)sum0;
     out[o + 1] = (@A@)sum1;
@@ -110,10 +110,18 @@ COLUMNS = """\
     }
     for (size_t e = 0; e < count; ++e) {
       const @W@ *const row = weight + @ROW@ * outputs + o;
-@LOAD@      sum += (uint32_t)@CAST@row[0]@TIMES@;
+@LOAD@      sum += @WORD@(@CAST@row[0])@TIMES@;
     }
     out[o] = (@A@)sum;
   }
+}
+"""
+
+WORD = """\
+/* A signed number for arithmetic that wraps. */
+@U@_INLINE uint32_t @NAME@(int32_t x)
+{
+  return (uint32_t)x;
 }
 """
 
@@ -169,6 +177,7 @@ def _columns(
         "LOAD": f"      {load}" if load else "",
         "LOAD_VALUE": f"    {load}" if load else "",
         "WIDEN": widen(kernels, weight, inner),
+        "WORD": kernels.add("word_i32", WORD),
     }
     block = kernels.add(f"{name}_block", NARROW_BLOCK if narrow else BLOCK, **parts)
     calls = "".join(

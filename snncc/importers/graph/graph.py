@@ -15,7 +15,7 @@ the content that it happens to have.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import accumulate
@@ -259,7 +259,8 @@ class Graph:
         if x.is_constant:
             if x.operation.op == "reshape":
                 return self.reshape(x.operation.operands[0], target)
-            return self._arranged("reshape", (x,), x.content.reshape(target), {"shape": target})
+            attributes = {"shape": target}
+            return self._once("reshape", (x,), attributes, lambda: x.content.reshape(target))
         if x.op == "reshape":
             return self.reshape(x.operands[0], target)
         if x.op in ("cast", "detach"):  # keeps a spike next to what made it
@@ -284,8 +285,8 @@ class Graph:
         if moved == sorted(moved):
             return self.reshape(x, shape)
         if x.is_constant:
-            array = np.ascontiguousarray(x.content.transpose(axes))
-            return self._arranged("transpose", (x,), array, {"order": axes})
+            attributes = {"order": axes}
+            return self._once("transpose", (x,), attributes, lambda: x.content.transpose(axes))
         return self._make("transpose", (x,), {"order": axes}, shape, x.dtype)
 
     def expand(self, x: Value, shape: Sequence[int]) -> Value:
@@ -306,8 +307,10 @@ class Graph:
             return self.reshape(x, target)
         if x.is_constant:
             self._expect_moderate(tuple(target), x)
-            array = np.ascontiguousarray(np.broadcast_to(x.content, target))
-            return self._arranged("expand", (x,), array, {"shape": tuple(target)})
+            attributes = {"shape": tuple(target)}
+            return self._once(
+                "expand", (x,), attributes, lambda: np.broadcast_to(x.content, target)
+            )
         return self._make("expand", (x,), {"shape": tuple(target)}, tuple(target), x.dtype)
 
     def slice(self, x: Value, axis: int, start: int, stop: int, step: int = 1) -> Value:
@@ -600,6 +603,22 @@ class Graph:
         with np.errstate(all="ignore"):
             return self._computed(op, (a, b), ops.BINARY[op](a.content, b.content))
 
+    def _once(
+        self,
+        op: str,
+        operands: tuple[Value, ...],
+        attributes: Mapping[str, Any],
+        arrange: Callable[[], Array],
+    ) -> Value:
+        """`_arranged`, computed for each operands and attributes but once: every step asks."""
+        ordered = tuple(sorted(attributes.items(), key=lambda item: item[0]))
+        key = ("arranged", op, tuple(id(v) for v in operands), ordered)
+        if key not in self._known:
+            array = arrange()
+            array = np.ascontiguousarray(array).reshape(array.shape)
+            self._known[key] = self._arranged(op, operands, array, attributes)
+        return self._known[key]
+
     def _arranged(
         self,
         op: str,
@@ -614,6 +633,8 @@ class Graph:
         names = {v.name for v in operands if v.name is not None}
         name = names.pop() if len(names) == 1 else None
         sources = _sources(operands)
+        if name is None:
+            return self._frozen(np.asarray(array), sources)
         return self._constant(np.asarray(array), name, name, sources - {name})
 
     def _made(
@@ -696,7 +717,7 @@ class Graph:
 
     def constants(self) -> Iterator[Value]:
         """All constants that were made, in order."""
-        return (value for value in self._known.values() if value.is_constant)
+        return (v for v in dict.fromkeys(self._known.values()) if v.is_constant)
 
     def _identity(self, op: str, a: Value, b: Value, shape: Shape) -> Value | None:
         """What an operation with 0 or 1 leaves unchanged (a zero's sign aside)."""
@@ -734,7 +755,9 @@ class Graph:
             if at < 0 or inner.shape[at] == 1:
                 return self.expand(inner, shape)
         attributes = {"axis": axis, "indices": indices}
-        return self._arranged("take", (x,), np.take(x.content, indices, axis), attributes)
+        return self._once(
+            "take", (x,), attributes, lambda: np.take(x.content, indices, axis)
+        )
 
     def _passing(self, hard: Value, soft: Value) -> Value:
         """The value of a spike or a count, the gradient of `soft`. Of other values: `hard`."""
@@ -824,7 +847,13 @@ class Graph:
         """Counts what folding costs, in bytes, against the limit."""
         self._work += work
         if self._work > MAX_WORK:
-            raise error("SNC-I017", "the model has too much that is constant to be computed")
+            raise error(
+                "SNC-I017",
+                f"what is constant in the model takes more than {MAX_WORK >> 20} MiB to compute",
+                node=self.scope,
+                remedy="load fewer steps (a shorter sequence, T) or one step of the model, and a "
+                "smaller batch",
+            )
 
     def _expect_moderate(self, shape: Shape, *sources: Value) -> None:
         """Of a constant that is about to be made."""

@@ -111,6 +111,7 @@ class _Roller:
                 *(depends[operand] for operand in value.operands),
                 -1,
             )
+        kept = self._kept_at()
         label: dict[Value, int | None] = {}
         for value in reversed(self.order):
             if value.is_constant or (value.op == "input" and value not in places):
@@ -126,7 +127,25 @@ class _Roller:
                 cut == "late" or (cut == "between" and (named or self._follows_one(value)))
             )
             label[value] = latest if earliest < 0 or (moves and value not in places) else earliest
+            if earliest <= kept.get(value, -1) <= latest:
+                label[value] = kept[value]
         return label
+
+    def _kept_at(self) -> dict[Value, int]:
+        """
+        The step at which the model kept a value: those of one name follow each other. Of
+        what the first steps kept some may be constant, so they are counted from the last.
+        """
+        named: dict[str, list[Value]] = {}
+        for value, name in self.u.names.items():
+            if not value.is_constant:
+                named.setdefault(name, []).append(value)
+        return {
+            value: self.u.steps - 1 - ago
+            for values in named.values()
+            if 1 < len(values) <= self.u.steps
+            for ago, value in enumerate(reversed(values))
+        }
 
     def _follows_one(self, value: Value) -> bool:
         """

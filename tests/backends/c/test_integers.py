@@ -14,7 +14,7 @@ from snncc.dialects.snn.types import stream_type
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.runtime.toolchain import EXACT
 from snncc.verification import compare
-from tests.differential.test_integers import seeded_case
+from tests.random_integers import seeded_case
 from tests.random_networks import Case
 from tests.small_networks import network
 from tests.tools import require_tool

@@ -536,3 +536,18 @@ snn.network @numbered ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xf32>) {
 // CHECK-NEXT:   snn.yield %y : tensor<2xf32>
 // CHECK-NEXT: }
 // CHECK-NEXT: }
+
+// -----
+
+// sums of integers: of spikes and of signed numbers, as wide as the weights or wider
+
+%x, %a, %w, %b, %k, %m = "test.op"() : () -> (tensor<4xi1>, tensor<4xi8>, tensor<3x4xi8>, tensor<3xi16>, tensor<3x2x2x2xi16>, tensor<2x4x4xi8>)
+%0 = snn.linear %x, %w : (tensor<4xi1>, tensor<3x4xi8>) -> tensor<3xi8>
+%1 = snn.linear %a, %w bias %b first as "fc" : (tensor<4xi8>, tensor<3x4xi8>, tensor<3xi16>) -> tensor<3xi16>
+%2 = snn.conv2d %m, %k stride [1, 1] padding [0, 0, 0, 0] dilation [1, 1] groups 1 : (tensor<2x4x4xi8>, tensor<3x2x2x2xi16>) -> tensor<3x3x3xi32>
+%3 = snn.pool2d sum %m kernel [2, 2] stride [2, 2] padding [0, 0, 0, 0] : (tensor<2x4x4xi8>) -> tensor<2x2x2xi16>
+
+// CHECK:      %0 = snn.linear %x, %w : (tensor<4xi1>, tensor<3x4xi8>) -> tensor<3xi8>
+// CHECK-NEXT: %1 = snn.linear %a, %w bias %b first as "fc" : (tensor<4xi8>, tensor<3x4xi8>, tensor<3xi16>) -> tensor<3xi16>
+// CHECK-NEXT: %2 = snn.conv2d %m, %k stride [1, 1] padding [0, 0, 0, 0] dilation [1, 1] groups 1 : (tensor<2x4x4xi8>, tensor<3x2x2x2xi16>) -> tensor<3x3x3xi32>
+// CHECK-NEXT: %3 = snn.pool2d sum %m kernel [2, 2] stride [2, 2] padding [0, 0, 0, 0] : (tensor<2x4x4xi8>) -> tensor<2x2x2xi16>
