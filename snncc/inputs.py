@@ -56,9 +56,7 @@ def to_streams(network: snn.NetworkOp, x: Any, *, steps: int | None = None) -> S
     for name, argument in network.inputs.items():
         shape = shape_of(argument)
         element = stream_type(argument).element_type
-        array = _numeric(
-            f"input {name!r}", given[name], element, signed=signs.is_signed(argument)
-        )
+        array = _numeric(f"input {name!r}", given[name], element, signed=signs.is_signed(argument))
         constant = is_held(network, name) and array.ndim < len(shape) + 2
         if whole is not None and not constant:
             shape = shape[1:]  # an array has its steps in front of the batch
@@ -272,7 +270,7 @@ def read_npz(
     dense: dict[str, Array] = {}
     events: dict[str, str] = {}
     for name in network.inputs:
-        candidates = [name, "x"] if len(network.inputs) == 1 else [name]
+        candidates = list(dict.fromkeys([name, "x"] if len(network.inputs) == 1 else [name]))
         array = next((key for key in candidates if key in found), None)
         listed = next((f"{key}.events" for key in candidates if f"{key}.events" in found), None)
         if array is not None:

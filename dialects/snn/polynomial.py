@@ -196,6 +196,8 @@ def _evaluate(op: Operation, operands: list[Polynomial], index: int) -> Polynomi
             value = abs(value)
         if value - value == 0:  # a finite number
             return Polynomial.constant(value)
+    if isinstance(op, arith.ExtSIOp) and op.input.type == IntegerType(1):
+        return -operands[0]  # every bit is that of the spike
     if kind in _ARITHMETIC:
         return _ARITHMETIC[kind](*operands)
     if kind in _LOGIC and op.results[0].type == IntegerType(1):

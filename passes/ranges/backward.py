@@ -13,9 +13,8 @@ from xdsl.ir import Operation
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.attributes import Comparison
-from snncc.dialects.snn.types import integer_width
 from snncc.passes.ranges import intervals as iv
-from snncc.passes.ranges.intervals import Interval
+from snncc.passes.ranges.intervals import Interval, Mask
 from snncc.passes.ranges.transfer import FLOAT_RELATIONS, INTEGER_RELATIONS, truth
 
 Refined: TypeAlias = Sequence[Interval | None]
@@ -71,37 +70,50 @@ def _unscaled(r: Interval, factor: Array, other: Interval) -> Interval:
     )
 
 
+def _where(known: Mask, part: Callable[[], Interval], own: Interval) -> Interval | None:
+    """A part where it is `known`; elsewhere the operand's `own` interval, which says nothing."""
+    if known.all():
+        return part()
+    if not known.any():
+        return None
+    found = part()
+    return Interval(np.where(known, found.low, own.low), np.where(known, found.high, own.high))
+
+
 def _multiplied(op: Operation, r: Interval, a: Interval, b: Interval) -> Refined:
     return (
-        _unscaled(r, b.low, a) if b.is_point else None,
-        _unscaled(r, a.low, b) if a.is_point else None,
+        _where(b.low == b.high, lambda: _unscaled(r, b.low, a), a),
+        _where(a.low == a.high, lambda: _unscaled(r, a.low, b), b),
     )
 
 
 def _divided_float(op: Operation, r: Interval, a: Interval, b: Interval) -> Refined:
-    if not b.is_point or np.any(b.low == 0):
-        return ()
-    return (iv.multiply(r, b),)
+    known = (b.low == b.high) & (b.low != 0)
+    return (_where(known, lambda: iv.multiply(r, Interval(b.low, b.low)), a),)
 
 
 def _shifted_right(op: Any, r: Interval, a: Interval, amount: Interval) -> Refined:
-    if not amount.is_point or np.any((amount.low < 0) | (amount.low >= integer_width(op.rhs.type))):
+    known = _known_amount(op, amount)
+    factor = iv.point(np.int64(1) << np.where(known, amount.low, 0))
+    if r.magnitude * factor.most >= iv.EXACT:
         return ()
-    factor = iv.point(np.int64(1) << np.minimum(amount.low, 62))
-    if np.any(amount.low > 62) or r.magnitude * factor.most >= iv.EXACT:
-        return ()
-    return (Interval(r.low * factor.low, r.high * factor.low + factor.low - 1),)
+    low, high = r.low * factor.low, r.high * factor.low + factor.low - 1
+    return (_where(known, lambda: Interval(low, high), a),)
 
 
 def _shifted_left(op: Any, r: Interval, a: Interval, amount: Interval) -> Refined:
-    if not amount.is_point or np.any((amount.low < 0) | (amount.low > 61)):
-        return ()
-    if np.any(amount.low >= integer_width(op.rhs.type)):
-        return ()
-    return (_unscaled(r, np.int64(1) << amount.low, a),)
+    known = _known_amount(op, amount)
+    factor = np.int64(1) << np.where(known, amount.low, 0)
+    return (_where(known, lambda: _unscaled(r, factor, a), a),)
 
 
-def _largest(op: Operation, r: Interval, a: Interval, b: Interval) -> Refined:
+def _known_amount(op: Any, amount: Interval) -> Mask:
+    width = min(iv.width_of(op.rhs.type), 62)
+    known: Mask = (amount.low == amount.high) & (amount.low >= 0) & (amount.low < width)
+    return known
+
+
+def largest(op: Operation, r: Interval, a: Interval, b: Interval) -> Refined:
     least = iv.type_limits(op.results[0].type)[0]
 
     def side(own: Interval, other: Interval) -> Interval:
@@ -111,7 +123,7 @@ def _largest(op: Operation, r: Interval, a: Interval, b: Interval) -> Refined:
     return side(a, b), side(b, a)
 
 
-def _smallest(op: Operation, r: Interval, a: Interval, b: Interval) -> Refined:
+def smallest(op: Operation, r: Interval, a: Interval, b: Interval) -> Refined:
     most = iv.type_limits(op.results[0].type)[1]
 
     def side(own: Interval, other: Interval) -> Interval:
@@ -145,15 +157,27 @@ def _gap(a: Interval) -> int:
 
 
 def _related(relation: str, holds: Interval, a: Interval, b: Interval) -> Refined:
-    """Operands of a comparison that is known to hold or not."""
-    if not holds.is_point:
-        return ()
-    if not np.all(holds.low == holds.low.ravel()[0]):
-        return ()
-    if holds.low.ravel()[0] == 0:
-        relation = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}[
-            relation
-        ]
+    """Operands of a comparison, where it is known to hold or not."""
+    found: list[Interval | None] = [None, None]
+    for known, holding in ((holds.low == 1, relation), (holds.high == 0, OPPOSITE[relation])):
+        if not known.any():
+            continue
+        parts = _holding(holding, a, b)
+        if known.all():
+            return parts
+        for index, (part, own) in enumerate(zip(parts, (a, b), strict=True)):
+            if part is not None:
+                own = found[index] or own
+                found[index] = Interval(
+                    np.where(known, part.low, own.low), np.where(known, part.high, own.high)
+                )
+    return found
+
+
+OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
+
+
+def _holding(relation: str, a: Interval, b: Interval) -> Refined:
     match relation:
         case "lt":
             return _below(a, b, _gap(a))
@@ -202,11 +226,11 @@ def _counted(op: snn.CountOp, r: Interval, argument: Interval, *read: Interval) 
 
 
 def _extended_signed(op: arith.ExtSIOp, r: Interval, a: Interval) -> Refined:
-    return (iv.negate(r),) if integer_width(op.input.type) == 1 else (r,)
+    return (iv.negate(r),) if iv.width_of(op.input.type) == 1 else (r,)
 
 
 def _truncated(op: arith.TruncIOp, r: Interval, a: Interval) -> Refined:
-    return () if integer_width(op.result.type) == 1 else (r,)
+    return () if iv.width_of(op.result.type) == 1 else (r,)
 
 
 RULES: dict[type[Operation], Callable[..., Refined]] = {
@@ -220,10 +244,10 @@ RULES: dict[type[Operation], Callable[..., Refined]] = {
     arith.DivfOp: _divided_float,
     arith.ShRSIOp: _shifted_right,
     arith.ShLIOp: _shifted_left,
-    arith.MaxSIOp: _largest,
-    arith.MinSIOp: _smallest,
-    arith.MaximumfOp: _largest,
-    arith.MinimumfOp: _smallest,
+    arith.MaxSIOp: largest,
+    arith.MinSIOp: smallest,
+    arith.MaximumfOp: largest,
+    arith.MinimumfOp: smallest,
     arith.SelectOp: _selected,
     arith.CmpiOp: _compared_integers,
     arith.CmpfOp: _compared_floats,

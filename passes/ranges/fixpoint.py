@@ -22,11 +22,23 @@ from snncc.dialects.arrays import Array
 from snncc.passes.ranges import intervals as iv
 from snncc.passes.ranges.intervals import Interval, Mask
 
+ABSORBING = 2.0**30
+"""How many of its longest steps away an end of floats is looked at twice."""
+
 PLAIN = 5
 """How many rounds are plain iteration."""
 
 PRECISION = 1e-7
-"""How far above the least end an end of floats may be, relative to its magnitude."""
+"""How far above the least end an end of floats may be, relative to the state's magnitude."""
+
+NEAR = [2.0**-power for power in (24, 21, 18, 15, 13, 11, 9, 7, 6, 5, 4, 3, 2, 1)]
+"""Parts of the way back that are tried first: ends are guessed well for a leak."""
+
+ROUNDS = 3
+"""How often all ends are moved one after the other at most."""
+
+MOST_ELEMENTS = 1 << 12
+"""How many elements a step takes at once: of fewer, several copies with different ends."""
 
 FAR = 2.0**36
 """Floats that need more steps than this have no bound."""
@@ -52,17 +64,28 @@ def solve(
     limits: Sequence[tuple[Any, Any]],
     *,
     independent: bool = True,
+    repeatable: bool = False,
 ) -> Fixpoint:
     """
     The fixpoint above `initial`. Intervals of one state broadcast to [elements]; where these
-    are `independent` of each other, each is proved alone, otherwise all or none. `limits` are
-    those of the states' types: a step stays in them.
+    are `independent` of each other, each is proved alone, otherwise all or none. A `repeatable`
+    step takes several copies of all elements, one behind the other. `limits` are those of the
+    states' types: a step stays in them.
     """
-    search = _Search(step, limits, independent)
     states = list(initial)
     shape = np.broadcast_shapes(*(s.low.shape for s in states))
+    many = MOST_ELEMENTS // max(1, int(np.prod(shape))) if repeatable else 1
+    search = _Search(step, limits, independent, max(1, min(len(NEAR), many)))
     states = [state.broadcast(shape) for state in states]
+    with np.errstate(invalid="ignore"):  # differences of infinite ends, which nothing uses
+        return _solve(search, states, initial)
+
+
+def _solve(search: _Search, states: States, initial: Sequence[Interval]) -> Fixpoint:
+    shape = states[0].low.shape
     growth: list[tuple[Array, Array]] = []
+    nothing: Array = np.zeros(shape)
+    largest = [(nothing, nothing) for _ in states]
     hints: list[tuple[Array, Array]] = []
     for _ in range(PLAIN):
         grown = search.join(states)
@@ -71,10 +94,14 @@ def solve(
             return Fixpoint(states, [(nowhere, nowhere) for _ in states], search.steps)
         before = growth
         growth = [_growth(a, b) for a, b in zip(states, grown, strict=True)]
+        largest = [
+            (np.maximum(a[0], b[0]), np.maximum(a[1], b[1]))
+            for a, b in zip(largest, growth, strict=True)
+        ]
         states = grown
         if before:
             hints = [_reach(*x) for x in zip(before, growth, states, strict=True)]
-    above, unbounded = search.bracket(states, hints)
+    above, unbounded = search.bracket(states, hints, largest)
     above = search.halve(states, above, unbounded)
     narrower = [
         iv.hull(first, after) for first, after in zip(initial, search.next(above), strict=True)
@@ -96,6 +123,7 @@ class _Search:
     step: Step
     limits: Sequence[tuple[Any, Any]]
     independent: bool
+    copies: int
     steps: int = 0
 
     def next(self, states: States) -> States:
@@ -125,9 +153,16 @@ class _Search:
         ]
 
     def bracket(
-        self, below: States, reach: Sequence[tuple[Array, Array]]
+        self,
+        below: States,
+        reach: Sequence[tuple[Array, Array]],
+        largest: Sequence[tuple[Array, Array]],
     ) -> tuple[States, list[tuple[Mask, Mask]]]:
-        """Ends moved outwards, first by `reach` and then ever farther, until a step stays in."""
+        """
+        Ends moved outwards, first by `reach` and then ever farther, until a step stays in.
+
+        `largest` are the longest ways that the ends went in one step.
+        """
         states = list(below)
         ways = list(reach)
         far = [(np.maximum(a, 1e-30) * FAR, np.maximum(b, 1e-30) * FAR) for a, b in reach]
@@ -150,7 +185,7 @@ class _Search:
                     ),
                 )
                 ways[index] = np.where(falls, down * 4, down), np.where(rises, up * 4, up)
-            if not moved:
+            if not moved and not self._open_absorbed(states, below, largest):
                 break
         else:  # no proof: all of the types
             states = [
@@ -162,6 +197,43 @@ class _Search:
             for end, start, (least, most) in zip(states, below, self.limits, strict=True)
         ]
         return states, unbounded
+
+    def _open_absorbed(
+        self, states: States, below: States, largest: Sequence[tuple[Array, Array]]
+    ) -> bool:
+        """
+        Takes the bound from ends that floats keep only because a sum absorbs what is added:
+        x + d is x where x is 2^53 times d. Such an end stays where it is put, twice as far
+        away as well, which nothing that pulls it back does. Whether there were any.
+        """
+        ends, starts = _ends(states), _ends(below)
+        longest = [way for ways in largest for way in ways]
+        if not self.independent:
+            longest = [np.full_like(way, way.max()) for way in longest]
+        suspects = [
+            np.isfinite(end) & (np.abs(end - start) > way * ABSORBING)
+            if end.dtype.kind == "f"
+            else np.zeros(end.shape, np.bool_)
+            for end, start, way in zip(ends, starts, longest, strict=True)
+        ]
+        if not any(suspect.any() for suspect in suspects):
+            return False
+        moved = [
+            np.where(suspect, end + (end - start), end)
+            for suspect, end, start in zip(suspects, ends, starts, strict=True)
+        ]
+        after = _ends(self.next(_states(moved)))
+        found = False
+        for index, suspect in enumerate(suspects):
+            rises = index % 2 == 1
+            stays = after[index] >= moved[index] if rises else after[index] <= moved[index]
+            absorbed = suspect & stays
+            found = found or bool(absorbed.any())
+            ends[index] = np.where(absorbed, np.inf if rises else -np.inf, ends[index]).astype(
+                ends[index].dtype
+            )
+        states[:] = _states(ends)
+        return found
 
     def _outwards(self, index: int, ends: Array, reach: Array, far: Array) -> Array:
         """Ends that moved by `reach`, within the limits of the state's type."""
@@ -176,7 +248,8 @@ class _Search:
         """
         Ends moved back between `below`, which is not closed, and `above`, which is. All ends
         at once first, which is right where they do not depend on each other; then what is not
-        closed starts again from `above`, one end after the other.
+        closed starts again from `above`, one end after the other: each may let those before it go
+        on, so that this is done more than once.
         """
         together = self._halve(below, above, unbounded, None)
         good = self.closed(together)
@@ -186,8 +259,12 @@ class _Search:
             Interval(np.where(good, a.low, b.low), np.where(good, a.high, b.high))
             for a, b in zip(together, above, strict=True)
         ]
-        for end in range(2 * len(above)):
-            above = self._halve(below, above, unbounded, end)
+        for _ in range(ROUNDS):
+            before = above
+            for end in range(2 * len(above)):
+                above = self._halve(below, above, unbounded, end)
+            if _all_same(before, above):
+                break
         return above
 
     def _halve(
@@ -200,23 +277,32 @@ class _Search:
         """Halves all ends, or the one numbered `only` (the low and the high end of each state)."""
         inner, outer = _ends(below), _ends(above)
         free = [~mask for masks in unbounded for mask in masks]
+        scales = [scale for state in above for scale in [_scale(state)] * 2]
         chosen = range(len(outer)) if only is None else (only,)
-        for attempt in range(80):
-            trial = list(outer)
+        parts = NEAR[-self.copies :] if self.copies > 1 else [2.0**-7]
+        for _ in range(80):
+            trial = [[end] * len(parts) for end in outer]
             for end in chosen:
-                trial[end] = _middle(inner[end], outer[end], first=attempt == 0)
-            after = _ends(self.next(_states(trial)))
+                trial[end] = [_between(inner[end], outer[end], part) for part in parts]
+            after = _ends(self.next(_states([np.concatenate(tries) for tries in trial])))
             open_ = False
             for end in chosen:
                 rises = end % 2 == 1
-                holds = after[end] <= trial[end] if rises else after[end] >= trial[end]
-                outer[end] = np.where(holds & free[end], trial[end], outer[end])
-                beyond = np.where(holds, inner[end], _beyond(trial[end], rises=rises))
+                # from the outer end inwards, up to the first that is not closed
+                going = free[end]
+                beyond, kept = inner[end], outer[end]
+                for tried, found in zip(trial[end], np.split(after[end], len(parts)), strict=True):
+                    holds = found <= tried if rises else found >= tried
+                    beyond = np.where(going & ~holds, _beyond(tried, rises=rises), beyond)
+                    going = going & holds
+                    kept = np.where(going, tried, kept)
                 limit = np.minimum if rises else np.maximum
-                inner[end] = np.where(free[end], limit(beyond, outer[end]), outer[end])
-                open_ = open_ or bool(_apart(inner[end], outer[end]).any())
+                outer[end] = kept
+                inner[end] = np.where(free[end], limit(beyond, kept), kept)
+                open_ = open_ or bool(_apart(inner[end], kept, scales[end]).any())
             if not open_:
                 break
+            parts = [(at + 1) / (self.copies + 1) for at in range(self.copies)]
         return _states(outer)
 
 
@@ -230,9 +316,10 @@ def _states(ends: Sequence[Array]) -> States:
 
 
 def _growth(before: Interval, after: Interval) -> tuple[Array, Array]:
-    """How far both ends moved."""
-    return (before.low - after.low).astype(np.float64), (after.high - before.high).astype(
-        np.float64
+    """How far both ends moved; an end that is infinite before and after did not."""
+    falls, rises = before.low - after.low, after.high - before.high
+    return np.nan_to_num(falls.astype(np.float64), posinf=np.inf), np.nan_to_num(
+        rises.astype(np.float64), posinf=np.inf
     )
 
 
@@ -245,7 +332,7 @@ def _reach(
     """
     found: list[Array] = []
     for first, second in zip(before, now, strict=True):
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # no growth before
             ratio = np.where(first > 0, np.minimum(second / first, 1 - 1e-6), 0.0)
         rest = np.where(ratio < 0.999, second * ratio / (1 - ratio), second)
         margin = PRECISION / 4 if state.is_float else 1e-3
@@ -253,12 +340,10 @@ def _reach(
     return found[0], found[1]
 
 
-def _middle(inner: Array, outer: Array, *, first: bool) -> Array:
-    """Between two ends; at first near the outer one, which was guessed well for a leak."""
-    part = 1 / 128 if first else 0.5
+def _between(inner: Array, outer: Array, part: float) -> Array:
+    """A part of the way from the outer end to the inner one."""
     if inner.dtype.kind == "f":
-        middle = outer + (inner - outer) * part
-        return np.where(np.isfinite(outer), middle, outer)
+        return np.where(np.isfinite(outer), outer + (inner - outer) * part, outer)
     # at least one step; states have 32 bits at most, whose differences are exact in floats
     return outer + np.where(
         inner > outer, np.ceil((inner - outer) * part), np.floor((inner - outer) * part)
@@ -272,10 +357,15 @@ def _beyond(end: Array, *, rises: bool) -> Array:
     return end + (1 if rises else -1)
 
 
-def _apart(inner: Array, outer: Array) -> Mask:
+def _scale(state: Interval) -> Array:
+    """The magnitude of a state of floats, which says how near its ends are found."""
+    low, high = (np.where(np.isfinite(end), np.abs(end), 0.0) for end in (state.low, state.high))
+    return np.maximum(low, high)
+
+
+def _apart(inner: Array, outer: Array, scale: Array) -> Mask:
     if inner.dtype.kind != "f":
         different: Mask = inner != outer
         return different
-    scale = np.maximum(np.abs(inner), np.abs(outer))
     apart: Mask = np.isfinite(outer) & (np.abs(outer - inner) > PRECISION * scale)
     return apart

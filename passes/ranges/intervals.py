@@ -10,7 +10,6 @@ estimates, for they are not rounded outwards.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,15 +25,28 @@ Mask = npt.NDArray[np.bool_]
 EXACT = 1 << 62
 """Below this magnitude a sum of two integers stays within int64."""
 
+NOWHERE: Mask = np.zeros((), np.bool_)
+
 INT64 = (-(1 << 63), (1 << 63) - 1)
 
 
-@dataclass(frozen=True, slots=True)
 class Interval:
-    """All numbers from `low` to `high`, both included; arrays of one dtype."""
+    """
+    All numbers from `low` to `high`, both included; arrays of one dtype, that do not change:
+    what is asked of them is computed once.
+    """
 
-    low: Array
-    high: Array
+    __slots__ = ("_least", "_most", "_point", "high", "low")
+
+    def __init__(self, low: Array, high: Array):
+        self.low = low
+        self.high = high
+        self._least: Any = None
+        self._most: Any = None
+        self._point: bool | None = None
+
+    def __repr__(self) -> str:
+        return f"Interval({self.low!r}, {self.high!r})"
 
     @property
     def is_float(self) -> bool:
@@ -43,16 +55,24 @@ class Interval:
     @property
     def is_point(self) -> bool:
         """Whether every element has one value."""
-        return self.low is self.high or bool((self.low == self.high).all())
+        if self._point is None:
+            self._point = self.low is self.high or bool((self.low == self.high).all())
+        return self._point
 
     @property
     def least(self) -> Any:
         """The least number of any element, a Python number."""
-        return self.low.min().item() if self.low.dtype != object else min(self.low.ravel())
+        if self._least is None:
+            low = self.low
+            self._least = low.min().item() if low.dtype != object else min(low.ravel())
+        return self._least
 
     @property
     def most(self) -> Any:
-        return self.high.max().item() if self.high.dtype != object else max(self.high.ravel())
+        if self._most is None:
+            high = self.high
+            self._most = high.max().item() if high.dtype != object else max(high.ravel())
+        return self._most
 
     @property
     def magnitude(self) -> Any:
@@ -71,25 +91,45 @@ class Interval:
         return inside
 
 
+_widths: dict[int, tuple[Attribute, int]] = {}
+
+
+def width_of(type: Attribute) -> int:
+    """
+    The bits of an integer type, 0 for floats.
+
+    Bodies ask this of few types at every operation of every step, and to ask a type what it is
+    takes longer than to compute with it: answers are kept by the identity of the type, which
+    is kept as well so that the identity stays its own.
+    """
+    found = _widths.get(id(type))
+    if found is None:
+        if len(_widths) > 4096:
+            _widths.clear()
+        found = type, 0 if isinstance(type, AnyFloat) else integer_width(type)
+        _widths[id(type)] = found
+    return found[1]
+
+
 def point(values: Array | int | float, like: Attribute | None = None) -> Interval:
     """One value for each element; of a float type where `like` is one."""
     array = np.asarray(values)
-    as_float = array.dtype.kind == "f" if like is None else isinstance(like, AnyFloat)
+    as_float = array.dtype.kind == "f" if like is None else width_of(like) == 0
     array = array.astype(np.float64 if as_float else np.int64)
     return Interval(array, array)
 
 
 def between(low: Array | int | float, high: Array | int | float, like: Attribute) -> Interval:
     """From one number or array to another, for a type."""
-    dtype = np.float64 if isinstance(like, AnyFloat) else np.int64
+    dtype = np.float64 if width_of(like) == 0 else np.int64
     return Interval(np.asarray(low, dtype), np.asarray(high, dtype))
 
 
 def type_limits(type: Attribute) -> tuple[Any, Any]:
     """The least and the largest number of a type: `i1` is 0 or 1, wider integers are signed."""
-    if isinstance(type, AnyFloat):
+    width = width_of(type)
+    if width == 0:
         return -np.inf, np.inf
-    width = integer_width(type)
     return (0, 1) if width == 1 else (-(1 << (width - 1)), (1 << (width - 1)) - 1)
 
 
@@ -132,14 +172,15 @@ def fit(exact: Interval, type: Attribute) -> tuple[Interval, Mask]:
 
     Where all of an interval wraps as one it stays an interval; else it is all of the type.
     """
-    nowhere = np.zeros((), np.bool_)
-    if isinstance(type, AnyFloat):
-        return exact, nowhere
+    if exact.is_float:
+        return exact, NOWHERE
     least, most = type_limits(type)
     if exact.least >= least and exact.most <= most:
-        return settle(exact), nowhere
-    width = integer_width(type)
-    low, high = exact.low.astype(object), exact.high.astype(object)
+        return settle(exact), NOWHERE
+    width = width_of(type)
+    low, high = exact.low, exact.high
+    if width > 32 or max(-exact.least, exact.most) >= EXACT:
+        low, high = low.astype(object), high.astype(object)
     outside = np.asarray((low < least) | (high > most), np.bool_)
     turns_low, turns_high = (low - least) >> width, (high - least) >> width
     together = np.asarray(turns_low == turns_high, np.bool_)
@@ -153,8 +194,6 @@ def read_signed(interval: Interval, type: Attribute) -> Interval:
     The same bits as signed numbers. An interval may stand for unsigned numbers (a count of up
     to 255 in `i8`): what does not fit as it is becomes all of the type.
     """
-    if isinstance(type, AnyFloat):
-        return interval
     return fit(interval, type)[0]
 
 
@@ -162,8 +201,10 @@ def read_unsigned(interval: Interval, type: Attribute) -> Interval:
     """The same bits as unsigned numbers."""
     if interval.least >= 0:
         return interval
-    width = integer_width(type)
-    low, high = interval.low.astype(object), interval.high.astype(object)
+    width = width_of(type)
+    low, high = interval.low, interval.high
+    if width > 32 or max(-interval.least, interval.most) >= EXACT:
+        low, high = low.astype(object), high.astype(object)
     negative = np.asarray(high < 0, np.bool_)
     mixed = np.asarray((low < 0) & (high >= 0), np.bool_)
     whole = 1 << width
@@ -184,7 +225,7 @@ def _wide(a: Interval, b: Interval, magnitude: Callable[[Any, Any], Any]) -> tup
 
 def _numbers(low: Array, high: Array) -> Interval:
     """Without NaN: what infinities leave open is open."""
-    if low.dtype.kind != "f":
+    if low.dtype.kind != "f" or not (np.isnan(low).any() or np.isnan(high).any()):
         return Interval(low, high)
     return Interval(np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high))
 
@@ -212,7 +253,9 @@ def _ends(corners: Sequence[Array]) -> Interval:
 
 def multiply(a: Interval, b: Interval) -> Interval:
     a, b = _wide(a, b, lambda x, y: x * y)
-    ends_of_b = (b.low,) if b.low is b.high else (b.low, b.high)
+    if a.low.dtype == np.int64 and a.least >= 0 and b.least >= 0:
+        return Interval(a.low * b.low, a.high * b.high)
+    ends_of_b = (b.low,) if b.is_point else (b.low, b.high)
     corners = [x * y for x in (a.low, a.high) for y in ends_of_b]
     if a.is_float:  # zero times infinity: the factor that is zero is exactly zero
         corners = [np.where(np.isnan(corner), 0.0, corner) for corner in corners]
@@ -236,20 +279,24 @@ def shift_left(a: Interval, amount: Interval, width: int) -> Interval:
 def shift_right(a: Interval, amount: Interval, width: int) -> Interval:
     """floor(a / 2^amount); from the width on only the sign is left. Amounts are unsigned."""
     # of an integer that the width holds no more than the sign is left at `width - 1`
+    if amount.is_point:
+        known = np.minimum(amount.low, min(width, 63))
+        return Interval(a.low >> known, a.high >> known)
     amounts = [np.minimum(ends, min(width, 63)) for ends in (amount.low, amount.high)]
     return _ends([x >> k for x in (a.low, a.high) for k in amounts])
 
 
 def divide_truncated(a: Interval, b: Interval) -> Interval:
     """trunc(a / b), and 0 where b is 0."""
-    wide = a.map(lambda ends: ends.astype(object))
+    # the magnitude of the least int64 is none
+    a, b = _wide(a, b, max)
     divisors = [b.low, b.high]
     for nearest in (-1, 1):
         divisors.append(np.where((b.low <= nearest) & (nearest <= b.high), nearest, b.low))
     corners: list[Array] = []
     for divisor in divisors:
-        whole = np.where(divisor == 0, 1, divisor).astype(object)
-        for ends in (wide.low, wide.high):
+        whole = np.where(divisor == 0, 1, divisor)
+        for ends in (a.low, a.high):
             magnitude = abs(ends) // abs(whole)
             quotient = np.where((ends < 0) != (whole < 0), -magnitude, magnitude)
             # zero alone as a divisor gives zero; otherwise another end stands in for it
@@ -328,5 +375,8 @@ def bitwise_xor(a: Interval, b: Interval) -> Interval:
 
 def _bit_length(values: Array) -> Array:
     """How many bits integers that are not negative need."""
+    if values.dtype == np.int64 and values.max(initial=0) < 1 << 53:
+        # a float's exponent, exact up to here
+        return np.asarray(np.frexp(values.astype(np.float64))[1], np.int64)
     lengths = [int(value).bit_length() for value in values.ravel()]
     return np.array(lengths, np.int64).reshape(values.shape)

@@ -143,6 +143,7 @@ class _Component:
         self.ranges = ranges
         self.component = component
         self.cells = cells
+        self._last: dict[snn.NeuronOp, tuple[Sequence[Interval], int, PopulationRanges]] = {}
 
     def run(self) -> None:
         if self.component.recurrent:
@@ -194,7 +195,7 @@ class _Component:
             return
         operands = [values[operand] for operand in op.operands]
         if isinstance(op, snn.NeuronOp):
-            found = population_ranges(op, operands, cells=self.cells if record else 0)
+            found = self._population(op, operands, self.cells if record else 0)
             values.update(zip(op.outputs, found.outputs, strict=True))
             if record:
                 self._record_population(found)
@@ -221,6 +222,21 @@ class _Component:
                     ~iv.same(before, after),
                     stream_type(operand).element_type,
                 )
+
+    def _population(
+        self, op: snn.NeuronOp, operands: Sequence[Interval], cells: int
+    ) -> PopulationRanges:
+        """As `population_ranges`; what a recurrent component asks again is not found again."""
+        last = self._last.get(op)
+        if last is not None:
+            before, cells_before, found = last
+            if cells == cells_before and all(
+                a is b or bool(iv.same(a, b).all()) for a, b in zip(before, operands, strict=True)
+            ):
+                return found
+        found = population_ranges(op, operands, cells=cells)
+        self._last[op] = operands, cells, found
+        return found
 
     def _record_population(self, found: PopulationRanges) -> None:
         self.ranges.populations[found.op] = found

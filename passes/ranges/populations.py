@@ -19,7 +19,13 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.passes.ranges import fixpoint
 from snncc.passes.ranges import intervals as iv
-from snncc.passes.ranges.bodies import BodyRanges, Finding, Straight, body_ranges, cone_of
+from snncc.passes.ranges.bodies import (
+    Finding,
+    Repeated,
+    Straight,
+    body_ranges,
+    cone_of,
+)
 from snncc.passes.ranges.cells import Cells
 from snncc.passes.ranges.intervals import Interval, Mask
 
@@ -97,21 +103,23 @@ def _group(
 ) -> fixpoint.Fixpoint:
     """The fixpoint of states that depend on each other."""
 
+    repeated = Repeated(straight, columns, targets)
+
     def step(states: Sequence[Interval]) -> list[Interval]:
-        body = body_ranges(straight, {**columns, **dict(zip(group, states, strict=True))})
-        return [iv.read_signed(_of(body, columns, t), t.type) for t in targets]
+        arguments = dict(zip(group, states, strict=True))
+        copies = states[0].low.size // size
+        found = {**arguments, **repeated.run(arguments, copies)}
+        return [iv.read_signed(found[t] if t in found else columns[t], t.type) for t in targets]
 
     initial = [iv.read_signed(columns[state], state.type) for state in group]
-    shape = np.broadcast_shapes(*(x.low.shape for x in columns.values()))
+    shape = np.broadcast_shapes((1,), *(x.low.shape for x in columns.values()))
+    size = int(np.prod(shape))
     return fixpoint.solve(
         [state.broadcast(shape) for state in initial],
         step,
         [iv.type_limits(state.type) for state in group],
+        repeatable=True,
     )
-
-
-def _of(body: BodyRanges, columns: Mapping[SSAValue, Interval], value: SSAValue) -> Interval:
-    return body.values[value] if value in body.values else columns[value]
 
 
 def _strata(op: snn.NeuronOp, states: Sequence[SSAValue]) -> list[list[SSAValue]]:

@@ -19,8 +19,8 @@ from xdsl.ir import Operation, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
-from snncc.dialects.snn.types import integer_width, is_float
-from snncc.passes.ranges.intervals import Interval
+from snncc.passes.ranges import intervals as iv
+from snncc.passes.ranges.intervals import Interval, Mask
 
 Slope: TypeAlias = tuple[Array, Array]
 """The least and the largest change."""
@@ -31,6 +31,8 @@ Slopes: TypeAlias = dict[SSAValue, Slope]
 Box: TypeAlias = Callable[[SSAValue], Interval]
 """The interval of a value over the box of all variables, for integers without a width."""
 
+Rule: TypeAlias = Callable[[Operation, Sequence[Slopes], Box], Slopes]
+
 ZERO: Slope = (np.zeros(1), np.zeros(1))
 UNIT: Slope = (np.ones(1), np.ones(1))
 UNKNOWN: Slope = (np.full(1, -np.inf), np.full(1, np.inf))
@@ -39,12 +41,17 @@ EXACT = 2.0**52
 """Integers up to here, and their sums, are exact in float64; larger slopes become infinite."""
 
 
-def slopes_of(op: Operation, known: Sequence[Slopes], box: Box) -> Slopes:
+def rule_of(op: Operation) -> Rule:
+    """How the slopes of an operation's result follow from those of its operands."""
+    return RULES.get(type(op), _unknown)
+
+
+def slopes_of(rule: Rule, op: Operation, known: Sequence[Slopes], box: Box) -> Slopes:
     """The slopes of an operation's result from those of its operands."""
     if not any(known):
         return {}
-    found = RULES.get(type(op), _unknown)(op, known, box)
-    if is_float(op.results[0].type):
+    found = rule(op, known, box)
+    if iv.width_of(op.results[0].type) == 0:
         return found
     # beyond exact numbers a difference may have the wrong sign
     return {variable: _guarded(slope) for variable, slope in found.items()}
@@ -108,32 +115,41 @@ def _product(op: Operation, known: Sequence[Slopes], box: Box) -> Slopes:
     return _each((left, right), _sum)
 
 
-def _constant_factor(value: Interval) -> Array | None:
-    return value.low if value.is_point else None
+def _where(known: Mask, found: Slopes, operands: Sequence[Slopes]) -> Slopes:
+    """Slopes where they are `known`; elsewhere the result may change in any way."""
+    if known.all():
+        return found
+    return {
+        variable: (
+            np.where(known, found.get(variable, ZERO)[0], -np.inf),
+            np.where(known, found.get(variable, ZERO)[1], np.inf),
+        )
+        for variable in _variables(operands)
+    }
 
 
 def _shifted_left(op: Operation, known: Sequence[Slopes], box: Box) -> Slopes:
-    amount = _constant_factor(box(op.operands[1]))
-    if amount is None or known[1]:
-        return _unknown(op, known, box)
-    width = integer_width(op.operands[1].type)
-    factor = np.where((amount >= 0) & (amount < width), 2.0 ** np.clip(amount, 0, 64), 0.0)
-    return {v: _times(slope, Interval(factor, factor)) for v, slope in known[0].items()}
+    amount = box(op.operands[1])
+    width = iv.width_of(op.operands[1].type)
+    inside = (amount.low >= 0) & (amount.low < width)
+    factor = np.where(inside, 2.0 ** np.clip(amount.low, 0, 64), 0.0)
+    found = {v: _times(slope, Interval(factor, factor)) for v, slope in known[0].items()}
+    return _where(amount.low == amount.high, found, known)
 
 
 def _shifted_right(op: Operation, known: Sequence[Slopes], box: Box) -> Slopes:
-    amount = _constant_factor(box(op.operands[1]))
-    width = integer_width(op.operands[1].type)
-    if amount is None or known[1] or np.any((amount < 0) | (amount >= width)):
-        return _unknown(op, known, box)
-    divisor = 2.0**amount
-    return {v: (np.floor(s[0] / divisor), np.ceil(s[1] / divisor)) for v, s in known[0].items()}
+    amount = box(op.operands[1])
+    width = iv.width_of(op.operands[1].type)
+    inside = (amount.low == amount.high) & (amount.low >= 0) & (amount.low < width)
+    divisor = 2.0 ** np.where(inside, amount.low, 0)
+    found = {v: (np.floor(s[0] / divisor), np.ceil(s[1] / divisor)) for v, s in known[0].items()}
+    return _where(inside, found, known)
 
 
 def _divided(op: Operation, known: Sequence[Slopes], box: Box) -> Slopes:
-    divisor = _constant_factor(box(op.operands[1]))
-    if divisor is None or known[1] or np.any(divisor <= 0):
-        return _unknown(op, known, box)
+    by = box(op.operands[1])
+    inside = (by.low == by.high) & (by.low > 0)
+    divisor = np.where(inside, by.low, 1)
 
     def step(slope: Slope) -> Slope:
         # around zero truncation holds twice as long as elsewhere
@@ -144,15 +160,14 @@ def _divided(op: Operation, known: Sequence[Slopes], box: Box) -> Slopes:
             np.where(high <= 0, np.minimum(fall, 0), np.ceil(high / divisor)),
         )
 
-    return {v: step(slope) for v, slope in known[0].items()}
+    return _where(inside, {v: step(slope) for v, slope in known[0].items()}, known)
 
 
 def _divided_float(op: Operation, known: Sequence[Slopes], box: Box) -> Slopes:
-    divisor = _constant_factor(box(op.operands[1]))
-    if divisor is None or known[1]:
-        return _unknown(op, known, box)
-    inverse = 1.0 / divisor
-    return {v: _times(slope, Interval(inverse, inverse)) for v, slope in known[0].items()}
+    divisor = box(op.operands[1])
+    inverse = 1.0 / divisor.low
+    found = {v: _times(slope, Interval(inverse, inverse)) for v, slope in known[0].items()}
+    return _where(divisor.low == divisor.high, found, known)
 
 
 def _either(*slopes: Slope) -> Slope:
@@ -174,10 +189,15 @@ def _selected(op: Operation, known: Sequence[Slopes], box: Box) -> Slopes:
         )
 
     found = _each(known[1:], pick)
-    if not condition.is_point:
-        for variable in known[0]:
-            found[variable] = UNKNOWN
-    return found
+    if not known[0]:
+        return found
+    open_ = _where(condition.low == condition.high, found, known)
+    return {**found, **{variable: open_[variable] for variable in known[0] if variable in open_}}
+
+
+def chosen(op: Operation, known: Sequence[Slopes], box: Box) -> Slopes:
+    """The lesser or the greater of two: one of them, whichever the condition says."""
+    return _each(known[1:], _either)
 
 
 def _rising(op: Operation, known: Sequence[Slopes], box: Box) -> Slopes:
@@ -189,12 +209,9 @@ def _rising(op: Operation, known: Sequence[Slopes], box: Box) -> Slopes:
 
 
 def _extended_signed(op: Operation, known: Sequence[Slopes], box: Box) -> Slopes:
-    if integer_width(op.operands[0].type) > 1:
+    if iv.width_of(op.operands[0].type) > 1:
         return known[0]
     return {v: _minus(slope) for v, slope in known[0].items()}
-
-
-Rule: TypeAlias = Callable[[Operation, Sequence[Slopes], Box], Slopes]
 
 
 def _by_variable(combine: Callable[..., Slope]) -> Rule:

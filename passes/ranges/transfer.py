@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.attributes import Comparison
-from snncc.dialects.snn.types import integer_width
 from snncc.passes.ranges import intervals as iv
 from snncc.passes.ranges.intervals import Interval
 
-_ERF = np.vectorize(python_math.erf, otypes=[np.float64])
+
+def _erf(ends: Array) -> Array:
+    return np.array([python_math.erf(end) for end in ends.ravel().tolist()]).reshape(ends.shape)
 
 
 Reading = Callable[[Interval, Attribute], Interval]
@@ -30,10 +31,10 @@ def reading(op: Operation, index: int) -> Reading | None:
     where the number is already what it reads.
     """
     operand = op.operands[index]
-    if isinstance(operand.type, AnyFloat):
+    if iv.width_of(operand.type) == 0:
         return None
     if _takes_unsigned(op):
-        return iv.read_unsigned if integer_width(operand.type) > 1 else None
+        return iv.read_unsigned if iv.width_of(operand.type) > 1 else None
     owner = operand.owner
     kept_as_is = isinstance(owner, Operation) and not gives_unsigned(owner)
     return None if kept_as_is else iv.read_signed
@@ -72,7 +73,7 @@ def _shift(
 ) -> Callable[..., Interval]:
     def run(op: Any, a: Interval, amount: Interval) -> Interval:
         type = op.rhs.type
-        return operation(a, iv.read_unsigned(amount, type), integer_width(type))
+        return operation(a, iv.read_unsigned(amount, type), iv.width_of(type))
 
     return run
 
@@ -154,7 +155,7 @@ def _count(op: snn.CountOp, argument: Interval, *read: Interval) -> Interval:
 
 
 def _extend_signed(op: arith.ExtSIOp, a: Interval) -> Interval:
-    if integer_width(op.input.type) == 1:
+    if iv.width_of(op.input.type) == 1:
         return iv.negate(a)
     return a
 
@@ -240,7 +241,7 @@ TRANSFER: dict[type[Operation], Callable[..., Interval]] = {
     math.AtanOp: _rising(np.arctan),
     math.CeilOp: _rising(np.ceil),
     math.CosOp: _wave,
-    math.ErfOp: _rising(_ERF),
+    math.ErfOp: _rising(_erf),
     math.ExpOp: _rising(np.exp),
     math.FloorOp: _rising(np.floor),
     math.LogOp: _rising(_logarithm),

@@ -148,7 +148,9 @@ def load_options(values: dict[str, Any], prefix: str = "") -> LoadOptions:
 def _states(text: str | None) -> list[str] | dict[str, tuple[str, str]] | None:
     if text is None:
         return None
-    parts = [part.strip() for part in text.split(",") if part.strip()]
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise click.BadParameter(f"expected names, got {text!r}", param_hint="states")
     if not any("=" in part for part in parts):
         return parts
     found = {}
@@ -159,6 +161,8 @@ def _states(text: str | None) -> list[str] | dict[str, tuple[str, str]] | None:
             raise click.BadParameter(
                 f"expected NAME=INPUT:OUTPUT, got {part!r}", param_hint="states"
             )
+        if name in found:
+            raise click.BadParameter(f"{name} stands twice", param_hint="states")
         found[name] = (before, after)
     return found
 
@@ -317,6 +321,7 @@ def diff(a: Path, b: Path | None, **values: Any) -> None:
 
     Without B, A is compared with itself as the --b-... options read it, and options that B
     does not have are those of A: snncc diff net.nir --like norse --b-like sinabs ...
+    A step of .pt2 or .onnx needs its states by the names of its own file: --states, --b-states.
     """
     from snncc.cli.diff import run_diff
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from snncc.cli.console import out, print_warnings, table
+from snncc.errors import SnnccError
 from snncc.options import LoadOptions
+
+if TYPE_CHECKING:
+    from snncc.network import Network
 
 
 def run_diff(
@@ -20,9 +26,8 @@ def run_diff(
     """Prints a line for each neuron; 1 where some differ."""
     from snncc.differences import diff, first_of
     from snncc.inputs import read_npz
-    from snncc.network import load_with
 
-    networks = [load_with(a, options_a), load_with(b, options_b)]
+    networks = [_loaded(a, options_a), _loaded(b, options_b)]
     for network in networks:
         print_warnings(network.warnings)
     x, steps = read_npz(input_file, networks[0].op, steps=steps)
@@ -54,3 +59,17 @@ def run_diff(
             texts = ", ".join(f"{key} = {value:.9g}" for key, value in states.items())
             out.print(f"  {name}: {texts}", markup=False)
     return 1
+
+
+def _loaded(path: Path, options: LoadOptions) -> Network:
+    """A network; its problems say which of the two files they are of."""
+    from snncc.network import load_with
+
+    try:
+        return load_with(path, options)
+    except SnnccError as fault:
+        named = [
+            p if str(path) in p.message else replace(p, message=f"{path}: {p.message}")
+            for p in fault.problems
+        ]
+        raise SnnccError(named) from fault

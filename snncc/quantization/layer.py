@@ -92,5 +92,3 @@ def _alone(model: FloatModel, op: WeightedSum, fed: list[SSAValue]) -> FloatMode
         [value.type for value in fed], [result.type]
     )
     return made
-
-

@@ -13,9 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from xdsl.ir import SSAValue
 
-from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.passes.quantization.grids import MAX_SPREAD, largest_whole, on_grid, own_scale
@@ -32,10 +30,16 @@ from snncc.quantization.rounding import column_by_column, improved, losses
 
 PARTS = np.linspace(1.0, 0.3, 29)
 """Candidates for the largest weight that is kept, as parts of the largest there is."""
-DAMPING = 0.01
-"""Of the second moment, as a part of its mean diagonal: inputs that were never seen."""
-HOLD = 0.1
-"""How far the fitted weights are held to the float ones: the same part."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What keeps a fit from believing its data too much, as parts of the mean second moment."""
+
+    damping: float = 0.01
+    """Added to the second moment: inputs that were never seen count too."""
+    hold: float = 0.1
+    """How far the fitted weights are held to the float ones."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Fitted:
     weight: Array
     scale: Array
     shift: Array
+    whole: Array
+    """The whole numbers [outputs, columns]."""
 
 
 def moments_of(
@@ -101,12 +107,12 @@ def moments_of(
     return found
 
 
+@dataclass(frozen=True)
 class Candidates:
     """Scales [outputs] that a sum may take: the best for each row, or one for all."""
 
-    def __init__(self, scales: list[Array], together: bool):
-        self.scales = scales
-        self.together = together
+    scales: list[Array]
+    together: bool
 
 
 def candidates_of(rows: Array, bits: int, options: Options, anchor: Array | None) -> Candidates:
@@ -130,55 +136,90 @@ def candidates_of(rows: Array, bits: int, options: Options, anchor: Array | None
     return Candidates(scales, not options.per_channel)
 
 
-def fit(
+@dataclass(frozen=True)
+class Problem:
+    """The least squares problem of a sum's rows, all groups' one below the other."""
+
+    target: Array
+    """The real weights that fit best [outputs, columns], of whole inputs."""
+    moments: list[Array]
+    """Of each group's inputs: what rounding its rows is judged by."""
+    groups: list[slice]
+    """The rows of each group."""
+    wholes: Array
+    """What one whole number of each input is worth [groups, 1, columns]."""
+    rows: Array
+    """The float weights [outputs, columns], of whole inputs."""
+    means: list[Moments]
+
+    def fitted(self, whole: Array, scale: Array, shape: tuple[int, ...]) -> Fitted:
+        rounded = whole * scale[:, None]
+        shift = [
+            self.rows[part] @ m.mean - rounded[part] @ m.own_mean
+            for part, m in zip(self.groups, self.means, strict=True)
+        ]
+        weight = rounded.reshape(len(self.groups), -1, rounded.shape[1]) / self.wholes
+        return Fitted(weight.reshape(shape), scale, np.concatenate(shift), whole)
+
+
+def problem_of(
     op: WeightedSum,
     weight: Array,
     moments: list[Moments],
-    bits: int,
-    options: Options,
     unit: Array | None,
-    anchor: Array | None = None,
-) -> Fitted:
-    """The rounded weights of a sum; float weights [outputs, ...] in, and out on their grid."""
-    top = largest_whole(bits)
+    settings: Settings,
+) -> Problem:
     wholes = unit_columns(op, unit)
     rows = rows_of(op, weight) * wholes
+    targets = [_target(rows[group], m, settings) for group, m in enumerate(moments)]
     outputs = rows.shape[1]
-    flat = rows.reshape(-1, rows.shape[2])
-    candidates = candidates_of(flat, bits, options, anchor)
-    prepared = [_target(rows[g], moments[g]) for g in range(len(moments))]
-    best = np.full(len(flat), np.inf)
-    whole = np.zeros_like(flat)
-    scale = candidates.scales[0].copy()
-    for tried in candidates.scales:
-        found = np.empty_like(flat)
-        loss = np.empty(len(flat))
-        for group, (target, moment) in enumerate(prepared):
-            part = slice(group * outputs, (group + 1) * outputs)
-            q = column_by_column(target, tried[part], top, moment)
-            found[part] = q
-            loss[part] = losses(target, q * tried[part, None], moment)
-        if candidates.together:
-            loss[:] = loss.sum()
-        better = loss < best
-        best[better] = loss[better]
-        whole[better] = found[better]
-        scale[better] = tried[better]
-    for group, (target, moment) in enumerate(prepared):
-        part = slice(group * outputs, (group + 1) * outputs)
-        whole[part] = improved(whole[part], target, scale[part], top, moment)
-    rounded = (whole * scale[:, None]).reshape(rows.shape)
-    shift = [rows[g] @ m.mean - rounded[g] @ m.own_mean for g, m in enumerate(moments)]
-    return Fitted((rounded / wholes).reshape(weight.shape), scale, np.concatenate(shift))
+    return Problem(
+        np.concatenate([target for target, _ in targets]),
+        [moment for _, moment in targets],
+        [slice(group * outputs, (group + 1) * outputs) for group in range(len(moments))],
+        wholes,
+        rows.reshape(-1, rows.shape[2]),
+        moments,
+    )
 
 
-def _target(rows: Array, moments: Moments) -> tuple[Array, Array]:
+def fit(
+    problem: Problem, candidates: Candidates, top: int, count: int
+) -> list[tuple[Array, Array]]:
+    """
+    The `count` best (whole numbers [outputs, columns], scale [outputs]), the best first: for
+    each row its own, or the same candidate for all rows.
+    """
+    found: list[Array] = []
+    error = np.empty((len(candidates.scales), len(problem.target)))
+    for number, scale in enumerate(candidates.scales):
+        whole = np.empty_like(problem.target)
+        for part, moment in zip(problem.groups, problem.moments, strict=True):
+            target = problem.target[part]
+            whole[part] = column_by_column(target, scale[part], top, moment)
+            error[number, part] = losses(target, whole[part] * scale[part, None], moment)
+        found.append(whole)
+    if candidates.together:
+        error[:] = error.sum(axis=1, keepdims=True)
+    order = np.argsort(error, axis=0, kind="stable")[:count]
+    rows = np.arange(len(problem.target))
+    wholes, scales = np.stack(found), np.stack(candidates.scales)
+    result: list[tuple[Array, Array]] = []
+    for chosen in order:
+        whole, scale = wholes[chosen, rows], scales[chosen, rows]
+        for part, moment in zip(problem.groups, problem.moments, strict=True):
+            whole[part] = improved(whole[part], problem.target[part], scale[part], top, moment)
+        result.append((whole, scale))
+    return result
+
+
+def _target(rows: Array, moments: Moments, settings: Settings) -> tuple[Array, Array]:
     """The real weights that fit best, and the moment that rounding them is judged by."""
     size = float(np.trace(moments.own)) / len(moments.own)
     eye = np.eye(len(moments.own))
-    hold = HOLD * size + 1e-12
+    hold = settings.hold * size + 1e-12
     target = np.linalg.solve(moments.own + hold * eye, (rows @ moments.cross + hold * rows).T).T
-    return target, moments.own + (DAMPING * size + 1e-12) * eye
+    return target, moments.own + (settings.damping * size + 1e-12) * eye
 
 
 def plain(
@@ -203,20 +244,13 @@ def plain(
         scale = anchor * 2.0 ** -np.floor(np.log2(anchor / scale).min() + 1e-9)
     grid = on_grid(rows, scale, bits)
     rounded = (grid.whole * scale[:, None]).reshape(rows_of(op, weight).shape)
-    return Fitted((rounded / wholes).reshape(weight.shape), scale, np.zeros(len(scale)))
+    none = np.zeros(len(scale))
+    return Fitted((rounded / wholes).reshape(weight.shape), scale, none, grid.whole)
 
 
 def lies_on_grid(weight: Array, fitted: Fitted) -> bool:
     """Whether rounding changed nothing: the network was trained on this grid."""
     return bool(np.allclose(weight, fitted.weight, rtol=2e-6, atol=0))
-
-
-def read_by(op: WeightedSum) -> SSAValue:
-    """What the sum's neuron puts out; where it feeds none, the sum itself."""
-    use = next(iter(op.result.uses), None)
-    if use is not None and isinstance(use.operation, snn.NeuronOp):
-        return use.operation.outputs[0]
-    return op.result
 
 
 def parting(rounded: Array, real: Array) -> Array:

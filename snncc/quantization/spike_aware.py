@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects.builtin import AnyFloat
 
-from snncc.dialects.arrays import Array
+from snncc.dialects.arrays import Array, splat_shape
 from snncc.dialects.snn.linear import WeightedSum
-from snncc.dialects.snn.types import stream_type
+from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.passes.quantization.attributes import read_grid
+from snncc.passes.quantization.grids import largest_whole
 from snncc.passes.quantization.options import Options
 from snncc.quantization.calibration import Data
+from snncc.quantization.correction import correct_bias
+from snncc.quantization.layer import Layer, read_by
 from snncc.quantization.layers import (
     Fitted,
+    Settings,
+    candidates_of,
     fit,
     lies_on_grid,
     moments_of,
     parting,
     plain,
-    read_by,
+    problem_of,
 )
 from snncc.quantization.model import FloatModel, name_of
 from snncc.quantization.response import response_of
 from snncc.quantization.rewriting import input_units
+from snncc.quantization.search import chosen_by_spikes
 
-CORRECTIONS = 3
-"""Steps of the search for a bias."""
-LARGEST_STEP = 0.05
-"""Of a correction, in units of the current; thresholds are of the order of 1."""
-CORRECTED = 320
-"""Samples that biases are corrected on."""
+TRIED = 480
+"""Samples on which roundings are tried and biases corrected."""
+COARSE = 4
+"""Bits at which it matters which of several good roundings is taken."""
+PLAIN, FITTED, AS_GIVEN = "plain", "spike-aware", "as given"
+"""How weights are rounded: one by one; fitted; not at all, for they lay on a grid."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,17 @@ class LayerChoice:
     name: str
     bits: int
     chosen: str
-    """`spike-aware`, `plain`, or `as given`: the weights lay on a grid."""
+    """`spike-aware`, `plain`, or `as given`."""
     plain_error: float | None = None
     """The mean square by which sums of spikes of the held-out data part, with plain rounding."""
     error: float | None = None
     """The same with what was chosen."""
+
+
+VARIANTS = (Settings(), Settings(0.003, 0.03), Settings(0.01, 0.3), Settings(0.03, 0.1))
+"""Whole networks that are calibrated, where that is quick; the one closest at its outputs is taken."""
+QUICK = 1 << 27
+"""Numbers in the streams of all calibration data: beyond, there is one variant."""
 
 
 def calibrate_weights(
@@ -59,102 +71,158 @@ def calibrate_weights(
     """
     A copy of a float model whose weights lie on grids. `real` and `rounded` are the
     calibration data as they are and as integers read them.
+
+    Each layer is first fitted on a part of the data, and the rest decides whether that is
+    better than plain rounding; then all data are fitted.
     """
-    fit_real, held_real = real.split()
-    corrected = np.arange(fit_real.samples)[:CORRECTED]
-    fit_own, held_own = rounded.split()
+    names = [name_of(op) for op in model.sums]
+    coarse = min((options.bits_of(name) for name in names), default=8) <= COARSE
+    count = len(VARIANTS) if coarse and numbers_of(model, real) <= QUICK else 1
+    done, total = 0, len(names) * (1 + count)
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total)
+
+    if progress is not None:
+        progress(0, total)
+    trial, choices = _pass(model, options, real, rounded, Settings(), None, step)
+    wanted = model.streams(list(model.op.outputs.values()), real.arrays)
+    decided = {choice.name: choice.chosen for choice in choices}
+    found = [(_distance(trial, wanted, rounded), trial)]
+    for settings in VARIANTS[:count]:
+        made, _ = _pass(model, options, real, rounded, settings, decided, step)
+        found.append((_distance(made, wanted, rounded), made))
+    return min(found, key=lambda each: each[0])[1], choices
+
+
+def numbers_of(model: FloatModel, data: Data) -> int:
+    sizes = [splat_shape(shape_of(op.results[0])) for op in (*model.sums, *model.neurons)]
+    return sum(sizes) * data.steps * data.samples
+
+
+def _distance(model: FloatModel, wanted: tuple[Array, ...], rounded: Data) -> float:
+    """How far the outputs part, each over its size."""
+    total = 0.0
+    got = model.streams(list(model.op.outputs.values()), rounded.arrays)
+    for a, b in zip(got, wanted, strict=True):
+        size = float(np.mean(np.cumsum(b.astype(np.float32), axis=0) ** 2))
+        total += float(parting(a, b).mean()) / max(size, 1e-12)
+    return total
+
+
+def _pass(
+    model: FloatModel,
+    options: Options,
+    real: Data,
+    rounded: Data,
+    settings: Settings,
+    decided: Mapping[str, str] | None,
+    step: Callable[[], None],
+) -> tuple[FloatModel, list[LayerChoice]]:
+    """Layer by layer; without `decided`, held-out data say how each is rounded."""
     made = model.clone()
     choices: list[LayerChoice] = []
-    names = [name_of(op) for op in model.sums]
     units: dict[str, Array | None] | None = None
-    for index, name in enumerate(names):
-        if progress is not None:
-            progress(index, len(names))
-        op = model.sum_named(name)
-        weight = model.weight_of(op)
-        if weight is None:
+    for op in model.sums:
+        name = name_of(op)
+        if model.weight_of(op) is None:
+            step()
             continue  # the rewriting says so, by name
-        bits = options.bits_of(name)
         if units is None:
             units = input_units(made, options)
-        unit = units[name]
-        anchor = _anchor(made, name)
-        simple = plain(op, weight, bits, options, unit, anchor)
-        if lies_on_grid(weight, simple):
-            _take(made, name, simple)
-            choices.append(LayerChoice(name, bits, "as given"))
-            continue
-        own_op = made.sum_named(name)
-        x, y = model.streams([op.input, read_by(op)], fit_real.arrays)
-        (own,) = made.streams([own_op.input], fit_own.arrays)
-        moments = moments_of(op, x, own, response_of(model, op, x.shape[0]), unit)
-        fitted = fit(op, weight, moments, bits, options, unit, anchor)
-        tried: list[tuple[float, str, FloatModel]] = []
-        (wanted,) = model.streams([read_by(op)], held_real.arrays)
-        for label, given in (("plain", simple), ("spike-aware", fitted)):
-            trial = made.clone()
-            _take(trial, name, given)
-            if label != "plain":
-                correct_bias(trial, name, y[:, corrected], fit_own.taken(corrected))
-            (got,) = trial.streams([read_by(trial.sum_named(name))], held_own.arrays)
-            tried.append((float(parting(got, wanted).mean()), label, trial))
-        error, chosen, made = min(tried, key=lambda each: each[0])
-        choices.append(LayerChoice(name, bits, chosen, tried[0][0], error))
+        calibration = _LayerCalibration(model, made, op, options, units[name], settings)
+        if decided is None:
+            made, choice = calibration.decide(real, rounded)
+            choices.append(choice)
+        else:
+            made = calibration.follow(decided[name], real, rounded)
         if isinstance(stream_type(read_by(op)).element_type, AnyFloat):
             units = None  # what is no spike counts in a unit that follows from the scale
-    if progress is not None:
-        progress(len(names), len(names))
+        step()
     return made, choices
 
 
-def _take(model: FloatModel, name: str, fitted: Fitted) -> None:
-    model.set_weight(model.sum_named(name), fitted.weight, fitted.scale)
+class _LayerCalibration:
+    """One sum of `model`; in front of it `made` is rounded."""
+
+    def __init__(
+        self,
+        model: FloatModel,
+        made: FloatModel,
+        op: WeightedSum,
+        options: Options,
+        unit: Array | None,
+        settings: Settings,
+    ):
+        self.model, self.made, self.op, self.unit = model, made, op, unit
+        self.name = name_of(op)
+        weight = model.weight_of(op)
+        assert weight is not None
+        self.weight = weight
+        self.options, self.settings = options, settings
+        self.bits = options.bits_of(self.name)
+        self.anchor = anchor_of(made, self.name)
+        self.plain = plain(op, weight, self.bits, options, unit, self.anchor)
+
+    def decide(self, real: Data, rounded: Data) -> tuple[FloatModel, LayerChoice]:
+        name, bits = self.name, self.bits
+        if lies_on_grid(self.weight, self.plain):
+            return taken(self.made, name, self.plain), LayerChoice(name, bits, AS_GIVEN)
+        (fit_real, held_real), (fit_own, held_own) = real.split(), rounded.split()
+        fitted = self.fitted(fit_real, fit_own)
+        held = Layer(self.made, name, held_own)
+        (wanted,) = self.model.streams([read_by(self.op)], held_real.arrays)
+        errors = [
+            float(parting(held.run(taken(held.model, name, each)), wanted).mean())
+            for each in (self.plain, fitted)
+        ]
+        chosen, best = (FITTED, fitted) if errors[1] <= errors[0] else (PLAIN, self.plain)
+        return taken(self.made, name, best), LayerChoice(name, bits, chosen, errors[0], min(errors))
+
+    def follow(self, decided: str, real: Data, rounded: Data) -> FloatModel:
+        best = self.fitted(real, rounded) if decided == FITTED else self.plain
+        return taken(self.made, self.name, best)
+
+    def fitted(self, real: Data, rounded: Data) -> Fitted:
+        op, name = self.op, self.name
+        x, y = self.model.streams([op.input, read_by(op)], real.arrays)
+        (own,) = self.made.streams([self.made.sum_named(name).input], rounded.arrays)
+        moments = moments_of(op, x, own, response_of(self.model, op, x.shape[0]), self.unit)
+        problem = problem_of(op, self.weight, moments, self.unit, self.settings)
+        candidates = candidates_of(problem.rows, self.bits, self.options, self.anchor)
+        count = 4 if self.bits <= COARSE else 1
+        several = [
+            problem.fitted(whole, scale, self.weight.shape)
+            for whole, scale in fit(problem, candidates, largest_whole(self.bits), count)
+        ]
+        some = np.arange(rounded.samples)[:TRIED]
+        layer = Layer(self.made, name, rounded.taken(some))
+        wanted = y[:, some]
+        best = chosen_by_spikes(layer, several, wanted, together=candidates.together)
+        shift = correct_bias(taken(layer.model, name, best), layer, wanted)
+        return Fitted(best.weight, best.scale, best.shift + shift, best.whole)
+
+
+def taken(model: FloatModel, name: str, fitted: Fitted) -> FloatModel:
+    """A copy with the rounded weights and the shifted bias."""
+    made = model.clone()
+    made.set_weight(made.sum_named(name), fitted.weight, fitted.scale)
     if np.any(fitted.shift):
-        model.shift_bias(model.sum_named(name), fitted.shift)
+        made.shift_bias(made.sum_named(name), fitted.shift)
+    return made
 
 
-def _anchor(model: FloatModel, name: str) -> Array | None:
+def anchor_of(model: FloatModel, name: str) -> Array | None:
     """The scale of a sum that is rounded already and meets this one in a neuron."""
     op = model.sum_named(name)
     use = next(iter(op.result.uses), None)
-    if use is None:
-        return None
-    for value in use.operation.operands:
+    for value in () if use is None else use.operation.operands:
         other = value.owner
         if isinstance(other, WeightedSum) and other is not op and other.result.has_one_use():
             scale = read_grid(other)
             if scale is not None and other.result.type == op.result.type:
                 return scale
     return None
-
-
-def correct_bias(model: FloatModel, name: str, wanted: Array, data: Data) -> None:
-    """
-    Moves the bias of each channel until its mean output is that of the float network
-    (secant steps), and keeps for each what brought its spikes closest.
-    """
-    target = _channels(wanted.mean(axis=(0, 1), dtype=np.float64))
-
-    def run() -> tuple[Array, Array]:
-        (got,) = model.streams([read_by(model.sum_named(name))], data.arrays)
-        return _channels(got.mean(axis=(0, 1), dtype=np.float64)), parting(got, wanted)
-
-    level, error = run()
-    at = np.zeros_like(target)
-    best, least = at.copy(), error
-    step = np.where(target > level, 1.0, -1.0) * 0.2 * LARGEST_STEP
-    for _ in range(CORRECTIONS):
-        model.shift_bias(model.sum_named(name), step)
-        before, level_before = at, level
-        at = at + step
-        level, error = run()
-        better = error < least
-        best, least = np.where(better, at, best), np.where(better, error, least)
-        moved = at - before
-        slope = (level - level_before) / np.where(moved == 0, 1.0, moved)
-        step = np.clip((target - level) / np.maximum(slope, 0.05), -LARGEST_STEP, LARGEST_STEP)
-    model.shift_bias(model.sum_named(name), best - at)
-
-
-def _channels(values: Array) -> Array:
-    return values.reshape(values.shape[0], -1).mean(axis=1)

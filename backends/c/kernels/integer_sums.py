@@ -1,8 +1,8 @@
 """
 Weighted sums of integers, modulo the width of the sum: any order gives the same bits.
 
-A block of columns stays in registers while the rows pass by: four on a processor without
-vectors, up to eight vectors on one with them.
+A block of columns stays in registers while the rows pass by: up to eight vectors, or four
+words on a microcontroller and behind the last vector. Other processors add whole rows.
 """
 
 from __future__ import annotations
@@ -79,7 +79,21 @@ COLUMNS = """\
 {
   size_t o = 0;
 #if defined(@U@_VECTOR)
-@BLOCKS@#endif
+@BLOCKS@#elif !defined(@U@_WITHOUT_CACHE)
+  /* whole rows, as a cache holds them */
+  for (; o < outputs; ++o) {
+    out[o] = 0;
+    if (init != NULL) {
+      out[o] = init[o];
+    }
+  }
+  for (size_t e = 0; e < count; ++e) {
+    const @W@ *const row = weight + @ROW@ * outputs;
+@LOAD@    for (size_t p = 0; p < outputs; ++p) {
+      out[p] = (@A@)(@WORD@((int32_t)out[p]) + @WORD@(@CAST@row[p])@TIMES@);
+    }
+  }
+#endif
   for (; o + 4 <= outputs; o += 4) {
     uint32_t sum0 = 0;
     uint32_t sum1 = 0;
@@ -118,6 +132,11 @@ COLUMNS = """\
 """
 
 WORD = """\
+/* Processors that mostly read weights without a cache keep a sum in a register instead. */
+#if (defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M') || defined(__xtensa__) || \\
+    (defined(__riscv) && __riscv_xlen == 32)
+#define @U@_WITHOUT_CACHE 1
+#endif
 /* A signed number for arithmetic that wraps. */
 @U@_INLINE uint32_t @NAME@(int32_t x)
 {

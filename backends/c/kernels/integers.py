@@ -28,10 +28,23 @@ typedef @N@ @P@_vec_@WS@_@S@
 #endif
 """
 
+_SSE2 = {
+    ("i8", "u16"): (
+        "_mm_srai_epi16(\n      _mm_unpacklo_epi8(_mm_setzero_si128(), "
+        "_mm_loadl_epi64((const __m128i *)@R@)), 8)"
+    ),
+    ("i16", "u32"): (
+        "_mm_srai_epi32(\n      _mm_unpacklo_epi16(_mm_setzero_si128(), "
+        "_mm_loadl_epi64((const __m128i *)@R@)), 16)"
+    ),
+}
+"""In front of zeros a number is shifted down again with its sign."""
+
 _INTRINSICS = {
     ("i8", "u16"): (
         ("defined(__AVX512BW__)", "_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)@R@))"),
         ("defined(__AVX2__)", "_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)@R@))"),
+        ("defined(__SSE2__)", _SSE2["i8", "u16"]),
         ("defined(__ARM_NEON)", "vmovl_s8(vld1_s8(@R@))"),
     ),
     ("i8", "u32"): (
@@ -41,16 +54,22 @@ _INTRINSICS = {
     ("i16", "u32"): (
         ("defined(__AVX512F__)", "_mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)@R@))"),
         ("defined(__AVX2__)", "_mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)@R@))"),
+        ("defined(__SSE2__)", _SSE2["i16", "u32"]),
         ("defined(__ARM_NEON)", "vmovl_s16(vld1_s16(@R@))"),
     ),
 }
 """(row, lanes) -> (condition, expression): where compilers make less of the conversion."""
 
-_WIDTH_BYTES = {"defined(__AVX512BW__)": 64, "defined(__AVX512F__)": 64, "defined(__AVX2__)": 32}
+_WIDTH_BYTES = {
+    "defined(__AVX512BW__)": 64,
+    "defined(__AVX512F__)": 64,
+    "defined(__AVX2__)": 32,
+    "defined(__SSE2__)": 16,
+}
 """How many bytes a vector has where an instruction of x86 fills one."""
 
 INTRINSICS_HEADERS = """\
-#if defined(@U@_VECTOR) && defined(__AVX2__)
+#if defined(@U@_VECTOR) && defined(__SSE2__)
 #include <immintrin.h>
 #elif defined(@U@_VECTOR) && defined(__ARM_NEON)
 #include <arm_neon.h>

@@ -178,6 +178,8 @@ class BodyWriter:
                 "SNC-I025",
                 f"{op} of {value.dtype}: neurons compute in float32",
                 node=value.scope,
+                remedy="compute with floats in the model (x.float()); integers are left as they "
+                "are only where they are converted at once",
             )
         if op in _COMPARE and value.operands[0].dtype.kind == "f":
             return _compare(b, value, operand)

@@ -210,7 +210,8 @@ class _Builder:
             *(value.shape for value in population.body),
         )
         node = self.names.node(population.body, "neuron")
-        outputs = list(dict.fromkeys(spike_of(value) for value in population.outputs))
+        read = population.outputs or _seen(population)
+        outputs = list(dict.fromkeys(spike_of(value) for value in read))
         states = {state.before: state for state in population.states}
         ports = Ports()
         labels = [
@@ -268,6 +269,12 @@ class _Builder:
             if operand.is_constant and operand.name and "." in operand.name:
                 return operand.name.rpartition(".")[0]
         return value.scope
+
+
+def _seen(population: Population) -> list[Value]:
+    """What a neuron gives that nothing reads, for a neuron gives something: its last state."""
+    after = [state.after for state in population.states if state.after in population.body]
+    return after[-1:] or population.body[-1:]
 
 
 def _gives(unit: Unit) -> Iterable[Value]:

@@ -132,6 +132,17 @@ class Graph:
     def input(self, name: str, shape: Shape, dtype: Any = np.float32) -> Value:
         return self._make("input", (), {"name": name}, shape, np.dtype(dtype), name=name)
 
+    def stream(self, name: str, shape: Shape, dtype: Any) -> tuple[Value, Value]:
+        """
+        An input as a network has it, and as the model does: integers come as floats, which
+        hold those below 2 ** 24.
+        """
+        if np.dtype(dtype).kind not in "iu":
+            value = self.input(name, shape, dtype)
+            return value, value
+        value = self.input(name, shape, np.float32)
+        return value, self.cast(value, dtype)
+
     def constant(self, array: Any, name: str | None = None) -> Value:
         """A constant; equal arrays of one name, or of none, are one value."""
         return self._constant(np.asarray(array), name, name)
@@ -358,7 +369,11 @@ class Graph:
         first = parts[0]
         for part in parts:
             same = part.shape[:axis] + part.shape[axis + 1 :]
-            if same != first.shape[:axis] + first.shape[axis + 1 :] or part.dtype != first.dtype:
+            if (
+                len(part.shape) != len(first.shape)
+                or same != first.shape[:axis] + first.shape[axis + 1 :]
+                or part.dtype != first.dtype
+            ):
                 raise error("SNC-I014", f"concat: {first!r} and {part!r} along axis {axis}")
         if len(parts) == 1:
             return first
@@ -755,9 +770,7 @@ class Graph:
             if at < 0 or inner.shape[at] == 1:
                 return self.expand(inner, shape)
         attributes = {"axis": axis, "indices": indices}
-        return self._once(
-            "take", (x,), attributes, lambda: np.take(x.content, indices, axis)
-        )
+        return self._once("take", (x,), attributes, lambda: np.take(x.content, indices, axis))
 
     def _passing(self, hard: Value, soft: Value) -> Value:
         """The value of a spike or a count, the gradient of `soft`. Of other values: `hard`."""

@@ -331,7 +331,7 @@ def _rolled(
         shape = value.shape[:axis] + value.shape[axis + 1 :]
         lanes[name] = [graph.input(f"{name} at {t}", shape, value.dtype) for t in range(steps)]
         parts[value] = Spread(tuple(lanes[name]), axis)
-    spreader = Spreader(graph, steps, uniform=False)
+    spreader = Spreader(graph, steps, uniform=False, repeats=not timed)
     wanted = [*model.outputs.values(), *model.names]
     ends = spreader.evaluate(wanted, parts)[: len(model.outputs)]
     outputs = {
@@ -524,9 +524,9 @@ def _initial(
         warnings.append(
             Problem(
                 "SNC-W009",
-                f"state {state.name!r}: the file has what a run left in it, different in each "
-                "sample; it starts at 0",
-                remedy="reset the model before its export, or give state0",
+                f"{f'state {state.name!r}' if state.name else 'a state'}: the model has what a "
+                "run left in it, different in each sample; it starts at 0",
+                remedy="reset the model before it is loaded or exported, or give state0",
                 severity="warning",
             )
         )

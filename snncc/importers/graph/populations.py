@@ -48,7 +48,7 @@ def take_apart(outputs: Sequence[Value], states: Sequence[State]) -> Parts:
     while True:
         inner = [state for state in states if state not in delays]
         populations = _populations(inner, order, users)
-        looped = _looped(populations, order)
+        looped = _looped(populations, order) or _read_outside(populations, users)
         if not looped:
             break
         delays.extend(state for population in looped for state in population.states)
@@ -201,6 +201,21 @@ def _looped(populations: Sequence[Population], order: Sequence[Value]) -> list[P
                 changed = True
             after[value] = {index} | inside[index]
     return [p for index, p in enumerate(populations) if index in inside[index]]
+
+
+def _read_outside(
+    populations: Sequence[Population], users: dict[Value, list[Value]]
+) -> list[Population]:
+    """Populations whose states others read before they are updated."""
+    return [
+        population
+        for population in populations
+        if any(
+            user not in population.body
+            for state in population.states
+            for user in users[state.before]
+        )
+    ]
 
 
 def _connect(

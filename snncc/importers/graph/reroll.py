@@ -127,7 +127,7 @@ class _Roller:
                 cut == "late" or (cut == "between" and (named or self._follows_one(value)))
             )
             label[value] = latest if earliest < 0 or (moves and value not in places) else earliest
-            if earliest <= kept.get(value, -1) <= latest:
+            if value in kept and earliest <= kept[value] <= latest:
                 label[value] = kept[value]
         return label
 

@@ -54,13 +54,14 @@ class Spreader:
 
     `uniform`: all places are alike (samples of a batch) and one lane stands for all; what
     tells them apart raises Uneven. Else lanes are joined again where an operation mixes
-    them.
+    them. `repeats`: what is written `count` times along a first axis is spread, too.
     """
 
-    def __init__(self, graph: Graph, count: int, *, uniform: bool):
+    def __init__(self, graph: Graph, count: int, *, uniform: bool, repeats: bool = False):
         self.graph = graph
         self.count = count
         self.uniform = uniform
+        self.repeats = repeats
         self.done: dict[Value, Part] = {}
 
     def evaluate(self, outputs: Sequence[Value], bound: Mapping[Value, Part]) -> list[Part]:
@@ -87,11 +88,30 @@ class Spreader:
 
     # --- one operation
 
+    def _repeated(self, value: Value) -> Value | None:
+        """What stands at every place of a first axis."""
+        if not value.shape or value.shape[0] != self.count or value.op not in ("expand", "take"):
+            return None
+        source = self.done[value.operands[0]]
+        if not isinstance(source, Value) or source.is_constant:
+            return None
+        if value.op == "take":
+            if value.attribute("axis") or source.shape[0] != 1:
+                return None
+            return self.graph.select(source, 0, 0)
+        if len(source.shape) == len(value.shape) and source.shape[0] == 1:
+            source = self.graph.select(source, 0, 0)
+        elif len(source.shape) >= len(value.shape):
+            return None
+        return self.graph.expand(source, value.shape[1:])
+
     def _value(self, value: Value) -> Part:
         operands = [self.done[operand] for operand in value.operands]
         try:
             if not any(isinstance(operand, Spread) for operand in operands):
                 plain = [o for o in operands if isinstance(o, Value)]
+                if self.repeats and (lane := self._repeated(value)) is not None:
+                    return Spread((lane,) * self.count, 0)
                 if value.op == "concat" and not self.uniform:
                     return self._concat(value, operands)
                 same = all(a is b for a, b in zip(plain, value.operands, strict=True))
@@ -401,5 +421,18 @@ def _mixed(reason: str) -> SnnccError:
     return error(
         "SNC-I023",
         f"the batch axis cannot be freed: {reason}",
-        remedy="give batch_axis, or batch_axis=None where the model takes one sample",
+        remedy=next(remedy for words, remedy in _MIXED.items() if words in reason),
     )
+
+
+_MIXED = {
+    "constant that differs": "it may be a state that a run left in the model: reset it, or run "
+    "the model on its example from the start; or give the batch_axis",
+    "slides": "a layer over space needs [B, C, ...]: give the example a batch of two or more, or "
+    "batch_axis=None where the model takes one sample",
+    "reduces over the samples": "what looks at several samples has no network of its own: give "
+    "batch_axis, or batch_axis=None where the first axis is none of samples",
+    "": "give batch_axis (counted without time), or batch_axis=None where the model takes one "
+    "sample; time_axis, where the first axis is time",
+}
+"""What may be done, by what the message says."""

@@ -54,7 +54,10 @@ def model_of(document: Document, sizes: Mapping[str, int] | None = None) -> Mode
     inputs = _inputs(graph, block, carried, sizes or {})
     inliner = Inliner(graph, document, opsets=document.opsets)
     names = Names()
-    names.operands.update(inputs)
+    for name, value in list(inputs.items()):
+        names.operands[name] = value
+        if name not in carried:
+            inputs[name], names.operands[name] = graph.stream(name, value.shape, value.dtype)
     with np.errstate(all="ignore"):
         inliner.define(block, names)
         inliner.evaluate(block.nodes, names)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snncc.errors import Problem, SnnccError, error
+from snncc.errors import Problem, SnnccError, error, expect_file
 from snncc.importers.isolated import IsolationFailure, run_isolated
 from snncc.importers.onnx.document import (
     Attribute,
@@ -83,18 +83,17 @@ def document_of(model: ModelProto) -> Document:
 
 
 def _bytes(path: Path, max_bytes: int) -> bytes:
-    if not path.is_file():
-        raise error("SNC-I010", f"{path.name}: no such file")
+    expect_file(path, "SNC-I010")
     try:
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
     except OSError as fault:
-        raise error("SNC-I010", f"{path.name}: {fault.strerror}") from None
+        raise error("SNC-I010", f"{path}: {fault.strerror}") from None
     if len(data) > max_bytes:
         raise error(
             "SNC-I017",
-            f"{path.name}: the file is larger than {max_bytes >> 20} MiB",
-            remedy="load it with a larger max_bytes",
+            f"{path}: the file is larger than {max_bytes >> 20} MiB",
+            remedy="load it from Python: snncc.load(path, max_bytes=...)",
         )
     return data
 
@@ -127,7 +126,7 @@ def _room(data: bytes) -> int:
 def _unreadable(path: Path, reason: str) -> SnnccError:
     return error(
         "SNC-I010",
-        f"{path.name}: not a readable ONNX file ({reason})",
+        f"{path}: not a readable ONNX file ({reason})",
         remedy="export it again, or fetch it again: it may be cut short",
     )
 

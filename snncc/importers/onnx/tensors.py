@@ -65,7 +65,7 @@ class TensorReader:
                 "SNC-I017",
                 f"the arrays of the model pass the limit of {self.max_bytes >> 20} MiB",
                 node=label,
-                remedy="load it with a larger max_bytes",
+                remedy="load it from Python: snncc.load(path, max_bytes=...)",
             )
         flat = self._elements(tensor, kind, dtype, size, label)
         if narrow:

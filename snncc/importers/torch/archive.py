@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from snncc.dialects.arrays import Array
-from snncc.errors import Problem, SnnccError, error
+from snncc.errors import Problem, SnnccError, error, expect_file
 from snncc.importers.torch.decode import decode
 from snncc.importers.torch.exported import ExportedGraph
 from snncc.importers.torch.fields import (
@@ -58,8 +58,7 @@ def read_archive(path: Path, *, max_bytes: int = MAX_BYTES) -> ExportedGraph:
     SNC-I015 for values that are not finite, SNC-I017 over a limit, SNC-I020 for names out
     of the archive.
     """
-    if not path.is_file():
-        raise error("SNC-I010", f"{path.name}: no such file")
+    expect_file(path, "SNC-I010")
     try:
         with path.open("rb") as file:
             _count_members(file)
@@ -77,7 +76,7 @@ def read_archive(path: Path, *, max_bytes: int = MAX_BYTES) -> ExportedGraph:
         reason = " ".join(str(fault).split())[:200]
         raise error(
             "SNC-I010",
-            f"{path.name}: not a readable archive of torch.export.save ({reason})",
+            f"{path}: not a readable archive of torch.export.save ({reason})",
             remedy="write it again, or fetch it again: it may be cut short",
         ) from None
 
@@ -231,7 +230,7 @@ class _Archive:
                 "SNC-I017",
                 f"the tensors of the model pass the limit of {self.max_bytes >> 20} MiB",
                 node=name,
-                remedy="load it with a larger max_bytes",
+                remedy="load it from Python: snncc.load(path, max_bytes=...)",
             )
 
     def json(self, name: str) -> Any:

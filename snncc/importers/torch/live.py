@@ -68,14 +68,26 @@ def import_live(
         )
     session = Session(model, example_of(example_input))
     with session.entered():
-        if states:
-            imported = _with_states(session, states, axes)
-        elif axes.time is not None:
-            imported = _sequence(session, axes)
-        else:
-            imported = _stepped(session, axes)
+        try:
+            imported = _imported(session, states, axes)
+        except SnnccError as fault:
+            if fault.code != "SNC-I023" or not session.doubled(axes):
+                raise
+            # one sample alone is not told from other axes of size 1
+            try:
+                imported = _imported(session, states, axes)
+            except SnnccError:
+                raise fault from None
     imported.warnings[:0] = session.warnings
     return imported
+
+
+def _imported(session: Session, states: States | None, axes: Axes) -> Imported:
+    if states:
+        return _with_states(session, states, axes)
+    if axes.time is not None:
+        return _sequence(session, axes)
+    return _stepped(session, axes)
 
 
 def _exported(program: Any, states: States | None, axes: Axes, max_bytes: int | None) -> Imported:

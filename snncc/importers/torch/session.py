@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from snncc.errors import Problem, SnnccError, error
+from snncc.importers.graph.importer import AUTO, Axes
 from snncc.importers.torch.feeding import REST
 from snncc.importers.torch.holding import Holdings, Snapshot
 from snncc.importers.torch.influence import Influence
@@ -57,6 +58,21 @@ class Session:
             yield
         finally:
             kept.restore()
+
+    def doubled(self, axes: Axes) -> bool:
+        """Gives every input a second sample, where the example has one; whether it has."""
+        if axes.batch is None:
+            return False
+        axis = 0 if axes.batch == AUTO else int(axes.batch)
+        changed = []
+        for x in self.example:
+            place = axis
+            if axes.time is not None and -x.ndim <= axes.time < x.ndim and axis >= 0:
+                place += axes.time % x.ndim <= axis
+            one = place < x.ndim and x.ndim > 1 and x.shape[place] == 1
+            changed.append(x.repeat_interleave(2, place) if one else x)
+        before, self.example = self.example, changed
+        return any(a is not b for a, b in zip(before, changed, strict=True))
 
     def start(self) -> None:
         """Before another sequence."""

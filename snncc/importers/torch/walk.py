@@ -97,11 +97,12 @@ class _Run:
     graph: Graph = field(default_factory=lambda: Graph(says_training=True))
     storages: dict[str, Storage] = field(default_factory=dict)
     given: dict[str, Storage] = field(default_factory=dict)
+    streams: dict[str, Value] = field(default_factory=dict)
 
     def model(self) -> Model:
         program = self.program
         arguments = self._arguments()
-        inputs = {name: storage.value for name, storage in self.given.items()}
+        inputs = dict(self.streams)
         before = {
             name: storage.value for name, storage in self.storages.items() if name in self.stateful
         }
@@ -148,7 +149,8 @@ class _Run:
                 arguments.append(given.number)
             elif given.kind == "user":
                 assert given.dtype is not None
-                value = self.graph.input(given.name, given.shape, given.dtype)
+                stream, value = self.graph.stream(given.name, given.shape, given.dtype)
+                self.streams[given.name] = stream
                 self.given[given.name] = Storage(value)
                 arguments.append(Tensor(self.given[given.name]))
             else:

@@ -198,6 +198,64 @@ class TestSteps:
             np.testing.assert_array_equal(result["output"][t], s)
         np.testing.assert_array_equal(result["final"]["v"], v)
 
+    def test_states_that_start_elsewhere(self) -> None:
+        """Thresholds that adapt start at the threshold, in more layers than one."""
+        import norse.torch as norse
+
+        for layers in (
+            [nn.Linear(INPUTS, 5), norse.LSNNCell(), nn.Linear(5, 4), norse.LICell()],
+            [norse.LSNNCell(), nn.Linear(INPUTS, 5), norse.LSNNCell()],
+        ):
+            torch.manual_seed(0)
+            model = norse.SequentialState(*layers)
+            dyadic(model, 16)
+            x = (torch.rand(12, 3, INPUTS) * 640).round() / 64
+            net = snncc.load(model, x[0])
+            assert "sequence" not in net.op.attributes
+            state, wanted = None, []
+            with torch.no_grad():
+                for part in x:
+                    y, state = model(part, state)
+                    wanted.append(y.numpy())
+            got = net.run(x.numpy())["output"]
+            np.testing.assert_allclose(got, np.stack(wanted), rtol=0, atol=1e-5)
+            assert np.any(wanted)
+
+    def test_states_that_no_output_reads(self) -> None:
+        def trace(x: torch.Tensor, v: torch.Tensor, w: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            v = 0.5 * v + x
+            z = (v > 1).float()
+            return z, v - z, 0.5 * w + z
+
+        def only(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return 2 * x, 0.5 * v
+
+        def scalar(x: torch.Tensor, g: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return (x - g > 0.5).float(), 0.5 * g + 0.25
+
+        x = np.random.default_rng(0).uniform(0, 2, (9, 3, 4)).astype(np.float32)
+        for step, names in ((trace, ["v", "w"]), (only, ["v"]), (scalar, ["g"])):
+            shape = () if step is scalar else (2, 4)
+            example = (torch.rand(2, 4), *(torch.rand(shape) for _ in names))
+            net = snncc.load(step, example, states=names)
+            states = [torch.zeros(shape and (3, 4)) for _ in names]
+            got = net.run(x, trace=True)
+            for part, y in zip(x, got["output"], strict=True):
+                wanted, *states = step(torch.tensor(part), *states)
+                np.testing.assert_array_equal(y, wanted.numpy())
+            assert set(got["final"]) == set(names)
+            np.testing.assert_array_equal(snncc.compile(net).run(x)["output"], got["output"])
+
+    def test_names_of_states(self) -> None:
+        def step(x, v1, v2):  # type: ignore[no-untyped-def]
+            return x + v1 + v2, v1 + x, v2 + x
+
+        example = (torch.rand(2, 3), torch.rand(2, 3), torch.rand(2, 3))
+        for states in (["v1"], {"a": ("v1", "output1"), "b": ("v1", "output2")}):
+            with pytest.raises(SnnccError) as refused:
+                snncc.load(step, example, states=states)
+            assert refused.value.code == "SNC-I024"
+
     def test_an_exported_program(self) -> None:
         class Step(nn.Module):
             def forward(self, x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:

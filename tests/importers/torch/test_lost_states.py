@@ -162,6 +162,77 @@ def test_a_buffer_written_in_place_is_kept(tmp_path: Path) -> None:
         np.testing.assert_array_equal(a, b)
 
 
+class Layers(nn.Module):
+    """Two neurons; the export loses the state of the first, and keeps that of the second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.weights, self.second = Buffer(False), nn.Linear(4, 4), Buffer(True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(self.weights(self.first(x)))  # type: ignore[no-any-return]
+
+
+def test_a_state_beside_others_that_are_kept(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(Layers(), (torch.rand(2, 4),), strict=False)
+    torch.export.save(program, tmp_path / "step.pt2")
+    with pytest.raises(SnnccError, match=r"first\.v.* is read but never written") as refused:
+        snncc.load(tmp_path / "step.pt2")
+    assert refused.value.code == "SNC-I001"
+
+
+class Partly(nn.Module):
+    """Its second neuron keeps what nobody sees in the export."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights, self.hidden = nn.Linear(4, 4), None
+
+    def forward(self, x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        v = 0.5 * v + x
+        s = (v > 1).float()
+        u = 0.5 * (torch.zeros(1) if self.hidden is None else self.hidden) + self.weights(s)
+        return (u > 0.5).float(), v - s
+
+
+def test_spikes_without_a_state_beside_others(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(Partly(), (torch.rand(2, 4), torch.rand(2, 4)))
+        net = snncc.load(program, states=["v"])
+    assert [problem.code for problem in net.warnings] == ["SNC-W016"]
+
+
+def test_a_batch_that_is_taken_for_time(tmp_path: Path) -> None:
+    class Step(nn.Module):
+        def forward(self, x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            v = 0.5 * v + x
+            return (v > 1).float(), v
+
+    program = torch.export.export(Step(), (torch.rand(2, 4), torch.rand(2, 4)))
+    with pytest.raises(SnnccError) as refused:
+        snncc.load(program, time_axis=0)
+    assert refused.value.code == "SNC-I001"
+
+
+def test_floats_of_another_size(tmp_path: Path) -> None:
+    class Half(nn.Module):
+        def forward(self, x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            v = v * 0.5 + x
+            return (v > 0.5).float(), v
+
+    for name, dtype in (("float16", torch.float16), ("float64", torch.float64)):
+        example = (torch.ones(2, 3, dtype=dtype), torch.zeros(2, 3, dtype=dtype))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(Half(), example, str(tmp_path / "step.onnx"), dynamo=False)
+        with pytest.raises(SnnccError, match=name) as refused:
+            snncc.load(tmp_path / "step.onnx", states=["v"])
+        assert refused.value.code == "SNC-I012"
+
+
 def test_the_corpus_names_them() -> None:
     """The remedy for pickled models: torch.save is no export."""
     with pytest.raises(SnnccError) as refused:
