@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from xdsl.dialects.builtin import i1, i16, i32
+from xdsl.dialects.builtin import i1
 
 import snncc
 from benchmarks.results import environment
@@ -33,8 +33,7 @@ from snncc.dialects.arrays import Array
 from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.network import Network
 
-DECAY, FACTOR, SHIFT = 0.9, 115, 7
-"""FACTOR / 2^SHIFT is the decay of the integers."""
+DECAY = 0.9
 
 FLOAT, BYTES = "float32", "int8"
 GOALS = {"W1": 2.5, "W5": 1.0}
@@ -103,22 +102,8 @@ def float_network(weights: list[Array]) -> Network:
 
 
 def byte_network(weights: list[Array]) -> Network:
-    """Weights of 8 bits, sums and states of 16; the scale goes into the threshold."""
-    writer = NetworkWriter("bytes", weights[0].shape[1:], i1)
-    for number, weight in enumerate(weights, 1):
-        scale = float(np.abs(weight).max()) / 127
-        threshold = round(1 / scale)
-
-        def equations(b: Body, x: Scalar, v: Scalar, threshold: int = threshold) -> Outputs:
-            u = b.multiply_shift(b.extend(v, 32), FACTOR, SHIFT) + b.extend(x, 32)
-            z = b.spike(u - threshold, "ge")
-            return [z], [b.truncate(b.select(z, b.constant(0, i32), u), 16)]
-
-        rounded = np.round(weight / np.float32(scale)).astype(np.int8)
-        writer.linear(f"fc{number}", rounded, element=i16)
-        zeros = np.zeros(weight.shape[:1], np.int16)
-        writer.neuron(f"lif{number}", equations, {"v": zeros}, {})
-    return writer.finish()
+    """The same network in integers: weights of 8 bits, states of 16."""
+    return snncc.quantize(float_network(weights), "int8", state_bits=16)
 
 
 class Build:

@@ -11,12 +11,6 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.passes.ranges import network_ranges
 
-ABSURD = 1e12
-"""
-A float that large is one that a sum has absorbed: x + d = x where x is 2^53 times d. Nothing
-bounds it.
-"""
-
 
 def float_intervals(
     network: snn.NetworkOp, inputs: Mapping[str, tuple[float, float]]
@@ -31,7 +25,7 @@ def float_intervals(
         found.update(population.values)
 
     def interval(value: SSAValue) -> tuple[Array, Array]:
-        low, high = (np.asarray(end, np.float64) for end in (found[value].low, found[value].high))
-        return np.where(low < -ABSURD, -np.inf, low), np.where(high > ABSURD, np.inf, high)
+        known = found[value]
+        return np.asarray(known.low, np.float64), np.asarray(known.high, np.float64)
 
     return interval

@@ -104,7 +104,6 @@ class Repeated:
         elements, one behind the other.
         """
         count = _count(varying.values())
-        arguments = {a: _copied(x, copies) for a, x in self.arguments.items() if a not in varying}
         parts: list[BodyRanges] = []
         places = _chunks(count)
         with np.errstate(all="ignore"):
@@ -115,7 +114,11 @@ class Repeated:
                 if key in self._fresh:
                     batch = self._fresh[key].again(here)
                 else:
-                    rest = {a: _part(x, place, count) for a, x in arguments.items()}
+                    rest = {
+                        a: _part(_copied(x, copies), place, count)
+                        for a, x in self.arguments.items()
+                        if a not in varying
+                    }
                     batch = Batch.whole(self.straight, {**rest, **here}, size, {})
                     self._fresh[key] = batch.again({})
                 while batch.split(MAX_SPLITS):

@@ -5,7 +5,8 @@ accepted only when one more step proves them.
 A step is monotone: wider states give wider next states. From below, iteration is exact and may
 take thousands of rounds where a leak is near one. So after a few rounds the ends that still
 grow are moved outwards by doubling until a step stays inside (a proof), and then halved back
-between what was reached and what is proved; every end that is kept was proved by a step.
+between what was reached and what is proved; every end that is kept was proved by a step. Of few
+elements a step tries several places on the way back at once, in copies of the elements.
 Where the steps of an end are at most 1 per unit of the state, as a leak's are, the set of
 closed ends has no gaps and halving finds the least one.
 """
@@ -29,13 +30,19 @@ PLAIN = 5
 """How many rounds are plain iteration."""
 
 PRECISION = 1e-7
-"""How far above the least end an end of floats may be, relative to the state's magnitude."""
+"""How far above the least end an end of floats may be, relative to its magnitude."""
+
+FINEST = 1e-9
+"""The magnitude that an end near zero has at least, relative to that of its state."""
 
 NEAR = [2.0**-power for power in (24, 21, 18, 15, 13, 11, 9, 7, 6, 5, 4, 3, 2, 1)]
 """Parts of the way back that are tried first: ends are guessed well for a leak."""
 
 ROUNDS = 3
 """How often all ends are moved one after the other at most."""
+
+NARROWINGS = 24
+"""How many steps closed states are followed at most."""
 
 MOST_ELEMENTS = 1 << 12
 """How many elements a step takes at once: of fewer, several copies with different ends."""
@@ -103,15 +110,7 @@ def _solve(search: _Search, states: States, initial: Sequence[Interval]) -> Fixp
             hints = [_reach(*x) for x in zip(before, growth, states, strict=True)]
     above, unbounded = search.bracket(states, hints, largest)
     above = search.halve(states, above, unbounded)
-    narrower = [
-        iv.hull(first, after) for first, after in zip(initial, search.next(above), strict=True)
-    ]
-    proved = search.closed(narrower)
-    above = [
-        Interval(np.where(proved, n.low, a.low), np.where(proved, n.high, a.high))
-        for n, a in zip(narrower, above, strict=True)
-    ]
-    return Fixpoint(search.proved(above), unbounded, search.steps)
+    return Fixpoint(search.narrowed(initial, above), unbounded, search.steps)
 
 
 def _all_same(a: States, b: States) -> bool:
@@ -136,21 +135,40 @@ class _Search:
 
     def closed(self, states: States) -> Mask:
         """Where a step stays inside."""
-        after = self.next(states)
+        return self._within(self.next(states), states)
+
+    def _within(self, after: States, states: States) -> Mask:
         inside: Mask = np.ones(states[0].low.shape, np.bool_)
         for state, following in zip(states, after, strict=True):
             inside = inside & iv.within(following, state)
         return inside if self.independent else np.full_like(inside, inside.all())
 
-    def proved(self, states: States) -> States:
-        """All of the types where a step does not stay inside: then there is no proof."""
-        inside = self.closed(states)
-        if inside.all():
-            return states
-        return [
-            Interval(np.where(inside, s.low, least), np.where(inside, s.high, most))
+    def narrowed(self, initial: Sequence[Interval], states: States) -> States:
+        """
+        What a few steps leave of closed states, each seen to be closed; all of the types where
+        nothing is: then there is no proof.
+        """
+        best = [
+            Interval(np.full_like(s.low, least), np.full_like(s.high, most))
             for s, (least, most) in zip(states, self.limits, strict=True)
         ]
+        last = False
+        for _ in range(NARROWINGS):
+            after = self.next(states)
+            inside = self._within(after, states)
+            best = [_choose(inside, a, b) for a, b in zip(states, best, strict=True)]
+            states = [
+                _choose(inside, iv.hull(first, following), b)
+                for first, following, b in zip(initial, after, best, strict=True)
+            ]
+            if last or _all_same(best, states):
+                break
+            last = not any(
+                _apart(end, outer, _scale(state)).any()
+                for state, other in zip(best, states, strict=True)
+                for outer, end in ((state.low, other.low), (state.high, other.high))
+            )
+        return best
 
     def bracket(
         self,
@@ -255,10 +273,7 @@ class _Search:
         good = self.closed(together)
         if good.all():
             return together
-        above = [
-            Interval(np.where(good, a.low, b.low), np.where(good, a.high, b.high))
-            for a, b in zip(together, above, strict=True)
-        ]
+        above = [_choose(good, a, b) for a, b in zip(together, above, strict=True)]
         for _ in range(ROUNDS):
             before = above
             for end in range(2 * len(above)):
@@ -288,14 +303,15 @@ class _Search:
             open_ = False
             for end in chosen:
                 rises = end % 2 == 1
-                # from the outer end inwards, up to the first that is not closed
-                going = free[end]
+                # the innermost that is closed, and what lies inside of it
+                looking = free[end]
                 beyond, kept = inner[end], outer[end]
-                for tried, found in zip(trial[end], np.split(after[end], len(parts)), strict=True):
-                    holds = found <= tried if rises else found >= tried
-                    beyond = np.where(going & ~holds, _beyond(tried, rises=rises), beyond)
-                    going = going & holds
-                    kept = np.where(going, tried, kept)
+                found = np.split(after[end], len(parts))
+                for tried, end_after in zip(reversed(trial[end]), reversed(found), strict=True):
+                    holds = end_after <= tried if rises else end_after >= tried
+                    kept = np.where(looking & holds, tried, kept)
+                    looking = looking & ~holds
+                    beyond = np.where(looking, _beyond(tried, rises=rises), beyond)
                 limit = np.minimum if rises else np.maximum
                 outer[end] = kept
                 inner[end] = np.where(free[end], limit(beyond, kept), kept)
@@ -304,6 +320,10 @@ class _Search:
                 break
             parts = [(at + 1) / (self.copies + 1) for at in range(self.copies)]
         return _states(outer)
+
+
+def _choose(where: Mask, a: Interval, b: Interval) -> Interval:
+    return Interval(np.where(where, a.low, b.low), np.where(where, a.high, b.high))
 
 
 def _ends(states: States) -> list[Array]:
@@ -358,7 +378,7 @@ def _beyond(end: Array, *, rises: bool) -> Array:
 
 
 def _scale(state: Interval) -> Array:
-    """The magnitude of a state of floats, which says how near its ends are found."""
+    """The magnitude of a state of floats."""
     low, high = (np.where(np.isfinite(end), np.abs(end), 0.0) for end in (state.low, state.high))
     return np.maximum(low, high)
 
@@ -367,5 +387,6 @@ def _apart(inner: Array, outer: Array, scale: Array) -> Mask:
     if inner.dtype.kind != "f":
         different: Mask = inner != outer
         return different
-    apart: Mask = np.isfinite(outer) & (np.abs(outer - inner) > PRECISION * scale)
+    magnitude = np.maximum(np.maximum(np.abs(inner), np.abs(outer)), FINEST * scale)
+    apart: Mask = np.isfinite(outer) & (np.abs(outer - inner) > PRECISION * magnitude)
     return apart

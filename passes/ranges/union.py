@@ -76,11 +76,14 @@ def united(batch: Batch, count: int, only: Iterable[SSAValue] | None) -> BodyRan
             )
     if only is not None:
         return BodyRanges(joined, {}, {}, {}, 0, possible)
-    found = [
-        _findings(batch, found, count)
-        for found in (batch.wraps, batch.misreads, batch.zero_divisors)
-    ]
-    return BodyRanges(joined, *found, batch.cases, possible)
+    return BodyRanges(
+        joined,
+        _findings(batch, batch.wraps, count),
+        _findings(batch, batch.misreads, count),
+        _findings(batch, batch.zero_divisors, count),
+        batch.cases,
+        possible,
+    )
 
 
 def _spread(

@@ -28,8 +28,13 @@ from snncc.quantization.features import (
 from snncc.quantization.response import filtered
 from snncc.quantization.rounding import column_by_column, improved, losses
 
-PARTS = np.linspace(1.0, 0.3, 29)
-"""Candidates for the largest weight that is kept, as parts of the largest there is."""
+LEAST_PART = 0.3
+"""Of the largest weight there is: the least that is tried as the largest that is kept."""
+PARTS, MOST_PARTS = 30, 300
+"""Scales that are tried: the fewer numbers share one, the more it matters."""
+PARTS_TIMES_COLUMNS = 2700
+THOROUGH_COLUMNS = 32
+"""At most so many: then every scale is tried with all single moves."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,9 @@ def candidates_of(rows: Array, bits: int, options: Options, anchor: Array | None
         exact = np.exp2(np.ceil(np.log2(np.maximum(largest / top, floor))))
         scales = [exact, exact / 2, exact / 4]
     else:
-        scales = [np.maximum(largest * part / top, floor) for part in PARTS]
+        count = int(np.clip(PARTS_TIMES_COLUMNS // rows.shape[1], PARTS, MOST_PARTS))
+        parts = np.linspace(1.0, LEAST_PART, count)
+        scales = [np.maximum(largest * part / top, floor) for part in parts]
     return Candidates(scales, not options.per_channel)
 
 
@@ -190,6 +197,7 @@ def fit(
     The `count` best (whole numbers [outputs, columns], scale [outputs]), the best first: for
     each row its own, or the same candidate for all rows.
     """
+    thorough = problem.target.shape[1] <= THOROUGH_COLUMNS
     found: list[Array] = []
     error = np.empty((len(candidates.scales), len(problem.target)))
     for number, scale in enumerate(candidates.scales):
@@ -197,6 +205,8 @@ def fit(
         for part, moment in zip(problem.groups, problem.moments, strict=True):
             target = problem.target[part]
             whole[part] = column_by_column(target, scale[part], top, moment)
+            if thorough:
+                whole[part] = improved(whole[part], target, scale[part], top, moment)
             error[number, part] = losses(target, whole[part] * scale[part, None], moment)
         found.append(whole)
     if candidates.together:

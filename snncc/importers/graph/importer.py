@@ -176,9 +176,10 @@ def _labelled(model: Model, states: States) -> Model:
         if a not in read:
             raise error(
                 "SNC-I024",
-                f"state {label!r}: nothing reads its input {before!r}, so the file does not carry "
-                "it",
-                remedy="torch.export makes one input of two that are given the same tensor: "
+                f"state {label!r}: nothing reads its input {before!r}, so it is not carried",
+                remedy=None
+                if model.live
+                else "torch.export makes one input of two that are given the same tensor: "
                 "export again with an example tensor of its own for each state",
             )
         found.append(State(label, a, model.graph.cast(b, a.dtype)))
@@ -265,7 +266,8 @@ def _sequence(model: Model, axes: Axes, warnings: list[Problem]) -> _Step:
             reduced,
             "return the whole sequence, and reduce what the network gives"
             if reduced
-            else "export one step with its states to run any number of steps",
+            else f"{'load' if model.live else 'export'} one step with its states to run any "
+            "number of steps",
             "warning",
         )
     )

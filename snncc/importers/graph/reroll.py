@@ -25,7 +25,7 @@ from snncc.importers.graph.model import State
 
 MAX_TRIALS = 48
 MAX_LOOKS = 512
-"""Trials of what single states start from; each runs no more than LOOK_STEPS steps."""
+"""Trials of what single states start from, in all; each runs LOOK_STEPS steps at most."""
 LOOK_STEPS = 10
 MAX_CANDIDATES = 4
 
@@ -68,14 +68,33 @@ def reroll(unrolled: Unrolled) -> Loop | None:
     """The loop, or None where none can be proved."""
     if unrolled.steps < 2:
         return None
+    with np.errstate(all="ignore"):  # constants are folded silently
+        return _found(unrolled)
+
+
+def _found(unrolled: Unrolled) -> Loop | None:
     found: list[tuple[int, Loop]] = []
+    candidates: list[_Step] = []
     for cut in CUTS:
         for step in itertools.islice(_Roller(unrolled, cut).steps(), MAX_CANDIDATES):
+            candidates.append(step)
             loop = step.proved(unrolled)
             if loop is not None:
                 found.append((len(step.kept), loop))
                 break
-    return min(found, key=lambda pair: pair[0])[1] if found else None
+    if found:
+        return min(found, key=lambda pair: pair[0])[1]
+    looks = Budget(MAX_LOOKS)
+    for step in candidates:
+        loop = step.approached(unrolled, looks)
+        if loop is not None:
+            return loop
+    return None
+
+
+@dataclass
+class Budget:
+    left: int
 
 
 class _Roller:
@@ -347,10 +366,13 @@ class _Step:
     def proved(self, unrolled: Unrolled) -> Loop | None:
         """The loop with its initial states, if some give exactly the unrolled graph."""
         choices = self._choices(unrolled)
-        trials = itertools.chain(
-            self._approached(unrolled, choices),
-            itertools.islice(self._combined(choices), MAX_TRIALS),
-        )
+        return self._first(unrolled, itertools.islice(self._combined(choices), MAX_TRIALS))
+
+    def approached(self, unrolled: Unrolled, looks: Budget) -> Loop | None:
+        """As `proved`, with initial states that are looked for one by one."""
+        return self._first(unrolled, self._nearer(unrolled, self._choices(unrolled), looks))
+
+    def _first(self, unrolled: Unrolled, trials: Iterable[dict[Value, Value]]) -> Loop | None:
         for initial in trials:
             try:
                 if self._gives(unrolled, initial):
@@ -382,23 +404,23 @@ class _Step:
             choices.append(found)
         return choices
 
-    def _approached(
-        self, unrolled: Unrolled, choices: Sequence[Sequence[Value]]
+    def _nearer(
+        self, unrolled: Unrolled, choices: Sequence[Sequence[Value]], looks: Budget
     ) -> Iterable[dict[Value, Value]]:
         """
-        Zeros, and from there one state after the other: what gives more of the values that
-        the unrolled graph has is nearer to it.
+        From zeros, one state after the other: what gives more of the values that the
+        unrolled graph has is nearer to it.
         """
         chosen = {role: found[0] for role, found in zip(self.kept, choices, strict=True)}
-        yield chosen
-        if sum(len(found) - 1 for found in choices) > MAX_LOOKS:
-            return
         known = set(cone(lane for lanes in unrolled.outputs.values() for lane in lanes))
         best, better = self._likeness(unrolled, chosen, known), True
         while better:
             better = False
             for role, found in zip(self.kept, choices, strict=True):
                 for value in found:
+                    if looks.left == 0:
+                        return
+                    looks.left -= 1
                     trial = {**chosen, role: value}
                     likeness = self._likeness(unrolled, trial, known)
                     if likeness > best:

@@ -71,6 +71,11 @@ NOT_SUPPORTED: dict[str, str] = {
         ),
         RANDOM,
     ),
+    "aten.embedding": "it looks vectors up by its input: look them up outside of the model",
+    **dict.fromkeys(
+        ("aten.argmax", "aten.topk", "aten.sort", "aten.max", "aten.argmin"),
+        "it compares neurons with each other: do that with what the network gives",
+    ),
     "aten.cumsum": "its sum grows along an axis: write it as a state, or as a loop",
     "aten.nonzero": "its shape depends on values: use torch.where(mask, a, b)",
     "aten.masked_select": "its shape depends on values: use torch.where(mask, a, b)",

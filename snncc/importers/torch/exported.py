@@ -105,6 +105,8 @@ class ExportedGraph:
     outputs: list[Output]
     tensors: dict[str, Array]
     warnings: list[Problem] = field(default_factory=list)
+    live: bool = False
+    """Whether it was recorded, and not read from a file."""
 
     def nodes(self) -> Iterator[Node]:
         """All nodes, those of regions too."""

@@ -113,12 +113,7 @@ def _recording(session: Session) -> Model:
 
     session.start()
     program = record(run, session.example, session.names, session.module)
-    return _live(walk(program))
-
-
-def _live(model: Model) -> Model:
-    model.live = True
-    return model
+    return walk(program)
 
 
 def _expect_dependence(model: Model) -> None:
@@ -174,7 +169,7 @@ def _row(
     session.start()
     sequence = [torch.stack([session.example[n]] * steps) for n in streams]
     names = [session.names[n] for n in streams]
-    return _live(walk(record(run, sequence, names, session.module, observer))), numbers
+    return walk(record(run, sequence, names, session.module, observer)), numbers
 
 
 def _stacked(parts: Sequence[torch.Tensor]) -> torch.Tensor:

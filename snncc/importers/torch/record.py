@@ -88,7 +88,7 @@ def record(
         recorder.nodes,
         recorder.contiguous,
     )
-    return ExportedGraph(region, inputs, outputs, recorder.tensors, spikes.warnings)
+    return ExportedGraph(region, inputs, outputs, recorder.tensors, spikes.warnings, live=True)
 
 
 class Observer:

@@ -60,26 +60,33 @@ def functional(target: str) -> str | None:
     return name if name in OPERATORS and (name not in VIEWS or name in KEPT_BY_NAME) else None
 
 
+def turned(target: str) -> str | None:
+    """The view that an in-place operator makes of its tensor: aten.squeeze of aten.squeeze_."""
+    name = target.removesuffix("_")
+    in_place = target.endswith("_") and not target.endswith("__")
+    return name if in_place and name in VIEWS and name not in KEPT_BY_NAME else None
+
+
 def _unknown(program: ExportedGraph) -> list[Problem]:
     """One problem for each operator that is not known."""
     places: dict[str, list[str]] = {}
     for node in program.nodes():
         known = node.target in OPERATORS or node.target in NUMBERS or node.target in _SPECIAL
-        if not known and functional(node.target) is None:
+        if not known and functional(node.target) is None and turned(node.target) is None:
             places.setdefault(node.target, []).append(node.place)
     problems = []
     for target, nodes in places.items():
         times = f", {len(nodes)} times" if len(nodes) > 1 else ""
         remedy = NOT_SUPPORTED.get(
             target.removesuffix("_"),
-            "write it with operators that are supported, or try"
-            " exported.run_decompositions() before torch.export.save",
+            "write it with operators that are supported" + ("" if program.live else DECOMPOSED),
         )
         text = f"the operator {target} is not supported{times}"
         problems.append(Problem("SNC-I012", text, nodes[0], remedy))
     return problems
 
 
+DECOMPOSED = ", or try exported.run_decompositions() before torch.export.save"
 COST = 2048
 """What a node counts against the limit of work."""
 STEP_COST = 8192
@@ -133,6 +140,7 @@ class _Run:
             [*program.warnings, *self._unused(), *self._overwritten()],
             self._constants(),
             names=kept,
+            live=program.live,
         )
 
     def written(self) -> set[str]:
@@ -186,7 +194,9 @@ class _Run:
                 "SNC-W004",
                 f"the input {name!r} is not used",
                 name,
-                "if it is a state: torch.export takes inputs that are one tensor object for"
+                None
+                if self.program.live
+                else "if it is a state: torch.export takes inputs that are one tensor object for"
                 " one input. Export with an example tensor of its own for each",
                 "warning",
             )
@@ -264,6 +274,13 @@ class _Run:
         arguments = {name: self._value(a, environment) for name, a in node.arguments.items()}
         first = next((name for name in ("self", "input") if name in node.arguments), None)
         base = self._bound(node.arguments[first], environment) if first else None
+        view = turned(node.target)
+        if view is not None and isinstance(base, Tensor):  # the tensor itself is the view now
+            made = VIEWS[view](**with_value(arguments))
+            assert not isinstance(made, list)
+            base = base if made is None else base.through(self.graph, made)
+            environment[node.arguments["self"].name] = base
+            return base
         if written is not None and first == "self" and target.endswith("dropout"):
             arguments["input"] = arguments.pop("self")
         if target in VIEWS and isinstance(base, Tensor):

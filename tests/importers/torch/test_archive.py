@@ -56,7 +56,7 @@ def test_a_program_is_read(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SnnccError, match=r"SNC-I010 net\.pt2: no such file"):
+    with pytest.raises(SnnccError, match=r"SNC-I010 .+/net\.pt2: no such file"):
         read_archive(tmp_path / "net.pt2")
 
 
