@@ -21,7 +21,7 @@ from snncc.inputs import is_held, sequence_of, state_value, to_states, to_stream
 from snncc.interpreters.network import NetworkInterpreter, Run
 
 if TYPE_CHECKING:
-    from snncc.importers.graph.importer import States
+    from snncc.importers.graph.labels import States
     from snncc.importers.nir.profiles.base import Integrator, Reset, Timing
     from snncc.options import LoadOptions
 

@@ -15,7 +15,8 @@ AUTO = "auto"
 """The batch axis is the first of two or more."""
 
 if TYPE_CHECKING:
-    from snncc.importers.graph.importer import Axes, States
+    from snncc.importers.graph.importer import Axes
+    from snncc.importers.graph.labels import States
     from snncc.importers.nir.profiles.base import Choices, Integrator, Reset, Timing
 
 PROFILES = (

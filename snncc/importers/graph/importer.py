@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
-
+from dataclasses import dataclass, field
 import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr, i64
 from xdsl.ir import Attribute
@@ -19,12 +17,10 @@ from snncc.importers.graph.lost import (
     is_spike,
     stateless_spikes,
 )
+from snncc.importers.graph.labels import States, labelled
 from snncc.importers.graph.model import Model, State
 from snncc.importers.graph.reroll import Loop, Unrolled, reroll
 from snncc.importers.graph.spread import Part, Spread, Spreader, free_axis
-
-States: TypeAlias = "Sequence[str] | Mapping[str, tuple[str, str]]"
-"""Names of states in order, or name -> (input, output)."""
 
 AUTO = "auto"
 
@@ -77,9 +73,11 @@ def import_model(
     axes: Axes | None = None,
     attributes: Mapping[str, Attribute] | None = None,
     one_step: bool = False,
+    loop_inside: bool = False,
 ) -> Imported:
     """
     The network of a model. `one_step`: it is the steps of a model of one, in a row.
+    `loop_inside`: its inputs are the same at every step of a loop that it has.
 
     Raises SNC-I001 and SNC-I002 where a spike has no state, SNC-I003 where a model of one
     step has no loop, SNC-I012 for types, SNC-I023 where the batch is not one, SNC-I024
@@ -88,8 +86,9 @@ def import_model(
     axes = axes or Axes()
     warnings = list(model.warnings)
     if states:
-        model = _labelled(model, states)
-    step = _step_of(model, axes, warnings, labelled=bool(states))
+        model = labelled(model, states)
+    step = inferred(model, axes) if loop_inside else None
+    step = step or _step_of(model, axes, warnings, has_labels=bool(states))
     if one_step and step.sequence is not None:
         raise error(
             "SNC-I003",
@@ -116,88 +115,12 @@ def import_model(
     return Imported(module, warnings, stateless, step.states)
 
 
-# --- states
-
-
-def paired(
-    states: States, inputs: Sequence[str], outputs: Sequence[str]
-) -> list[tuple[str, str, str]]:
-    """(name, input, output) of each state. Raises SNC-I024 where they do not fit."""
-    if isinstance(states, Mapping):
-        pairs = [(label, *ends) for label, ends in states.items()]
-    else:
-        count = len(states)
-        if len(set(states)) != count:
-            raise error("SNC-I024", f"states: names stand twice in {', '.join(states)}")
-        if count >= len(inputs) or count >= len(outputs):
-            raise error(
-                "SNC-I024",
-                f"{count} states, but the model has {len(inputs)} inputs "
-                f"({', '.join(inputs)}) and {len(outputs)} outputs",
-                remedy="a step takes its streams, then its states, and gives back both",
-            )
-        ends = zip(inputs[-count:], outputs[-count:], strict=True)
-        pairs = [(label, *pair) for label, pair in zip(states, ends, strict=True)]
-        for label, before, _ in pairs:
-            if label in inputs and label != before:
-                raise error(
-                    "SNC-I024",
-                    f"states name the last inputs in their order: {label!r} would be the input "
-                    f"{before!r}, and is the name of another",
-                    remedy="say which: states={NAME: (INPUT, OUTPUT)}",
-                )
-    for label, before, after in pairs:
-        for what, name, known in (("input", before, inputs), ("output", after, outputs)):
-            if name not in known:
-                raise error(
-                    "SNC-I024",
-                    f"state {label!r}: no {what} is named {name!r}",
-                    remedy=f"{what}s: {', '.join(known)}",
-                )
-    for what, chosen in (("input", [p[1] for p in pairs]), ("output", [p[2] for p in pairs])):
-        twice = next((name for name in chosen if chosen.count(name) > 1), None)
-        if twice is not None:
-            raise error("SNC-I024", f"states: the {what} {twice!r} is that of two of them")
-    return pairs
-
-
-def _labelled(model: Model, states: States) -> Model:
-    """The model with some inputs and outputs as states."""
-    pairs = paired(states, list(model.inputs), list(model.outputs))
-    found = list(model.states)
-    read = set(cone(model.outputs.values()))
-    for label, before, after in pairs:
-        a, b = model.inputs[before], model.outputs[after]
-        if a.shape != b.shape:
-            raise error(
-                "SNC-I024",
-                f"state {label!r}: {before} is {list(a.shape)}, {after} is {list(b.shape)}",
-            )
-        if a not in read:
-            raise error(
-                "SNC-I024",
-                f"state {label!r}: nothing reads its input {before!r}, so it is not carried",
-                remedy=None
-                if model.live
-                else "torch.export makes one input of two that are given the same tensor: "
-                "export again with an example tensor of its own for each state",
-            )
-        found.append(State(label, a, model.graph.cast(b, a.dtype)))
-    inputs = {n: v for n, v in model.inputs.items() if n not in {b for _, b, _ in pairs}}
-    outputs = {n: v for n, v in model.outputs.items() if n not in {a for _, _, a in pairs}}
-    if not inputs or not outputs:
-        raise error("SNC-I024", "all inputs or outputs are states: no stream is left")
-    if list(outputs) == ["output0"]:  # it was numbered among the states
-        outputs = {"output": outputs["output0"]}
-    return replace(model, inputs=inputs, outputs=outputs, states=found)
-
-
 # --- one step
 
 
-def _step_of(model: Model, axes: Axes, warnings: list[Problem], *, labelled: bool) -> _Step:
+def _step_of(model: Model, axes: Axes, warnings: list[Problem], *, has_labels: bool) -> _Step:
     live = set(cone(model.outputs.values()))
-    read = [state for state in model.states if state.before in live or labelled]
+    read = [state for state in model.states if state.before in live or has_labels]
     if axes.time is not None:
         return _sequence(model, axes, warnings)
     if read:

@@ -23,11 +23,10 @@ from snncc.importers.graph.graph import Value, cone
 from snncc.importers.graph.importer import (
     Axes,
     Imported,
-    States,
     import_model,
     inferred,
-    paired,
 )
+from snncc.importers.graph.labels import States, paired
 from snncc.importers.graph.lost import membrane
 from snncc.importers.graph.model import Model
 from snncc.importers.torch.feeding import Feed, find_feed, free_arguments
@@ -262,8 +261,7 @@ def _with_loop_inside(session: Session, axes: Axes) -> Imported | None:
     model = _recording(session)
     if inferred(model, axes) is None:
         return None
-    model.live = False  # the loop is looked for in what stands there alone
-    return _import(session, model, axes)
+    return _import(session, model, axes, loop_inside=True)
 
 
 def _rolled(
