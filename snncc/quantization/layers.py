@@ -194,8 +194,8 @@ def fit(
     problem: Problem, candidates: Candidates, top: int, count: int
 ) -> list[tuple[Array, Array]]:
     """
-    The `count` best (whole numbers [outputs, columns], scale [outputs]), the best first: for
-    each row its own, or the same candidate for all rows.
+    The best (whole numbers [outputs, columns], scale [outputs]) of each of `count` ranges of
+    scales, the best of all first: for each row its own, or the same candidate for all rows.
     """
     thorough = problem.target.shape[1] <= THOROUGH_COLUMNS
     found: list[Array] = []
@@ -211,7 +211,11 @@ def fit(
         found.append(whole)
     if candidates.together:
         error[:] = error.sum(axis=1, keepdims=True)
-    order = np.argsort(error, axis=0, kind="stable")[:count]
+    # the best of each of several ranges of scales: neighbours would be much the same
+    bands = np.array_split(np.arange(len(error)), min(count, len(error)))
+    order = np.stack([band[error[band].argmin(axis=0)] for band in bands])
+    ranks = np.argsort(np.take_along_axis(error, order, axis=0), axis=0, kind="stable")
+    order = np.take_along_axis(order, ranks, axis=0)
     rows = np.arange(len(problem.target))
     wholes, scales = np.stack(found), np.stack(candidates.scales)
     result: list[tuple[Array, Array]] = []

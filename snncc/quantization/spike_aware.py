@@ -35,6 +35,7 @@ from snncc.quantization.search import chosen_by_spikes
 
 TRIED = 480
 """Samples on which roundings are tried and biases corrected."""
+SEVERAL = 4
 COARSE = 4
 """Bits at which it matters which of several good roundings is taken."""
 PLAIN, FITTED, AS_GIVEN = "plain", "spike-aware", "as given"
@@ -193,7 +194,7 @@ class _LayerCalibration:
         moments = moments_of(op, x, own, response_of(self.model, op, x.shape[0]), self.unit)
         problem = problem_of(op, self.weight, moments, self.unit, self.settings)
         candidates = candidates_of(problem.rows, self.bits, self.options, self.anchor)
-        count = 4 if self.bits <= COARSE else 1
+        count = SEVERAL if self.bits <= COARSE else 1
         several = [
             problem.fitted(whole, scale, self.weight.shape)
             for whole, scale in fit(problem, candidates, largest_whole(self.bits), count)

@@ -34,7 +34,7 @@ from tests.differential.test_random import BLOCKS, LEVELS, seeded_case
 from tests.random_networks import Case, draw_case
 from tests.tools import require_tool
 
-SEEDS = 10_000 if os.environ.get("SNNCC_LONG") else 24
+SEEDS = 10_000 if os.environ.get("SNNCC_LONG") else 100
 """How many networks run everywhere; the long run is asked for by SNNCC_LONG."""
 
 OPTIONS = st.builds(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
 import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr, i64
 from xdsl.ir import Attribute
@@ -11,13 +12,13 @@ from xdsl.ir import Attribute
 from snncc.errors import Problem, error
 from snncc.importers.graph.emit import build_network
 from snncc.importers.graph.graph import Graph, Value, cone
+from snncc.importers.graph.labels import States, labelled
 from snncc.importers.graph.lost import (
     expect_float32,
     expect_no_lost_state,
     is_spike,
     stateless_spikes,
 )
-from snncc.importers.graph.labels import States, labelled
 from snncc.importers.graph.model import Model, State
 from snncc.importers.graph.reroll import Loop, Unrolled, reroll
 from snncc.importers.graph.spread import Part, Spread, Spreader, free_axis
