@@ -190,41 +190,30 @@ def problem_of(
     )
 
 
-def fit(
-    problem: Problem, candidates: Candidates, top: int, count: int
-) -> list[tuple[Array, Array]]:
+def fit(problem: Problem, candidates: Candidates, top: int) -> tuple[Array, Array]:
     """
-    The best (whole numbers [outputs, columns], scale [outputs]) of each of `count` ranges of
-    scales, the best of all first: for each row its own, or the same candidate for all rows.
+    The best whole numbers [outputs, columns] and scale [outputs]: for each row its own, or
+    the same candidate for all rows.
     """
     thorough = problem.target.shape[1] <= THOROUGH_COLUMNS
-    found: list[Array] = []
-    error = np.empty((len(candidates.scales), len(problem.target)))
-    for number, scale in enumerate(candidates.scales):
-        whole = np.empty_like(problem.target)
+    best = np.full(len(problem.target), np.inf)
+    whole, scale = np.zeros_like(problem.target), candidates.scales[0].copy()
+    for tried in candidates.scales:
+        found = np.empty_like(whole)
+        error = np.empty_like(best)
         for part, moment in zip(problem.groups, problem.moments, strict=True):
             target = problem.target[part]
-            whole[part] = column_by_column(target, scale[part], top, moment)
+            found[part] = column_by_column(target, tried[part], top, moment)
             if thorough:
-                whole[part] = improved(whole[part], target, scale[part], top, moment)
-            error[number, part] = losses(target, whole[part] * scale[part, None], moment)
-        found.append(whole)
-    if candidates.together:
-        error[:] = error.sum(axis=1, keepdims=True)
-    # the best of each of several ranges of scales: neighbours would be much the same
-    bands = np.array_split(np.arange(len(error)), min(count, len(error)))
-    order = np.stack([band[error[band].argmin(axis=0)] for band in bands])
-    ranks = np.argsort(np.take_along_axis(error, order, axis=0), axis=0, kind="stable")
-    order = np.take_along_axis(order, ranks, axis=0)
-    rows = np.arange(len(problem.target))
-    wholes, scales = np.stack(found), np.stack(candidates.scales)
-    result: list[tuple[Array, Array]] = []
-    for chosen in order:
-        whole, scale = wholes[chosen, rows], scales[chosen, rows]
-        for part, moment in zip(problem.groups, problem.moments, strict=True):
-            whole[part] = improved(whole[part], problem.target[part], scale[part], top, moment)
-        result.append((whole, scale))
-    return result
+                found[part] = improved(found[part], target, tried[part], top, moment)
+            error[part] = losses(target, found[part] * tried[part, None], moment)
+        if candidates.together:
+            error[:] = error.sum()
+        better = error < best
+        best[better], whole[better], scale[better] = error[better], found[better], tried[better]
+    for part, moment in zip(problem.groups, problem.moments, strict=True):
+        whole[part] = improved(whole[part], problem.target[part], scale[part], top, moment)
+    return whole, scale
 
 
 def _target(rows: Array, moments: Moments, settings: Settings) -> tuple[Array, Array]:

@@ -31,13 +31,11 @@ from snncc.quantization.layers import (
 from snncc.quantization.model import FloatModel, name_of
 from snncc.quantization.response import response_of
 from snncc.quantization.rewriting import input_units
-from snncc.quantization.search import chosen_by_spikes
 
 TRIED = 480
-"""Samples on which roundings are tried and biases corrected."""
-SEVERAL = 4
+"""Samples on which biases are corrected."""
 COARSE = 4
-"""Bits at which it matters which of several good roundings is taken."""
+"""Bits at which several variants are worth their time."""
 PLAIN, FITTED, AS_GIVEN = "plain", "spike-aware", "as given"
 """How weights are rounded: one by one; fitted; not at all, for they lay on a grid."""
 
@@ -57,7 +55,7 @@ class LayerChoice:
 
 
 VARIANTS = (Settings(), Settings(0.003, 0.03), Settings(0.01, 0.3), Settings(0.03, 0.1))
-"""Whole networks that are calibrated, where that is quick; the one closest at its outputs is taken."""
+"""Of the whole network, where that is quick: the one whose outputs are closest is taken."""
 QUICK = 1 << 27
 """Numbers in the streams of all calibration data: beyond, there is one variant."""
 
@@ -194,15 +192,11 @@ class _LayerCalibration:
         moments = moments_of(op, x, own, response_of(self.model, op, x.shape[0]), self.unit)
         problem = problem_of(op, self.weight, moments, self.unit, self.settings)
         candidates = candidates_of(problem.rows, self.bits, self.options, self.anchor)
-        count = SEVERAL if self.bits <= COARSE else 1
-        several = [
-            problem.fitted(whole, scale, self.weight.shape)
-            for whole, scale in fit(problem, candidates, largest_whole(self.bits), count)
-        ]
+        whole, scale = fit(problem, candidates, largest_whole(self.bits))
+        best = problem.fitted(whole, scale, self.weight.shape)
         some = np.arange(rounded.samples)[:TRIED]
         layer = Layer(self.made, name, rounded.taken(some))
         wanted = y[:, some]
-        best = chosen_by_spikes(layer, several, wanted, together=candidates.together)
         shift = correct_bias(taken(layer.model, name, best), layer, wanted)
         return Fitted(best.weight, best.scale, best.shift + shift, best.whole)
 

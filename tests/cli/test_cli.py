@@ -411,6 +411,9 @@ def test_a_folder_that_is_gone(tmp_path: Path) -> None:
     ("arguments", "text"),
     [
         (["compile", "no.nir", "-o", "x"], "SNC-I010 no.nir: no such file"),
+        (["compile", "no/m.onnx", "-o", "x"], "SNC-I010 no/m.onnx: no such file"),
+        (["compile", "no/m.pt2", "-o", "x"], "SNC-I010 no/m.pt2: no such file"),
+        (["diff", MLP, MLP, *OPTIONS, *INPUT, "--b-states", "v"], f"SNC-C003 {MLP}"),
         (["compile", MLP, "-o", "x"], "SNC-I005 node 'lif1'"),
         (["compile", __file__, "-o", "x"], "not a known kind of file"),
         (["compile", MLP, *OPTIONS, "-o", "x", "--time-block", "0"], "SNC-C003 time_block"),
@@ -458,6 +461,10 @@ def test_usage_errors(snncc) -> None:
     code, _, err = snncc("compile", MLP)
     assert code == 2
     assert "Missing option '-o'" in err
+    for states in ("", ",", "v,", "v=x:y,v=x:z"):
+        code, _, err = snncc("check", "m.pt2", "--states", states)
+        assert code == 2
+        assert "states" in err
     code, _, err = snncc("run", MLP, "--like", "tensorflow", *INPUT)
     assert code == 2
     assert "--like" in err

@@ -73,7 +73,7 @@ NOT_SUPPORTED: dict[str, str] = {
     ),
     "aten.embedding": "it looks vectors up by its input: look them up outside of the model",
     **dict.fromkeys(
-        ("aten.argmax", "aten.topk", "aten.sort", "aten.max", "aten.argmin"),
+        ("aten.argmax", "aten.argmin", "aten.sort", "aten.topk"),
         "it compares neurons with each other: do that with what the network gives",
     ),
     "aten.cumsum": "its sum grows along an axis: write it as a state, or as a loop",

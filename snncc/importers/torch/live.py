@@ -239,8 +239,8 @@ def _stepped(session: Session, axes: Axes) -> Imported:
         feed = Feed(others=[*feed.paths, *feed.others], warnings=[_not_fed(feed)])
         imported = _rolled(session, feed, {}, axes)
     if imported.stateless:
-        found = _with_loop_inside(session, axes)
-        if found is not None and not imported.states:
+        found = None if imported.states else _with_loop_inside(session, axes)
+        if found is not None:
             return found
         _expect_all_fed(session, feed, imported)
     return imported
