@@ -46,7 +46,8 @@ def quantize_pool(f: Frame, op: snn.Pool2dOp) -> None:
     if unit is not None:
         f.record(made, {"result": unit})
     f.insert(made)
-    f.streams[op.result] = Stream(made.result, unit)
+    factor = 1 if pool is Pool.MAX else op.kernels[0] * op.kernels[1]
+    f.streams[op.result] = Stream(made.result, unit, stream.largest * factor)
 
 
 def rearrange(f: Frame, op: snn.ReshapeOp | snn.RearrangeOp) -> None:
@@ -66,7 +67,7 @@ def rearrange(f: Frame, op: snn.ReshapeOp | snn.RearrangeOp) -> None:
             unit = np.where(moved > 0, moved, full.max())
     elif unit is not None:
         unit = single(np.ravel(unit)[0])
-    f.streams[op.result] = Stream(made.results[0], unit)
+    f.streams[op.result] = Stream(made.results[0], unit, stream.largest)
 
 
 def concat(f: Frame, op: snn.ConcatOp) -> None:
@@ -85,7 +86,8 @@ def concat(f: Frame, op: snn.ConcatOp) -> None:
         ]
     made = snn.ConcatOp([stream.value for stream in streams], axis, node=node_name(op))
     f.insert(made)
-    f.streams[op.result] = Stream(made.results[0], unit)
+    largest = max(stream.largest for stream in streams)
+    f.streams[op.result] = Stream(made.results[0], unit, largest)
 
 
 def delay(f: Frame, op: snn.DelayOp) -> None:

@@ -68,6 +68,8 @@ def _uniform_for(f: Frame, op: WeightedSum) -> Stream:
     largest = float((np.maximum(np.abs(low), np.abs(high)) / unit).max())
     if not np.isfinite(largest):
         largest = stream.largest * float(np.max(stream.unit / unit))
+    if not np.isfinite(largest):
+        raise NoIntegerForm("nothing bounds its input")
     if largest > LARGEST_INPUT:  # a product and a sum of these have room in 32 bits
         unit = unit * 2.0 ** ceil(log2(largest / LARGEST_INPUT))
     return f.in_unit(op.input, unit, node_name(op) or "input")

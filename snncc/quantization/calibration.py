@@ -23,6 +23,10 @@ MAX_LEVELS = 1 << 15
 """Of a grid that inputs lie on."""
 
 
+CROSSED = (0.1, 0.3)
+"""The parts of a sample's elements that are another one's."""
+
+
 @dataclass(frozen=True)
 class Data:
     """Calibration inputs, name -> [T, B, *shape]."""
@@ -47,13 +51,31 @@ class Data:
             return self
         return self.taken(np.linspace(0, self.samples - 1, most).astype(int))
 
-    def split(self, part: float = 0.25) -> tuple[Data, Data]:
+    def split(self, part: float = 0.25) -> tuple[Array, Array]:
         """(the samples to fit on, those held out), drawn evenly: the same at every run."""
+        every = np.arange(self.samples)
         if self.samples < 8:
-            return self, self
+            return every, every
         order = np.random.default_rng(0).permutation(self.samples)
         held = max(1, round(self.samples * part))
-        return self.taken(np.sort(order[held:])), self.taken(np.sort(order[:held]))
+        return np.sort(order[held:]), np.sort(order[:held])
+
+
+def crossed(data: Data, seed: int = 0) -> Data:
+    """
+    The samples, and as many more in which a part of each has the elements of another one: a
+    network is sure of what it was trained on, and these lie between its classes. Each
+    element keeps its own values over all steps, so that spikes stay spikes.
+    """
+    rng = np.random.default_rng(seed)
+    others = rng.permutation(data.samples)
+    parts = np.where(np.arange(data.samples) % 2 == 0, *CROSSED)
+    arrays: dict[str, Array] = {}
+    for name, array in data.arrays.items():
+        shape = array.shape[1:]
+        masks = rng.random(shape) < parts.reshape(-1, *(1,) * (len(shape) - 1))
+        arrays[name] = np.concatenate([array, np.where(masks, array[:, others], array)], axis=1)
+    return Data(arrays)
 
 
 def widest_stream(model: FloatModel) -> int:

@@ -12,12 +12,26 @@ from snncc.quantization.calibration import Data
 from snncc.quantization.model import FloatModel, keep, name_of
 
 
+def readers(op: WeightedSum) -> list[snn.NeuronOp]:
+    """
+    The neuron that reads a sum, and those that read it alone in turn: a neuron that fires
+    once may be written as one that fires and one that lets the first spike pass.
+    """
+    found: list[snn.NeuronOp] = []
+    value: SSAValue = op.result
+    while value.has_one_use():
+        user = next(iter(value.uses)).operation
+        if not isinstance(user, snn.NeuronOp):
+            break
+        found.append(user)
+        value = user.outputs[0]
+    return found
+
+
 def read_by(op: WeightedSum) -> SSAValue:
-    """What the sum's neuron puts out; where it feeds none, the sum itself."""
-    use = next(iter(op.result.uses), None)
-    if use is not None and isinstance(use.operation, snn.NeuronOp):
-        return use.operation.outputs[0]
-    return op.result
+    """What the sum's neurons put out; where it feeds none, the sum itself."""
+    found = readers(op)
+    return found[-1].outputs[0] if found else op.result
 
 
 class Layer:
@@ -46,17 +60,17 @@ class Layer:
 
 
 def _fed(op: WeightedSum) -> list[SSAValue] | None:
-    """The streams that the sum and its neuron read; None where they depend on the neuron."""
-    reader = read_by(op).owner
-    assert isinstance(reader, Operation)
-    found = [op.input]
-    if reader is not op:
-        others = [v for v in reader.operands if v is not op.result and constant_of(v) is None]
-        found += [v for v in others if v not in found]
+    """The streams that the sum and its neurons read; None where they depend on these."""
+    inside: list[Operation] = [op, *readers(op)]
+    found: list[SSAValue] = []
+    for reader in inside:
+        for value in reader.operands:
+            if value.owner not in inside and constant_of(value) is None and value not in found:
+                found.append(value)
     pending, seen = list(found), set()
     while pending:
         owner = pending.pop().owner
-        if owner is reader or owner is op:
+        if owner in inside:
             return None
         if isinstance(owner, Operation) and owner not in seen:
             seen.add(owner)
@@ -71,12 +85,10 @@ def _alone(model: FloatModel, op: WeightedSum, fed: list[SSAValue]) -> FloatMode
     block = network.body.block
     new_sum = made.sum_named(name_of(op))
     result = mapper[read_by(op)]
-    reader = result.owner
-    assert isinstance(reader, Operation)
     old = list(block.args)
     for value in fed:
         argument = block.insert_arg(value.type, len(block.args))
-        for user in {new_sum, reader}:
+        for user in (new_sum, *readers(new_sum)):
             for index, operand in enumerate(user.operands):
                 if operand is mapper[value]:
                     user.operands[index] = argument

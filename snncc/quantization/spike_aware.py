@@ -14,7 +14,7 @@ from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.passes.quantization.attributes import read_grid
 from snncc.passes.quantization.grids import largest_whole
 from snncc.passes.quantization.options import Options
-from snncc.quantization.calibration import Data
+from snncc.quantization.calibration import Data, crossed
 from snncc.quantization.correction import correct_bias
 from snncc.quantization.layer import Layer, read_by
 from snncc.quantization.layers import (
@@ -54,10 +54,15 @@ class LayerChoice:
     """The same with what was chosen."""
 
 
-VARIANTS = (Settings(), Settings(0.003, 0.03), Settings(0.01, 0.3), Settings(0.03, 0.1))
+VARIANTS = (Settings(), Settings(0.01, 0.3), Settings(0.003, 0.03), Settings(0.03, 0.1))
 """Of the whole network, where that is quick: the one whose outputs are closest is taken."""
-QUICK = 1 << 27
-"""Numbers in the streams of all calibration data: beyond, there is one variant."""
+KEPT_BYTES = 1 << 29
+"""Of streams of the float network."""
+VERY_QUICK, QUICK = 1 << 24, 1 << 27
+"""
+Numbers in the streams of all data: beyond, half of the variants are tried; beyond, there is
+one, of the data alone.
+"""
 
 
 def calibrate_weights(
@@ -72,11 +77,15 @@ def calibrate_weights(
     calibration data as they are and as integers read them.
 
     Each layer is first fitted on a part of the data, and the rest decides whether that is
-    better than plain rounding; then all data are fitted.
+    better than plain rounding; then all data are fitted, and crosses of them.
     """
     names = [name_of(op) for op in model.sums]
     coarse = min((options.bits_of(name) for name in names), default=8) <= COARSE
-    count = len(VARIANTS) if coarse and numbers_of(model, real) <= QUICK else 1
+    numbers = numbers_of(model, real)
+    quick = numbers <= QUICK
+    count = 1
+    if coarse and quick:
+        count = len(VARIANTS) if numbers <= VERY_QUICK else len(VARIANTS) // 2
     done, total = 0, len(names) * (1 + count)
 
     def step() -> None:
@@ -87,14 +96,33 @@ def calibrate_weights(
 
     if progress is not None:
         progress(0, total)
-    trial, choices = _pass(model, options, real, rounded, Settings(), None, step)
-    wanted = model.streams(list(model.op.outputs.values()), real.arrays)
+    trial, choices = _pass(model, options, Real(model, real), rounded, Settings(), None, step)
     decided = {choice.name: choice.chosen for choice in choices}
-    found = [(_distance(trial, wanted, rounded), trial)]
+    more, own = (crossed(real), crossed(rounded)) if quick else (real, rounded)
+    known = Real(model, more)
+    wanted = model.streams(list(model.op.outputs.values()), more.arrays)
+    found = [(_distance(trial, wanted, own), trial)]
     for settings in VARIANTS[:count]:
-        made, _ = _pass(model, options, real, rounded, settings, decided, step)
-        found.append((_distance(made, wanted, rounded), made))
+        made, _ = _pass(model, options, known, own, settings, decided, step)
+        found.append((_distance(made, wanted, own), made))
     return min(found, key=lambda each: each[0])[1], choices
+
+
+class Real:
+    """What each sum of the float network reads, and what its neuron puts out; computed once."""
+
+    def __init__(self, model: FloatModel, data: Data):
+        self.model, self.data = model, data
+        self._found: dict[WeightedSum, tuple[Array, Array]] = {}
+
+    def of(self, op: WeightedSum) -> tuple[Array, Array]:
+        """(the sum's input, the output behind it), each [T, B, *shape]."""
+        if op not in self._found:
+            if sum(a.nbytes for pair in self._found.values() for a in pair) > KEPT_BYTES:
+                self._found.clear()
+            x, y = self.model.streams([op.input, read_by(op)], self.data.arrays)
+            self._found[op] = (x, y)
+        return self._found[op]
 
 
 def numbers_of(model: FloatModel, data: Data) -> int:
@@ -115,7 +143,7 @@ def _distance(model: FloatModel, wanted: tuple[Array, ...], rounded: Data) -> fl
 def _pass(
     model: FloatModel,
     options: Options,
-    real: Data,
+    real: Real,
     rounded: Data,
     settings: Settings,
     decided: Mapping[str, str] | None,
@@ -166,14 +194,14 @@ class _LayerCalibration:
         self.anchor = anchor_of(made, self.name)
         self.plain = plain(op, weight, self.bits, options, unit, self.anchor)
 
-    def decide(self, real: Data, rounded: Data) -> tuple[FloatModel, LayerChoice]:
+    def decide(self, real: Real, rounded: Data) -> tuple[FloatModel, LayerChoice]:
         name, bits = self.name, self.bits
         if lies_on_grid(self.weight, self.plain):
             return taken(self.made, name, self.plain), LayerChoice(name, bits, AS_GIVEN)
-        (fit_real, held_real), (fit_own, held_own) = real.split(), rounded.split()
-        fitted = self.fitted(fit_real, fit_own)
-        held = Layer(self.made, name, held_own)
-        (wanted,) = self.model.streams([read_by(self.op)], held_real.arrays)
+        fit_on, held_out = rounded.split()
+        fitted = self.fitted(real, rounded, fit_on)
+        held = Layer(self.made, name, rounded.taken(held_out))
+        wanted = real.of(self.op)[1][:, held_out]
         errors = [
             float(parting(held.run(taken(held.model, name, each)), wanted).mean())
             for each in (self.plain, fitted)
@@ -181,22 +209,23 @@ class _LayerCalibration:
         chosen, best = (FITTED, fitted) if errors[1] <= errors[0] else (PLAIN, self.plain)
         return taken(self.made, name, best), LayerChoice(name, bits, chosen, errors[0], min(errors))
 
-    def follow(self, decided: str, real: Data, rounded: Data) -> FloatModel:
-        best = self.fitted(real, rounded) if decided == FITTED else self.plain
+    def follow(self, decided: str, real: Real, rounded: Data) -> FloatModel:
+        every = np.arange(rounded.samples)
+        best = self.fitted(real, rounded, every) if decided == FITTED else self.plain
         return taken(self.made, self.name, best)
 
-    def fitted(self, real: Data, rounded: Data) -> Fitted:
+    def fitted(self, real: Real, rounded: Data, samples: Array) -> Fitted:
         op, name = self.op, self.name
-        x, y = self.model.streams([op.input, read_by(op)], real.arrays)
-        (own,) = self.made.streams([self.made.sum_named(name).input], rounded.arrays)
+        x, y = (stream[:, samples] for stream in real.of(op))
+        given = rounded.taken(samples)
+        (own,) = self.made.streams([self.made.sum_named(name).input], given.arrays)
         moments = moments_of(op, x, own, response_of(self.model, op, x.shape[0]), self.unit)
         problem = problem_of(op, self.weight, moments, self.unit, self.settings)
         candidates = candidates_of(problem.rows, self.bits, self.options, self.anchor)
         whole, scale = fit(problem, candidates, largest_whole(self.bits))
         best = problem.fitted(whole, scale, self.weight.shape)
-        some = np.arange(rounded.samples)[:TRIED]
-        layer = Layer(self.made, name, rounded.taken(some))
-        wanted = y[:, some]
+        layer = Layer(self.made, name, given.taken(np.arange(given.samples)[:TRIED]))
+        wanted = y[:, :TRIED]
         shift = correct_bias(taken(layer.model, name, best), layer, wanted)
         return Fitted(best.weight, best.scale, best.shift + shift, best.whole)
 
