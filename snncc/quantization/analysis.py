@@ -104,7 +104,7 @@ def analyze(
     ranges = network_ranges(quantized.op)
     layers = tuple(_layers(network, quantized, real, own, ranges))
     first = next(iter(given.values()))
-    accuracies = (None, None, None)
+    accuracies: tuple[float | None, float | None, float | None] = (None, None, None)
     if labels is not None:
         accuracies = _accuracies(network, real, own, np.asarray(labels), score)
     return Analysis(quantized.name, int(first.shape[1]), int(first.shape[0]), layers, *accuracies)

@@ -46,4 +46,4 @@ def correct_bias(model: FloatModel, layer: Layer, wanted: Array) -> Array:
 
 
 def _channels(values: Array) -> Array:
-    return values.reshape(values.shape[0], -1).mean(axis=1)
+    return np.asarray(values.reshape(values.shape[0], -1).mean(axis=1))

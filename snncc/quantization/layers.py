@@ -263,4 +263,6 @@ def parting(rounded: Array, real: Array) -> Array:
     """
     difference = np.cumsum(rounded.astype(np.float32) - real.astype(np.float32), axis=0)
     squares = (difference**2).mean(axis=(0, 1), dtype=np.float64)
-    return squares.reshape(squares.shape[0], -1).mean(axis=1) if squares.ndim else squares
+    return np.asarray(
+        squares.reshape(squares.shape[0], -1).mean(axis=1) if squares.ndim else squares
+    )

@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import (
     SymbolRefAttr,
 )
 from xdsl.ir import Operation, SSAValue
+from xdsl.rewriter import Rewriter
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, constant_of, type_of
@@ -195,8 +196,7 @@ class FloatModel:
         block.insert_op_before(use, op)
         block.insert_op_before(made, op)
         op.result.replace_all_uses_with(made.results[0])
-        op.detach()
-        op.erase()
+        Rewriter.erase_op(op)
 
 
 def name_of(op: WeightedSum) -> str:
@@ -231,8 +231,7 @@ def keep(network: snn.NetworkOp, values: Iterable[SSAValue]) -> None:
         pending += [v.owner for v in op.operands if isinstance(v.owner, Operation)]
     for op in reversed(list(network.body.block.ops)):
         if op not in wanted and not isinstance(op, snn.YieldOp):
-            op.detach()
-            op.erase(safe_erase=False)
+            Rewriter.erase_op(op, safe_erase=False)
 
 
 def _erase_unused(value: SSAValue) -> None:
@@ -242,15 +241,13 @@ def _erase_unused(value: SSAValue) -> None:
         return
     if isinstance(owner, snn.ReshapeOp | snn.RearrangeOp):
         inner = owner.operands[0]
-        owner.detach()
-        owner.erase()
+        Rewriter.erase_op(owner)
         _erase_unused(inner)
         return
     if not isinstance(owner, snn.UseOp):
         return
     declared, network = owner.declaration, owner.parent_op()
-    owner.detach()
-    owner.erase()
+    Rewriter.erase_op(owner)
     assert network is not None
     others = [
         op
@@ -262,8 +259,7 @@ def _erase_unused(value: SSAValue) -> None:
         )
     ]
     if not others:
-        declared.detach()
-        declared.erase()
+        Rewriter.erase_op(declared)
 
 
 def is_float_stream(value: SSAValue) -> bool:

@@ -91,7 +91,7 @@ def _run(
 def filtered(x: Array, response: Array) -> Array:
     """x [T, ...] through a response [T]: y[t] = sum over k of response[k] * x[t - k]."""
     if np.count_nonzero(response) == 1 and response[0]:
-        return x * x.dtype.type(response[0])
+        return np.asarray(x * x.dtype.type(response[0]))
     result = np.zeros_like(x)
     for delay, factor in enumerate(response):
         if abs(factor) > 1e-4 * np.abs(response).max():

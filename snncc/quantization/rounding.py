@@ -21,7 +21,7 @@ SWEEPS = 30
 def losses(target: Array, rounded: Array, moment: Array) -> Array:
     """(w - q)' G (w - q) for each row."""
     error = target - rounded
-    return np.einsum("ri,ri->r", error @ moment, error)
+    return np.asarray(np.einsum("ri,ri->r", error @ moment, error))
 
 
 def column_by_column(target: Array, scale: Array, top: int, moment: Array) -> Array:
