@@ -28,9 +28,10 @@ from snncc.quantization.calibration import (
 )
 from snncc.quantization.model import FloatModel
 from snncc.quantization.options import Method, QuantizeOptions
-from snncc.quantization.rewriting import expect_layers, floats_left, pass_of, to_integers
+from snncc.quantization.rewriting import expect_layers, floats_left, pass_of
 from snncc.quantization.simple import clipped_to_percentile, plain_choices
 from snncc.quantization.spike_aware import LayerChoice, calibrate_weights
+from snncc.quantization.states import with_states
 
 
 @dataclass(frozen=True)
@@ -165,12 +166,17 @@ def quantize_with(
         budget = search(model, plain, rounded, options.flash, progress)
         chosen = budget.layers
     step = pass_of(options, chosen)
-    ready, choices = model, plain_choices(model, step.options())
+    ready, choices = (
+        model,
+        plain_choices(
+            model, step.options(), "mse" if options.method == "spike-aware" else options.method
+        ),
+    )
     if data is not None and rounded is not None and options.method == "spike-aware":
         ready, choices = calibrate_weights(model, step.options(), data, rounded, progress)
     elif options.method == "percentile":
         ready = clipped_to_percentile(model, step.options())
-    module = to_integers(ready, step)
+    module = with_states(model, ready, step, data, rounded)
     made = Network(module)
     odd = [] if data is None else _oddities(model, made, data)
     problems = [*floats_left(made.op), *(each.problem() for each in odd)]

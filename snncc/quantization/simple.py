@@ -15,10 +15,10 @@ PERCENTILE = 99.5
 """Of the magnitudes of weights: the largest that is kept."""
 
 
-def plain_choices(model: FloatModel, options: Options) -> list[LayerChoice]:
-    """What the rewriting does by itself."""
+def plain_choices(model: FloatModel, options: Options, method: str) -> list[LayerChoice]:
+    """What there is to say of layers that are rounded without regard to activity."""
     names = [name_of(op) for op in model.sums]
-    return [LayerChoice(name, options.bits_of(name), options.clip) for name in names]
+    return [LayerChoice(name, options.bits_of(name), method) for name in names]
 
 
 def clipped_to_percentile(model: FloatModel, options: Options) -> FloatModel:
