@@ -23,6 +23,7 @@ from snncc.dialects.snn.neuron import CountOp, DetachOp, NeuronOp, NextOp, Spike
 from snncc.dialects.snn.places import PlacesAttr
 from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, RearrangeOp, ReshapeOp
 from snncc.dialects.snn.surrogate import DerivativeOp, SurrogateOp
+from snncc.dialects.snn.transposes import OuterOp, ReduceOp
 
 SNN = Dialect(
     "snn",
@@ -41,9 +42,11 @@ SNN = Dialect(
         NetworkOp,
         NeuronOp,
         NextOp,
+        OuterOp,
         ParameterOp,
         Pool2dOp,
         RearrangeOp,
+        ReduceOp,
         ReshapeOp,
         ScaleOp,
         SpikeOp,
@@ -72,9 +75,11 @@ __all__ = [
     "NetworkOp",
     "NeuronOp",
     "NextOp",
+    "OuterOp",
     "ParameterOp",
     "Pool2dOp",
     "RearrangeOp",
+    "ReduceOp",
     "ReshapeOp",
     "ScaleOp",
     "SpikeOp",

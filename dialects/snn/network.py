@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import (
     SymbolNameConstraint,
     SymbolRefAttr,
     TensorType,
+    UnitAttr,
     i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -55,12 +56,16 @@ from snncc.dialects.snn.types import (
     expect_broadcast,
     expect_element,
     expect_static,
+    is_float,
     known_as,
     shape_of,
     stream_type,
 )
 from snncc.dialects.symbols import symbol_named
 
+STREAM, LAST, SUM = "stream", "last", "sum"
+OUTPUTS = (STREAM, LAST, SUM)
+"""What an output gives: every step, the last one, or the sum of all."""
 LEARNABLE, FIXED = "learnable", "fixed"
 TRAINING = (LEARNABLE, FIXED)
 """What a model may say of a parameter's training."""
@@ -380,6 +385,15 @@ class NetworkOp(IRDLOperation):
     only. The order of the text is the instantaneous order of one step: an operand is
     defined above its use, except the stream of a `snn.delay` of at least one step, and so
     every cycle passes through a delay. Inputs and outputs are known by name.
+
+    An output is a stream; or, where the word stands before its name, its `last` value or the
+    `sum` of all steps, added from +0 in the order in which the network goes.
+
+        snn.network reverse @net.backward ("d.y" %d : tensor<10xf32>, ...)
+            -> (sum "d.w" : tensor<10x64xf32>, last "d.v" : tensor<10xf32>) { ... }
+
+    A `reverse` network goes from the last step to the first: a delay holds what comes later,
+    and the last value is that of the first step.
     """
 
     name = "snn.network"
@@ -388,6 +402,8 @@ class NetworkOp(IRDLOperation):
     function_type = prop_def(FunctionType)
     input_names = prop_def(ArrayAttr[StringAttr])
     output_names = prop_def(ArrayAttr[StringAttr])
+    output_kinds = opt_prop_def(ArrayAttr[StringAttr])
+    reverse = opt_prop_def(UnitAttr)
     body = region_def("single_block")
 
     traits = traits_def(IsolatedFromAbove(), SymbolOpInterface())
@@ -399,7 +415,11 @@ class NetworkOp(IRDLOperation):
         outputs: Sequence[tuple[str, Stream]],
         body: Region | None = None,
         attributes: dict[str, Attribute] | None = None,
+        *,
+        kinds: Sequence[str] = (),
+        reverse: bool = False,
     ):
+        """`kinds` are those of the outputs: streams, where there are none."""
         input_types = [type for _, type in inputs]
         super().__init__(
             properties={
@@ -407,6 +427,8 @@ class NetworkOp(IRDLOperation):
                 "function_type": FunctionType.from_lists(input_types, [t for _, t in outputs]),
                 "input_names": ArrayAttr([StringAttr(name) for name, _ in inputs]),
                 "output_names": ArrayAttr([StringAttr(name) for name, _ in outputs]),
+                "output_kinds": _kinds(kinds),
+                "reverse": UnitAttr() if reverse else None,
             },
             attributes=attributes or {},
             regions=[Region(Block(arg_types=input_types)) if body is None else body],
@@ -429,6 +451,19 @@ class NetworkOp(IRDLOperation):
         """The output streams by name, in order."""
         names = (name.data for name in self.output_names)
         return dict(zip(names, self.yield_op.streams, strict=True))
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Output name -> stream, last or sum."""
+        names = [name.data for name in self.output_names]
+        if self.output_kinds is None:
+            return dict.fromkeys(names, STREAM)
+        return dict(zip(names, (kind.data for kind in self.output_kinds), strict=True))
+
+    @property
+    def is_reverse(self) -> bool:
+        """Whether it goes from the last step to the first."""
+        return self.reverse is not None
 
     def verify_(self) -> None:
         self._verify_interface()
@@ -453,6 +488,18 @@ class NetworkOp(IRDLOperation):
                 raise VerifyException(f"expected {len(types)} {what} names, got {len(texts)}")
             if len(set(texts)) != len(texts):
                 raise VerifyException(f"{what} names are not unique: {', '.join(texts)}")
+        if self.output_kinds is not None:
+            given = [kind.data for kind in self.output_kinds]
+            if len(given) != len(outputs) or not set(given) <= set(OUTPUTS):
+                raise VerifyException(
+                    f"kinds: expected {', '.join(OUTPUTS)} for each of {len(outputs)} outputs, "
+                    f"got {', '.join(given)}"
+                )
+        for name, value in self.outputs.items():
+            if self.kinds[name] == SUM and not is_float(stream_type(value).element_type):
+                raise VerifyException(
+                    f'output "{name}": a sum over time is of floats, got {value.type}'
+                )
         for type in (*inputs, *outputs):
             if not isa(type, Stream) or any(size < 1 for size in type.get_shape()):
                 raise VerifyException(f"expected a tensor of known sizes, got {type}")
@@ -479,7 +526,7 @@ class NetworkOp(IRDLOperation):
         return f"{describe(op)} uses a value that is defined below it; only snn.delay may"
 
     def print(self, printer: Printer) -> None:
-        printer.print_string(" ")
+        printer.print_string(" reverse " if self.is_reverse else " ")
         printer.print_symbol_name(self.sym_name.data)
         printer.print_string(" ")
         with printer.in_parens():
@@ -496,6 +543,8 @@ class NetworkOp(IRDLOperation):
                 zip(self.output_names, self.function_type.outputs, strict=True)
             ):
                 printer.print_string(", " if index else "")
+                kind = self.kinds[output.data]
+                printer.print_string("" if kind == STREAM else f"{kind} ")
                 printer.print_string_literal(output.data)
                 printer.print_string(" : ")
                 printer.print_attribute(type)
@@ -505,6 +554,7 @@ class NetworkOp(IRDLOperation):
 
     @classmethod
     def parse(cls, parser: Parser) -> NetworkOp:
+        reverse = parser.parse_optional_keyword("reverse") is not None
         sym_name = parser.parse_symbol_name().data
         arguments: list[Parser.Argument] = []
         inputs: list[tuple[str, Stream]] = []
@@ -523,17 +573,33 @@ class NetworkOp(IRDLOperation):
             inputs.append((name, type))
             arguments.append(argument.resolve(type))
 
-        def parse_output() -> tuple[str, Stream]:
+        def parse_output() -> tuple[str, Stream, str]:
+            kind = next((word for word in OUTPUTS if parser.parse_optional_keyword(word)), STREAM)
             name = parser.parse_str_literal(" for the name of an output")
             parser.parse_punctuation(":")
-            return name, parse_stream_type()
+            return name, parse_stream_type(), kind
 
         parser.parse_comma_separated_list(parser.Delimiter.PAREN, parse_input)
         parser.parse_punctuation("->")
         outputs = parser.parse_comma_separated_list(parser.Delimiter.PAREN, parse_output)
         attributes: DictionaryAttr | None = parser.parse_optional_attr_dict_with_keyword()
         body = parser.parse_region(arguments)
-        return cls(sym_name, inputs, outputs, body, dict(attributes.data) if attributes else None)
+        return cls(
+            sym_name,
+            inputs,
+            [(name, type) for name, type, _ in outputs],
+            body,
+            dict(attributes.data) if attributes else None,
+            kinds=[kind for _, _, kind in outputs],
+            reverse=reverse,
+        )
+
+
+def _kinds(kinds: Sequence[str]) -> ArrayAttr[StringAttr] | None:
+    """None where all are streams, so that each network has one form."""
+    if all(kind == STREAM for kind in kinds):
+        return None
+    return ArrayAttr([StringAttr(kind) for kind in kinds])
 
 
 def _instantaneous_path(start: Operation, operand: SSAValue) -> list[Operation] | None:

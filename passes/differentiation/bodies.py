@@ -54,6 +54,9 @@ class Adjoint:
             if op is self.block.last_op:
                 return
             copy = op.clone({v: self.values[v].value for v in op.operands})
+            if isinstance(copy, snn.SpikeOp | snn.CountOp):  # the derivative stands beside it
+                copy.operands = copy.operands[:1]
+                copy.properties.pop("surrogate", None)
             self.values[op.results[0]] = self.body.insert(copy)
 
     def seed(self, value: SSAValue, gradient: Scalar) -> None:

@@ -8,7 +8,7 @@ holds the samples of a batch, and the steps of a block where the operation has n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ from snncc.dialects.snn.attributes import Comparison, Pool
 from snncc.dialects.snn.graph import Component, components
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.names import StateNames
+from snncc.dialects.snn.network import LAST, STREAM, SUM
 from snncc.dialects.snn.types import integer_width, is_spike, shape_of, stream_type
 from snncc.interpreters import sums
 from snncc.interpreters.scalars import (
@@ -195,6 +196,40 @@ class StreamFunctions(InterpreterFunctions):
             total = total + value.astype(dtype)
         return (total,)
 
+    @impl(snn.ReduceOp)
+    def reduce(
+        self, interpreter: Interpreter, op: snn.ReduceOp, args: PythonValues
+    ) -> PythonValues:
+        x = as_rows(args[0], op.input)
+        axes = tuple(axis + 1 for axis in op.axes)
+        shape = (x.shape[0], *shape_of(op.result))
+        if op.pool.data is Pool.SUM:
+            total = sums.reduced(x.astype(dtype_of(stream_type(op.result).element_type)), axes)
+            return (total.reshape(shape),)
+        element = stream_type(op.input).element_type
+        rest = [axis for axis in range(x.ndim) if axis not in axes]
+        numbers = x if isinstance(element, AnyFloat) else signed(x, element)
+        rows = numbers.transpose(*axes, *rest).reshape(-1, *(x.shape[a] for a in rest))
+        most = rows[0]
+        for row in rows[1:]:
+            most = largest_of(most, row)
+        return (most.astype(x.dtype).reshape(shape),)
+
+    @impl(snn.OuterOp)
+    def outer(self, interpreter: Interpreter, op: snn.OuterOp, args: PythonValues) -> PythonValues:
+        return (self.outer_of(op, args),)
+
+    def outer_of(self, op: snn.OuterOp, args: Sequence[Array]) -> Array:
+        """[M, G, N, K] of operands [M, G, N or K, P], or of one that is the same for all M."""
+        dtype = dtype_of(stream_type(op.result).element_type)
+        left, right = (
+            as_rows(x, value).astype(dtype)
+            for x, value in zip(args, (op.left, op.right), strict=True)
+        )
+        if self.blas:
+            return left @ right.swapaxes(-1, -2)
+        return sums.outer(left, right)
+
     @impl(snn.ScaleOp)
     def scale(self, interpreter: Interpreter, op: snn.ScaleOp, args: PythonValues) -> PythonValues:
         x, factor = args
@@ -260,7 +295,7 @@ class Run:
     """What a run of a network gives."""
 
     outputs: dict[str, Array]
-    """Output name -> [T, B, *shape]."""
+    """Output name -> [T, B, *shape]; of a last value or a sum over time [B, *shape]."""
     final: dict[str, Array]
     """State name -> [B, *shape] after the last step (delays: [B, depth, *shape])."""
     trace: dict[str, Array] = field(default_factory=dict[str, Array])
@@ -279,7 +314,9 @@ class NetworkInterpreter:
         self.names = StateNames(network)
         self._interpreter = Interpreter(module)
         self._interpreter.register_implementations(ScalarFunctions())
-        self._interpreter.register_implementations(StreamFunctions(blas))
+        self._streams = StreamFunctions(blas)
+        self._interpreter.register_implementations(self._streams)
+        self._summed = _summed_products(network)
         self._fixed: dict[SSAValue, Array] = {}
         for op in network.body.block.ops:
             for result in op.results:
@@ -299,8 +336,10 @@ class NetworkInterpreter:
         Runs all steps of `x`: input name -> [T, B, *shape] of the input's element type.
 
         `state0` gives states their first value by name; `progress` is called with the
-        steps done and their number.
+        steps done and their number. A network in reverse goes from the last step to the first.
         """
+        if self.network.is_reverse:
+            x = {name: array[::-1] for name, array in x.items()}
         first = next(iter(x.values()))
         steps, batch = first.shape[:2]
         states = self._initial_states(batch, state0 or {})
@@ -314,7 +353,10 @@ class NetworkInterpreter:
             default=1,
         )
         block = max(1, BLOCK_ELEMENTS // (widest * batch))
-        outputs: dict[str, list[Array]] = {name: [] for name in self.network.outputs}
+        outputs = {
+            name: _Collected(kind, self._summed.get(name))
+            for name, kind in self.network.kinds.items()
+        }
         traced: dict[str, list[Array]] = {}
         for start in range(0, steps, block):
             stop = min(start + block, steps)
@@ -322,15 +364,19 @@ class NetworkInterpreter:
             for name, argument in self.network.inputs.items():
                 values.set(argument, x[name][start:stop])
             for component in self.components:
-                self._run_component(component, values, states, traced if trace else None)
+                if component.operations[0] not in self._summed.values():
+                    self._run_component(component, values, states, traced if trace else None)
             for name, value in self.network.outputs.items():
-                outputs[name].append(values.steps_of(value))
+                outputs[name].take(values, value, self._streams)
             if progress is not None:
                 progress(stop, steps)
         return Run(
-            {name: np.concatenate(parts) for name, parts in outputs.items()},
+            {name: found.array(self.network.is_reverse) for name, found in outputs.items()},
             {self.names.name_of[key]: value for key, value in states.items()},
-            {name: np.concatenate(parts) for name, parts in traced.items()},
+            {
+                name: np.concatenate(parts)[:: -1 if self.network.is_reverse else 1]
+                for name, parts in traced.items()
+            },
         )
 
     def _initial_states(
@@ -437,6 +483,64 @@ class NetworkInterpreter:
                 result[where] = line[depth - delay :][:steps][where]
         values.set(op.result, result)
         states[op, 0] = np.moveaxis(line[steps:], 0, 1)
+
+
+def _summed_products(network: snn.NetworkOp) -> dict[str, snn.OuterOp]:
+    """
+    Outputs that are sums over time of products that nothing else reads: a block of them is
+    never held, for each may be as large as a weight.
+    """
+    return {
+        name: value.owner
+        for name, value in network.outputs.items()
+        if network.kinds[name] == SUM
+        and isinstance(value.owner, snn.OuterOp)
+        and value.has_one_use()
+    }
+
+
+class _Collected:
+    """What a run keeps of one output."""
+
+    def __init__(self, kind: str, product: snn.OuterOp | None):
+        self._kind = kind
+        self._product = product
+        self._parts: list[Array] = []
+
+    def take(self, values: _Block, value: SSAValue, streams: StreamFunctions) -> None:
+        """The steps of a block."""
+        if self._product is not None:
+            self._add(self._products(self._product, values, streams))
+            return
+        steps = values.steps_of(value)
+        if self._kind == SUM:
+            self._add(steps)
+        elif self._kind == LAST:
+            self._parts = [steps[-1]]
+        else:
+            self._parts.append(steps)
+
+    def _add(self, terms: Iterable[Array]) -> None:
+        for term in terms:
+            self._parts = [(self._parts[0] if self._parts else np.zeros_like(term)) + term]
+
+    def _products(
+        self, op: snn.OuterOp, values: _Block, streams: StreamFunctions
+    ) -> Iterator[Array]:
+        if streams.blas:  # the steps are positions, too
+            parts = [np.moveaxis(values.steps_of(v), 0, -2) for v in (op.left, op.right)]
+            folded = [p.reshape(*p.shape[:-2], -1) for p in parts]
+            yield streams.outer_of(op, folded)
+            return
+        for t in range(values.steps):
+            pair = [values.steps_of(v)[t] for v in (op.left, op.right)]
+            yield streams.outer_of(op, pair)
+
+    def array(self, reverse: bool) -> Array:
+        if self._kind != STREAM:
+            return self._parts[0]
+        array = np.concatenate(self._parts)
+        return array[::-1] if reverse else array
 
 
 def _neuron(op: Operation) -> snn.NeuronOp:

@@ -46,6 +46,29 @@ def _ordered_linear(x: Array, weight: Array, start: Array) -> Array:
     return total
 
 
+def reduced(x: Array, axes: tuple[int, ...]) -> Array:
+    """The sum over some axes, which stay with size 1: ascending in C order, from +0."""
+    kept = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
+    rest = [axis for axis in range(x.ndim) if axis not in axes]
+    rows = x.transpose(*axes, *rest).reshape(-1, int(np.prod([x.shape[a] for a in rest])))
+    return _summed(rows).reshape(kept)
+
+
+def outer(left: Array, right: Array) -> Array:
+    """y[m, g, n, k] = sum over p ascending, from +0, of left[m, g, n, p] * right[m, g, k, p]."""
+    total = np.zeros((*left.shape[:3], right.shape[2]), left.dtype)
+    for p in range(left.shape[3]):
+        total = total + left[:, :, :, p, None] * right[:, :, None, :, p]
+    return total
+
+
+def _summed(rows: Array) -> Array:
+    """Row after row added to +0: [N, M] as [M]. One element a row would be added in pairs."""
+    terms = np.zeros((rows.shape[0] + 1, max(rows.shape[1], 2)), rows.dtype)
+    terms[1:, : rows.shape[1]] = rows
+    return np.add.reduce(terms, axis=0)[: rows.shape[1]]
+
+
 def integer_operands(x: Array, weight: Array, terms: int) -> tuple[Array, Array]:
     """
     The operands of a sum of that many products as float64 where no partial sum can leave

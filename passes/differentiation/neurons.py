@@ -1,0 +1,201 @@
+"""
+The adjoint of a neuron is a neuron: its inputs are the gradients of the outputs and the tape,
+its states the gradients of the states.
+
+    (o[t], s[t]) = body(x[t], s[t-1], p)
+    (dx[t], dp[t], ds[t-1]) = adjoint of the body (do[t], ds[t]; x[t], s[t-1], p)
+
+A gradient of a parameter is that of one step and one element: it is summed over time, and
+over the elements that share the parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from xdsl.builder import Builder
+from xdsl.dialects.builtin import AnyFloat
+from xdsl.ir import Attribute, Block, BlockArgument, Region, SSAValue
+from xdsl.rewriter import InsertPoint
+
+from snncc.dialects import snn
+from snncc.dialects.snn.body import Body, Scalar
+from snncc.dialects.snn.network import LAST
+from snncc.dialects.snn.neuron import Port
+from snncc.dialects.snn.types import is_spike, node_name
+from snncc.passes.differentiation.bodies import Adjoint
+from snncc.passes.differentiation.transposition import Transposition
+
+
+@dataclass(frozen=True)
+class _Written:
+    """An adjoint body: the ports that it has arguments for, and what it gives."""
+
+    block: Block
+    outer: dict[int, BlockArgument]
+    """Index of an output -> the argument that holds its gradient."""
+    taped: list[tuple[Port, BlockArgument]]
+    adjoints: list[tuple[Port, BlockArgument]]
+    """States whose gradients are states here."""
+    parameters: list[tuple[Port, BlockArgument]]
+    gradients: dict[Port, Scalar]
+
+
+def transpose_neuron(
+    t: Transposition,
+    op: snn.NeuronOp,
+    gradients: Sequence[SSAValue | None],
+    before: Sequence[SSAValue],
+    wanted_states: Sequence[bool],
+) -> list[SSAValue | None]:
+    """
+    Gives the inputs and parameters of a neuron their gradients. `before` are its states
+    before the step, as values of the forward program; the result is the stream of the
+    gradients of those in `wanted_states`, whose last value is that of the initial states.
+    """
+    reached = [index for index, gradient in enumerate(gradients) if gradient is not None]
+    states = [port for port in op.state_ports if carries_gradient(port.argument.type)]
+    while True:
+        written = _write(t, op, reached, states)
+        kept = [port for port in states if port in written.gradients]
+        if kept == states:
+            break
+        states = kept
+    return _insert(t, op, written, gradients, before, wanted_states)
+
+
+def carries_gradient(element: Attribute) -> bool:
+    """Floats and spikes; the integers of a body count and compare."""
+    return isinstance(element, AnyFloat) or is_spike(element)
+
+
+def _write(
+    t: Transposition, op: snn.NeuronOp, reached: Sequence[int], states: Sequence[Port]
+) -> _Written:
+    """The adjoint body with an argument for everything that it might read."""
+    ports = (*op.input_ports, *op.state_ports)
+    block = Block()
+    body = Body(Builder(InsertPoint.at_end(block)), t.element)
+
+    def argument(type: Attribute, name: str) -> BlockArgument:
+        made = block.insert_arg(type, len(block.args))
+        made.name_hint = name
+        return made
+
+    outer = {index: argument(t.element, f"d_out{index}") for index in reached}
+    taped = [(port, argument(port.argument.type, port.name)) for port in ports]
+    adjoints = [(port, argument(t.element, f"d_{port.name}")) for port in states]
+    parameters = [(port, argument(port.argument.type, port.name)) for port in op.parameter_ports]
+    values = {port.argument: Scalar(body, made) for port, made in (*taped, *parameters)}
+    adjoint = Adjoint(op.body.block, body, values, t.surrogate)
+    adjoint.forward()
+    for index, made in outer.items():
+        adjoint.seed(op.terminator.outputs[index], Scalar(body, made))
+    after = dict(zip(op.state_ports, op.terminator.states, strict=True))
+    for port, made in adjoints:
+        adjoint.seed(after[port], Scalar(body, made))
+    wanted = [
+        port
+        for port in (*op.input_ports, *op.parameter_ports)
+        if t.is_active(port.operand) and carries_gradient(port.argument.type)
+    ]
+    found = adjoint.backward({port.argument for port in (*wanted, *states)})
+    gradients = {
+        port: found[port.argument] for port in (*wanted, *states) if port.argument in found
+    }
+    return _Written(block, outer, taped, adjoints, parameters, gradients)
+
+
+def _insert(
+    t: Transposition,
+    op: snn.NeuronOp,
+    written: _Written,
+    gradients: Sequence[SSAValue | None],
+    before: Sequence[SSAValue],
+    wanted_states: Sequence[bool],
+) -> list[SSAValue | None]:
+    block = written.block
+    of_states: list[SSAValue | None] = [None] * len(op.initial_states)
+    given = [p for p in written.gradients if p not in op.state_ports]
+    kept = [p for p, _ in written.adjoints]
+    asked = [p for p, wanted in zip(op.state_ports, wanted_states, strict=True) if wanted]
+    outputs = [*given, *(port for port in kept if port in asked)]
+    if not outputs:
+        return of_states
+    block.add_op(
+        snn.NextOp(
+            [written.gradients[port].value for port in outputs],
+            [written.gradients[port].value for port in kept],
+        )
+    )
+    _forget_unread(block)
+    states_before = dict(zip(op.state_ports, before, strict=True))
+    inputs: list[tuple[str, SSAValue]] = []
+    for index, made in written.outer.items():
+        gradient = gradients[index]
+        if gradient is not None and _is_read(block, made):
+            inputs.append((f"d_out{index}", gradient))
+    for port, made in written.taped:
+        if _is_read(block, made):
+            inputs.append((port.name, t.value(states_before.get(port, port.operand))))
+    zero = t.constant(0.0)
+    states = [(f"d_{port.name}", zero) for port, _ in written.adjoints]
+    parameters: list[tuple[str, SSAValue]] = []
+    for port, made in written.parameters:
+        if _is_read(block, made):
+            parameters.append((port.name, t.value(port.operand)))
+    name = node_name(op)
+    inputs, states, parameters = _with_unique_names(inputs, states, parameters)
+    neuron = snn.NeuronOp(
+        inputs,
+        states,
+        parameters,
+        [t.type(op.population) for _ in outputs],
+        Region(block),
+        node=None if name is None else f"d.{name}",
+    )
+    t.insert(neuron)
+    for port, result in zip(outputs, neuron.outputs, strict=True):
+        if port in kept:
+            of_states[op.state_ports.index(port)] = result
+        else:
+            t.give(port.operand, partial(_same, result))
+    for port, gradient in zip(op.state_ports, of_states, strict=True):
+        if gradient is not None:
+            t.give(port.operand, partial(_same, gradient), LAST)
+    return of_states
+
+
+def _same(value: SSAValue) -> SSAValue:
+    return value
+
+
+def _forget_unread(block: Block) -> None:
+    for op in reversed(list(block.ops)):
+        if op is not block.last_op and all(result.first_use is None for result in op.results):
+            block.erase_op(op)
+
+
+def _is_read(block: Block, argument: BlockArgument) -> bool:
+    """Whether a body reads an argument; one that it does not read goes."""
+    if argument.first_use is not None:
+        return True
+    block.erase_arg(argument)
+    return False
+
+
+Operands = list[tuple[str, SSAValue]]
+
+
+def _with_unique_names(*groups: Operands) -> list[Operands]:
+    taken: set[str] = set()
+
+    def free(name: str) -> str:
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        return name
+
+    return [[(free(name), value) for name, value in group] for group in groups]

@@ -1,0 +1,134 @@
+"""
+The tape: streams of the forward program that the backward one reads.
+
+A value of the tape is a stream of the network, or the state of a neuron before a step, which
+stands for itself as the argument of the neuron's body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import ArrayAttr, StringAttr, TensorType
+from xdsl.ir import Attribute, Block, BlockArgument, SSAValue
+from xdsl.rewriter import Rewriter
+
+from snncc.dialects import snn
+from snncc.dialects.snn.names import StateNames
+from snncc.dialects.snn.network import STREAM
+from snncc.dialects.snn.neuron import Port
+from snncc.dialects.snn.types import KNOWN_AS, Stream, known_as, node_name, stream_type
+
+TAPE = "tape."
+
+
+class Tape:
+    """What the backward program asked for: each value is an argument of its block."""
+
+    def __init__(self, network: snn.NetworkOp, block: Block):
+        self._inputs = {value: name for name, value in network.inputs.items()}
+        self._block = block
+        self.arguments: dict[SSAValue, BlockArgument] = {}
+
+    def read(self, value: SSAValue) -> SSAValue:
+        """The stream that holds a value of the forward program."""
+        if value not in self.arguments:
+            place = len(self._block.args)
+            self.arguments[value] = self._block.insert_arg(_type_of(value), place)
+        return self.arguments[value]
+
+    def name(self, value: SSAValue, index: int) -> str:
+        return self._inputs.get(value, f"{TAPE}{index}")
+
+    @property
+    def recorded(self) -> list[SSAValue]:
+        """What the forward program puts out; its inputs are known to who runs it."""
+        return [value for value in self.arguments if value not in self._inputs]
+
+
+def _type_of(value: SSAValue) -> Stream:
+    """The type of a stream; a neuron's state has the shape of the population."""
+    if isinstance(value.type, TensorType):
+        return value.type
+    neuron = _neuron_of(value)
+    return TensorType(value.type, neuron.population)
+
+
+def _neuron_of(value: SSAValue) -> snn.NeuronOp:
+    assert isinstance(value, BlockArgument)
+    neuron = value.block.parent_op()
+    assert isinstance(neuron, snn.NeuronOp)
+    return neuron
+
+
+def with_tape(
+    network: snn.NetworkOp, name: str, values: Sequence[SSAValue], names: Sequence[str]
+) -> snn.NetworkOp:
+    """A copy of a network that also puts out these values, under these names."""
+    mapped: dict[SSAValue, SSAValue] = {}
+    copy = network.clone(mapped)
+    copies = dict(zip(network.body.block.ops, copy.body.block.ops, strict=True))
+    states: dict[snn.NeuronOp, list[int]] = {}
+    for value in values:
+        if not isinstance(value.type, TensorType):
+            neuron = _neuron_of(value)
+            index = [port.argument for port in neuron.state_ports].index(value)
+            states.setdefault(neuron, []).append(index)
+    known = StateNames(network).name_of
+    for neuron, indices in states.items():
+        twin = copies[neuron]
+        assert isinstance(twin, snn.NeuronOp)
+        texts = [known[neuron, index] for index in indices]
+        streams = _put_out_states(twin, indices, texts)
+        mapped.update(zip(neuron.outputs, streams, strict=False))
+        for index, stream in zip(indices, streams[len(neuron.outputs) :], strict=True):
+            mapped[neuron.state_ports[index].argument] = stream
+    recorded = [mapped[value] for value in values]
+    ends = copy.yield_op
+    Rewriter.replace_op(ends, snn.YieldOp([*ends.streams, *recorded]), [])
+    return snn.NetworkOp(
+        name,
+        [(n, stream_type(value)) for n, value in network.inputs.items()],
+        [
+            *((n, stream_type(value)) for n, value in network.outputs.items()),
+            *((n, stream_type(value)) for n, value in zip(names, recorded, strict=True)),
+        ],
+        copy.detach_region(copy.body),
+        dict(network.attributes),
+        kinds=[*network.kinds.values(), *(STREAM for _ in values)],
+        reverse=network.is_reverse,
+    )
+
+
+def _put_out_states(
+    neuron: snn.NeuronOp, states: Sequence[int], names: Sequence[str]
+) -> Sequence[SSAValue]:
+    """A neuron that also puts out some of its states as they were before the step."""
+    ends, ports = neuron.terminator, neuron.state_ports
+    arguments = [ports[index].argument for index in states]
+    Rewriter.replace_op(ends, snn.NextOp([*ends.outputs, *arguments], list(ends.states)), [])
+    types: list[Attribute] = [result.type for result in neuron.outputs]
+    types += [TensorType(argument.type, neuron.population) for argument in arguments]
+
+    def operands(ports: Sequence[Port]) -> list[tuple[str, SSAValue]]:
+        return [(port.name, port.operand) for port in ports]
+
+    groups = [operands(p) for p in (neuron.input_ports, ports, neuron.parameter_ports)]
+    region = neuron.detach_region(neuron.body)
+    made = snn.NeuronOp(
+        *groups,
+        types,
+        region,
+        node=node_name(neuron),
+        kind=None,
+    )
+    made.attributes = dict(neuron.attributes)
+    known = known_as(neuron, len(neuron.outputs) + len(neuron.initial_states))
+    if known is not None:
+        count = len(neuron.outputs)
+        added = [f"{name}.before" for name in names]
+        made.attributes[KNOWN_AS] = ArrayAttr(
+            [StringAttr(text) for text in (*known[:count], *added, *known[count:])]
+        )
+    Rewriter.replace_op(neuron, made, made.outputs[: len(neuron.outputs)])
+    return made.outputs
