@@ -20,6 +20,11 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
 
         return KernelVerifyOrder
 
+    def get_snn_change_precision() -> "type[ModulePass]":
+        from snncc.passes.snn_change_precision import SnnChangePrecision
+
+        return SnnChangePrecision
+
     def get_snn_fold_affine() -> "type[ModulePass]":
         from snncc.passes.snn_fold_affine import SnnFoldAffine
 
@@ -68,6 +73,7 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
     return {
         "kernel-to-standard": get_kernel_to_standard,
         "kernel-verify-order": get_kernel_verify_order,
+        "snn-change-precision": get_snn_change_precision,
         "snn-fold-affine": get_snn_fold_affine,
         "snn-fold-parameters": get_snn_fold_parameters,
         "snn-fuse-elementwise": get_snn_fuse_elementwise,

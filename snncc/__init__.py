@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from snncc.errors import Problem, SnnccError, SnnccWarning
     from snncc.network import Network, load
     from snncc.quantization import Analysis, QuantizedNetwork, analyze, quantize
+    from snncc.training import value_and_grad
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ __all__ = [
     "diff",
     "load",
     "quantize",
+    "value_and_grad",
 ]
 
 _HOMES = {
@@ -50,6 +52,7 @@ _HOMES = {
     "diff": "snncc.differences",
     "load": "snncc.network",
     "quantize": "snncc.quantization",
+    "value_and_grad": "snncc.training",
 }
 
 

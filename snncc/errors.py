@@ -50,6 +50,8 @@ CODES: dict[str, str] = {
     "SNC-Q003": "an integer may not fit its type",
     "SNC-Q004": "no layer has this name",
     "SNC-Q005": "the budget is too small",
+    "SNC-Q006": "weights were trained on another grid than is asked for",
+    "SNC-T001": "the network has no gradient",
     "SNC-W001": "the framework departs from the equations of NIR",
     "SNC-W002": "batch axes were left out",
     "SNC-W003": "an edge stands twice",
@@ -68,6 +70,7 @@ CODES: dict[str, str] = {
     "SNC-W016": "a spike has no state, where others have one",
     "SNC-W020": "a function is computed in float",
     "SNC-W021": "neurons are silent or saturated",
+    "SNC-W022": "weights that were trained on a grid are rounded again",
     "SNC-X001": "internal error",
     "SNC-X002": "the system refused",
 }

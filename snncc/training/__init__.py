@@ -1,0 +1,18 @@
+"""
+Training: losses, gradients, and programs that train where they run.
+
+    loss, grads = snncc.value_and_grad(net, "ce_count", x, labels)
+    loss, grads = snncc.value_and_grad(net, CrossEntropy(code="first_spike", tau=3.0), x, labels)
+"""
+
+from snncc.training.gradients import GradientsByName, value_and_grad
+from snncc.training.losses import CrossEntropy, Loss, MeanSquaredError, RateRegularization
+
+__all__ = [
+    "CrossEntropy",
+    "GradientsByName",
+    "Loss",
+    "MeanSquaredError",
+    "RateRegularization",
+    "value_and_grad",
+]

@@ -1,0 +1,350 @@
+"""`value_and_grad`: a loss and its gradients, by the backward program of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, f32, f64
+
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array, blob_of, dense_of, dtype_of
+from snncc.dialects.snn.attributes import BlobAttr, SurrogateAttr
+from snncc.dialects.snn.names import StateNames
+from snncc.dialects.snn.network import FIXED
+from snncc.dialects.snn.types import is_float, shape_of, shape_text, stream_type
+from snncc.errors import error
+from snncc.inputs import Streams, sequence_of, to_states, to_streams
+from snncc.interpreters.network import NetworkInterpreter
+from snncc.network import Network
+from snncc.passes.differentiation.bodies import NoDerivative
+from snncc.passes.differentiation.network import Gradients, Wanted, differentiate
+from snncc.passes.differentiation.parameters import GRADIENT
+from snncc.passes.snn_change_precision import SnnChangePrecision
+from snncc.training.losses import Loss, loss_of
+from snncc.training.written import LossWriter, Target
+
+Dtype = Literal["float32", "float64"]
+ELEMENTS: dict[str, AnyFloat] = {"float32": f32, "float64": f64}
+
+
+@dataclass(frozen=True)
+class GradientsByName(Mapping[str, Array]):
+    """
+    Gradients by the name of what they are taken of: parameters, inputs, initial states (in
+    this order, where two have one name). What the loss does not depend on is left out.
+    """
+
+    parameters: dict[str, Array] = field(default_factory=dict[str, Array])
+    """Parameter -> an array of its shape."""
+    inputs: dict[str, Array] = field(default_factory=dict[str, Array])
+    """Input -> an array of the given one's shape."""
+    states: dict[str, Array] = field(default_factory=dict[str, Array])
+    """State -> [B, *shape] (without B where the inputs have none); delays of one step without
+    the axis of steps. That of a state given once for all samples is their sum."""
+
+    def _groups(self) -> Iterator[dict[str, Array]]:
+        yield from (self.parameters, self.inputs, self.states)
+
+    def __getitem__(self, name: str) -> Array:
+        for group in self._groups():
+            if name in group:
+                return group[name]
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name for group in self._groups() for name in group))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+@dataclass(frozen=True)
+class Options:
+    """How gradients are taken."""
+
+    wrt: Sequence[str] | None = None
+    surrogate: SurrogateAttr | None = None
+    dtype: Dtype = "float32"
+
+
+def value_and_grad(
+    net: Network,
+    loss: Loss | str,
+    x: Any,
+    target: Any = None,
+    *,
+    state0: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    steps: int | None = None,
+    wrt: Sequence[str] | None = None,
+    surrogate: SurrogateAttr | None = None,
+    dtype: Dtype = "float32",
+) -> tuple[float, GradientsByName]:
+    """
+    The loss of a network on a batch, and its gradients by backpropagation through time.
+
+    `x`, `state0`, `steps` are those of `Network.run`. `target`: labels [B] or an array, or
+    {output: ...} where the loss has several. `parameters` replaces parameters of the network
+    by arrays of their shapes. `wrt` are the names of parameters, inputs and states to
+    differentiate by; all floats but fixed parameters, where it is not given. `surrogate`
+    stands in for spikes that the model gives none.
+
+    Raises SnnccError: SNC-C003 for options, SNC-R001 to SNC-R003 for arrays that do not fit,
+    SNC-T001 for a network that has no gradient.
+    """
+    options = Options(wrt, surrogate, dtype)
+    if dtype not in ELEMENTS:
+        raise error("SNC-C003", f"dtype: expected one of {', '.join(ELEMENTS)}, got {dtype!r}")
+    module = prepared(net.module, dtype, parameters or {})
+    network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
+    if sequence_of(network) is not None:
+        raise error(
+            "SNC-T001",
+            "the network takes a whole sequence at once: it has no steps to sum a loss over",
+        )
+    streams = to_streams(network, x, steps=steps)
+    states = to_states(network, state0, streams.batch)
+    trained = Trained(module, network, loss_of(loss), streams.steps, options)
+    arrays = {**streams.arrays, **trained.targets_of(target, streams)}
+    value, found = trained.run(arrays, states, streams.batch)
+    return value, _as_given(trained, found, streams, state0 or {})
+
+
+def prepared(module: ModuleOp, dtype: Dtype, parameters: Mapping[str, Any]) -> ModuleOp:
+    """A copy with the names of its states written down, in floats of `dtype`."""
+    from snncc.passes.snn_record_names import SnnRecordNames
+
+    module = module.clone()
+    SnnRecordNames().apply(Context(), module)
+    SnnChangePrecision(to=64 if dtype == "float64" else 32).apply(Context(), module)
+    known = {op.sym_name.data: op for op in module.ops if isinstance(op, snn.ParameterOp)}
+    for name, given in parameters.items():
+        if name not in known:
+            raise error(
+                "SNC-R001",
+                f"no parameter is named {name!r}",
+                remedy=f"parameters: {', '.join(known) or 'none'}",
+            )
+        _set_parameter(known[name], given)
+    return module
+
+
+def _set_parameter(op: snn.ParameterOp, given: Any) -> None:
+    array = np.asarray(given).astype(dtype_of(op.type.element_type))
+    shape = op.type.get_shape()
+    if array.shape != shape:
+        raise error(
+            "SNC-R001",
+            f"parameter {op.sym_name.data!r}: expected shape {shape_text(shape)}, "
+            f"got {shape_text(array.shape)}",
+        )
+    op.properties["value"] = blob_of(array) if isinstance(op.value, BlobAttr) else dense_of(array)
+
+
+class Trained:
+    """A network with its loss, and the three networks of its gradients."""
+
+    def __init__(
+        self,
+        module: ModuleOp,
+        network: snn.NetworkOp,
+        loss: Loss,
+        steps: int,
+        options: Options,
+    ):
+        self.module = module
+        self.inputs = list(network.inputs)
+        self.element = ELEMENTS[options.dtype]
+        writer = LossWriter(network, steps, self.element)
+        self.terms = [(weight, term.write(writer)) for weight, term in loss.terms()]
+        self.targets = writer.targets
+        self.network = writer.finished()
+        self.network.verify()
+        outputs = [name for _, term in self.terms for name in term.outputs]
+        self.wanted = _wanted(module, self.network, self.inputs, outputs, options.wrt)
+        try:
+            self.gradients: Gradients = differentiate(self.network, self.wanted, options.surrogate)
+        except NoDerivative as fault:
+            raise error("SNC-T001", str(fault)) from None
+        for part in (self.gradients.forward, self.gradients.backward, self.gradients.finish):
+            if part is not None:
+                module.body.block.add_op(part)
+        module.verify()
+
+    def targets_of(self, given: Any, streams: Streams) -> dict[str, Array]:
+        """The targets as streams [T, B, shape]."""
+        wanted = {target.output for target in self.targets.values()}
+        if not isinstance(given, Mapping):
+            given = dict.fromkeys(wanted, given) if len(wanted) <= 1 else {}
+        if set(given) != wanted or any(value is None for value in given.values()):
+            raise error(
+                "SNC-R003",
+                f"target: expected one for each of {', '.join(sorted(wanted)) or 'no output'}",
+                remedy="target={output: array} where a loss reads several outputs",
+            )
+        found: dict[str, Array] = {}
+        for name, target in self.targets.items():
+            shape = shape_of(self.network.inputs[name])
+            array = np.asarray(given[target.output])
+            if target.is_label:
+                array = _labels(array, shape[0], streams.batch)
+            found[name] = _target_stream(target, array, shape, streams, dtype_of(self.element))
+        return found
+
+    def run(
+        self, arrays: Mapping[str, Array], states: Mapping[str, Array], batch: int
+    ) -> tuple[float, GradientsByName]:
+        """The loss and the gradients: of inputs [T, B, *shape], of states [B, *shape]."""
+        forward = self._interpreter(self.gradients.forward).run(arrays, state0=states)
+        value, seeds = self._heads(forward.outputs, batch)
+        steps = next(iter(arrays.values())).shape[0]
+        given = {**arrays, **forward.outputs}
+        for name, seed in seeds.items():
+            given[f"{GRADIENT}{name}"] = np.broadcast_to(seed, (steps, *seed.shape))
+        backward = self._run_backward(given)
+        gradients = self.gradients
+        found = GradientsByName(
+            {},
+            {name: backward[output] for name, output in gradients.inputs.items()},
+            {name: backward[output] for name, output in gradients.states.items()},
+        )
+        if gradients.finish is not None:
+            sums = {
+                name: backward[name].sum(axis=0)[None, None] for name in gradients.finish.inputs
+            }
+            run = self._interpreter(gradients.finish).run(sums)
+            for name, output in gradients.parameters.items():
+                found.parameters[name] = run.outputs[output][0, 0]
+        return value, found
+
+    def _run_backward(self, given: Mapping[str, Array]) -> dict[str, Array]:
+        network = self.gradients.backward
+        arrays = {name: given[name] for name in network.inputs}
+        return self._interpreter(network).run(arrays).outputs if network.outputs else {}
+
+    def _interpreter(self, network: snn.NetworkOp) -> NetworkInterpreter:
+        return NetworkInterpreter(self.module, network, blas=True)
+
+    def _heads(self, outputs: Mapping[str, Array], batch: int) -> tuple[float, dict[str, Array]]:
+        """The loss, and its gradients by the outputs that hold its terms, [B, *shape]."""
+        value, seeds = 0.0, dict[str, Array]()
+        for weight, term in self.terms:
+            for name in term.outputs:
+                array = outputs[name]
+                if term.rate_target is None:
+                    value += weight * float(array.sum()) / batch
+                    seeds[name] = np.full_like(array, weight / batch)
+                    continue
+                distance = array.mean(axis=0) - array.dtype.type(term.rate_target)
+                value += weight * float(np.square(distance).sum())
+                seed = distance * (2.0 * weight / batch)
+                seeds[name] = np.broadcast_to(seed.astype(array.dtype), array.shape)
+        return value, seeds
+
+
+def _wanted(
+    module: ModuleOp,
+    network: snn.NetworkOp,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    wrt: Sequence[str] | None,
+) -> Wanted:
+    parameters = {
+        op.sym_name.data: op.training is None or op.training.data != FIXED
+        for op in module.ops
+        if isinstance(op, snn.ParameterOp) and is_float(op.type.element_type)
+    }
+    floats = [n for n in inputs if is_float(stream_type(network.inputs[n]).element_type)]
+    names = StateNames(network)
+    states = {
+        name: is_float(stream_type(_first(key)).element_type) for key, name in names.name_of.items()
+    }
+    if wrt is None:
+        return Wanted(
+            outputs,
+            [name for name, free in parameters.items() if free],
+            floats,
+            [name for name, free in states.items() if free],
+        )
+    known = [*parameters, *inputs, *states]
+    unknown = [name for name in wrt if name not in known]
+    if unknown:
+        raise error(
+            "SNC-C003",
+            f"wrt: no parameter, input or state is named {unknown[0]!r}",
+            remedy=f"known: {', '.join(known)}",
+        )
+    chosen = set(wrt)
+    return Wanted(
+        outputs,
+        [name for name in parameters if name in chosen],
+        [name for name in inputs if name in chosen],
+        [name for name in states if name in chosen],
+    )
+
+
+def _first(key: tuple[Any, int]) -> Any:
+    """The operand that a state starts from."""
+    op, index = key
+    return op.init if isinstance(op, snn.DelayOp) else op.initial_states[index]
+
+
+def _labels(array: Array, classes: int, batch: int) -> Array:
+    """Whole numbers [B] as weights of the classes; weights [B, classes] as they are."""
+    if array.ndim == 2 or (array.ndim == 1 and array.dtype.kind == "f"):
+        return array
+    flat = array.reshape(-1)
+    if flat.size != batch or flat.dtype.kind not in "iu" or flat.min() < 0 or flat.max() >= classes:
+        raise error(
+            "SNC-R003",
+            f"labels: expected {batch} whole numbers from 0 to {classes - 1}, "
+            f"got {array.dtype} of shape {shape_text(array.shape)}",
+        )
+    return np.eye(classes)[flat]
+
+
+def _target_stream(
+    target: Target, array: Array, shape: tuple[int, ...], streams: Streams, dtype: np.dtype[Any]
+) -> Array:
+    """[T, B, *shape] of an array with or without the axes of steps and samples."""
+    lead = (streams.steps, streams.batch)
+    forms = {
+        (*lead, *shape): array,
+        (streams.batch, *shape): array[None],
+        **({} if streams.batched else {(streams.steps, *shape): array[:, None], shape: array}),
+    }
+    if array.shape not in forms:
+        expected = " or ".join(shape_text(form) for form in forms)
+        raise error(
+            "SNC-R003",
+            f"target of output {target.output!r}: expected shape {expected}, "
+            f"got {shape_text(array.shape)}",
+        )
+    found = forms[array.shape].astype(dtype)
+    return np.broadcast_to(found, (*lead, *shape))
+
+
+def _as_given(
+    trained: Trained, found: GradientsByName, streams: Streams, state0: Mapping[str, Any]
+) -> GradientsByName:
+    """With the axes that the user's arrays have."""
+    names = StateNames(trained.network)
+    keys = {name: key for key, name in names.name_of.items()}
+    inputs: dict[str, Array] = {}
+    for name, array in found.inputs.items():
+        inputs[name] = array if streams.batched else array[:, 0]
+    states: dict[str, Array] = {}
+    for name, array in found.states.items():
+        whole = names.shape_of(keys[name])
+        given = np.ndim(state0[name]) if name in state0 else None
+        shared = given is not None and given < len(whole) + 1 and streams.batched
+        line = names.is_line(keys[name])
+        if line:
+            array = array[:, 0]
+            shared = given is not None and given <= len(whole) - 1
+        states[name] = array.sum(axis=0) if shared else array if streams.batched else array[0]
+    return GradientsByName(found.parameters, inputs, states)
