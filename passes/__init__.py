@@ -25,6 +25,11 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
 
         return SnnChangePrecision
 
+    def get_snn_differentiate() -> "type[ModulePass]":
+        from snncc.passes.snn_differentiate import SnnDifferentiate
+
+        return SnnDifferentiate
+
     def get_snn_fold_affine() -> "type[ModulePass]":
         from snncc.passes.snn_fold_affine import SnnFoldAffine
 
@@ -74,6 +79,7 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
         "kernel-to-standard": get_kernel_to_standard,
         "kernel-verify-order": get_kernel_verify_order,
         "snn-change-precision": get_snn_change_precision,
+        "snn-differentiate": get_snn_differentiate,
         "snn-fold-affine": get_snn_fold_affine,
         "snn-fold-parameters": get_snn_fold_parameters,
         "snn-fuse-elementwise": get_snn_fuse_elementwise,

@@ -11,7 +11,6 @@ Three networks come of one:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,16 +37,7 @@ from snncc.passes.differentiation.transposition import (
     Transposition,
     float_element,
 )
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What gradients are taken of, and by what, by name."""
-
-    outputs: Sequence[str]
-    parameters: Sequence[str] = ()
-    inputs: Sequence[str] = ()
-    states: Sequence[str] = ()
+from snncc.passes.differentiation.wanted import Wanted
 
 
 @dataclass

@@ -88,7 +88,9 @@ def _write(
     taped = [(port, argument(port.argument.type, port.name)) for port in ports]
     adjoints = [(port, argument(t.element, f"d_{port.name}")) for port in states]
     parameters = [(port, argument(port.argument.type, port.name)) for port in op.parameter_ports]
-    values = {port.argument: Scalar(body, made) for port, made in (*taped, *parameters)}
+    values: dict[SSAValue, Scalar] = {
+        port.argument: Scalar(body, made) for port, made in (*taped, *parameters)
+    }
     adjoint = Adjoint(op.body.block, body, values, t.surrogate)
     adjoint.forward()
     for index, made in outer.items():

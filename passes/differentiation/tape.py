@@ -72,7 +72,7 @@ def with_tape(
     for value in values:
         if not isinstance(value.type, TensorType):
             neuron = _neuron_of(value)
-            index = [port.argument for port in neuron.state_ports].index(value)
+            index = next(i for i, p in enumerate(neuron.state_ports) if p.argument is value)
             states.setdefault(neuron, []).append(index)
     known = StateNames(network).name_of
     for neuron, indices in states.items():
@@ -113,10 +113,13 @@ def _put_out_states(
     def operands(ports: Sequence[Port]) -> list[tuple[str, SSAValue]]:
         return [(port.name, port.operand) for port in ports]
 
-    groups = [operands(p) for p in (neuron.input_ports, ports, neuron.parameter_ports)]
+    inputs, parameters = operands(neuron.input_ports), operands(neuron.parameter_ports)
+    before = operands(ports)
     region = neuron.detach_region(neuron.body)
     made = snn.NeuronOp(
-        *groups,
+        inputs,
+        before,
+        parameters,
         types,
         region,
         node=node_name(neuron),

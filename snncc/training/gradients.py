@@ -14,15 +14,15 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of, dtype_of
 from snncc.dialects.snn.attributes import BlobAttr, SurrogateAttr
 from snncc.dialects.snn.names import StateNames
-from snncc.dialects.snn.network import FIXED
-from snncc.dialects.snn.types import is_float, shape_of, shape_text, stream_type
+from snncc.dialects.snn.types import shape_of, shape_text
 from snncc.errors import error
 from snncc.inputs import Streams, sequence_of, to_states, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network
 from snncc.passes.differentiation.bodies import NoDerivative
-from snncc.passes.differentiation.network import Gradients, Wanted, differentiate
+from snncc.passes.differentiation.network import Gradients, differentiate
 from snncc.passes.differentiation.parameters import GRADIENT
+from snncc.passes.differentiation.wanted import UnknownName, wanted_of
 from snncc.passes.snn_change_precision import SnnChangePrecision
 from snncc.training.losses import Loss, loss_of
 from snncc.training.written import LossWriter, Target
@@ -165,9 +165,11 @@ class Trained:
         self.network = writer.finished()
         self.network.verify()
         outputs = [name for _, term in self.terms for name in term.outputs]
-        self.wanted = _wanted(module, self.network, self.inputs, outputs, options.wrt)
         try:
+            self.wanted = wanted_of(module, self.network, outputs, options.wrt, self.inputs)
             self.gradients: Gradients = differentiate(self.network, self.wanted, options.surrogate)
+        except UnknownName as fault:
+            raise error("SNC-C003", f"wrt: {fault}") from None
         except NoDerivative as fault:
             raise error("SNC-T001", str(fault)) from None
         for part in (self.gradients.forward, self.gradients.backward, self.gradients.finish):
@@ -244,53 +246,6 @@ class Trained:
                 seed = distance * (2.0 * weight / batch)
                 seeds[name] = np.broadcast_to(seed.astype(array.dtype), array.shape)
         return value, seeds
-
-
-def _wanted(
-    module: ModuleOp,
-    network: snn.NetworkOp,
-    inputs: Sequence[str],
-    outputs: Sequence[str],
-    wrt: Sequence[str] | None,
-) -> Wanted:
-    parameters = {
-        op.sym_name.data: op.training is None or op.training.data != FIXED
-        for op in module.ops
-        if isinstance(op, snn.ParameterOp) and is_float(op.type.element_type)
-    }
-    floats = [n for n in inputs if is_float(stream_type(network.inputs[n]).element_type)]
-    names = StateNames(network)
-    states = {
-        name: is_float(stream_type(_first(key)).element_type) for key, name in names.name_of.items()
-    }
-    if wrt is None:
-        return Wanted(
-            outputs,
-            [name for name, free in parameters.items() if free],
-            floats,
-            [name for name, free in states.items() if free],
-        )
-    known = [*parameters, *inputs, *states]
-    unknown = [name for name in wrt if name not in known]
-    if unknown:
-        raise error(
-            "SNC-C003",
-            f"wrt: no parameter, input or state is named {unknown[0]!r}",
-            remedy=f"known: {', '.join(known)}",
-        )
-    chosen = set(wrt)
-    return Wanted(
-        outputs,
-        [name for name in parameters if name in chosen],
-        [name for name in inputs if name in chosen],
-        [name for name in states if name in chosen],
-    )
-
-
-def _first(key: tuple[Any, int]) -> Any:
-    """The operand that a state starts from."""
-    op, index = key
-    return op.init if isinstance(op, snn.DelayOp) else op.initial_states[index]
 
 
 def _labels(array: Array, classes: int, batch: int) -> Array:

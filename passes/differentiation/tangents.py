@@ -1,0 +1,282 @@
+"""
+The tangents of a scalar body: forward-mode differentiation, operation by operation.
+
+The twin of `bodies.Adjoint`: with the same surrogates and the same choices at kinks, it gives
+the derivatives of the outputs and next states by each argument, written behind the body's own
+operations, whose scalars they read. Numbers are folded on the way: what is multiplied by a
+derivative of 1 is not multiplied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import pi, sqrt
+from typing import Any, TypeAlias
+
+from xdsl.builder import Builder
+from xdsl.dialects import arith, math
+from xdsl.dialects.builtin import AnyFloat
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.rewriter import InsertPoint
+
+from snncc.dialects import snn
+from snncc.dialects.snn.attributes import SurrogateAttr
+from snncc.dialects.snn.body import Body, Relation, Scalar
+from snncc.dialects.snn.surrogates import derivative, differentiated
+from snncc.passes.differentiation.bodies import NoDerivative
+
+Tangent: TypeAlias = "Scalar | float"
+"""A derivative: a scalar of the body, or a number."""
+
+Row: TypeAlias = "dict[SSAValue, Tangent]"
+"""Argument -> the derivative by it; where it is 0 everywhere there is none."""
+
+
+class Tangents:
+    """
+    The derivatives of a body's scalars by some of its arguments.
+
+    `columns` are the arguments, `rows` the scalars that are asked for: what they do not
+    depend on is not differentiated. `surrogate` stands in for spikes that have none.
+
+    Raises NoDerivative, which names the operation.
+    """
+
+    def __init__(
+        self,
+        block: Block,
+        element: AnyFloat,
+        columns: Sequence[SSAValue],
+        rows: Sequence[SSAValue],
+        surrogate: SurrogateAttr | None = None,
+    ):
+        assert block.last_op is not None
+        self.body = Body(Builder(InsertPoint.before(block.last_op)), element)
+        self.surrogate = surrogate
+        self._rows: dict[SSAValue, Row] = {column: {column: 1.0} for column in columns}
+        operations = [op for op in block.ops if op is not block.last_op]
+        asked = set(rows)
+        for op in reversed(operations):
+            if asked.intersection(op.results):
+                asked.update(op.operands)
+        for op in operations:
+            if asked.intersection(op.results) and any(map(self.is_active, op.operands)):
+                self._differentiate(op)
+
+    def row(self, value: SSAValue) -> Row:
+        """The derivatives of a scalar of the body."""
+        return self._rows.get(value, {})
+
+    def _differentiate(self, op: Operation) -> None:
+        if isinstance(op, snn.DetachOp):
+            return
+        if isinstance(op, snn.SpikeOp | snn.CountOp):
+            self._spike(op)
+            return
+        rule = RULES.get(type(op))
+        if rule is None:
+            raise NoDerivative(f"{op.name} has no derivative")
+        rule(self, op)
+
+    # --- what rules use
+
+    def is_active(self, value: SSAValue) -> bool:
+        """Whether it depends on a column."""
+        return bool(self._rows.get(value))
+
+    def of(self, value: SSAValue) -> Scalar:
+        return Scalar(self.body, value)
+
+    def weighted(self, op: Operation, *slopes: Callable[[], Tangent]) -> None:
+        """The result's derivatives by the chain rule, from those by each operand."""
+        row: Row = {}
+        for operand, slope in zip(op.operands, slopes, strict=True):
+            if not self.is_active(operand):
+                continue
+            factor = slope()
+            for column, tangent in self._rows[operand].items():
+                self._add(row, column, product(factor, tangent))
+        self._rows[op.results[0]] = row
+
+    def chosen(
+        self,
+        op: Operation,
+        operands: tuple[SSAValue, SSAValue],
+        choose: Callable[[Scalar, Scalar], Scalar],
+    ) -> None:
+        """The result's derivatives, chosen from those of two operands."""
+        left, right = (self.row(operand) for operand in operands)
+        self._rows[op.results[0]] = {
+            column: choose(self.scalar(left.get(column, 0.0)), self.scalar(right.get(column, 0.0)))
+            for column in dict.fromkeys((*left, *right))
+        }
+
+    def scalar(self, tangent: Tangent) -> Scalar:
+        return tangent if isinstance(tangent, Scalar) else self.body.constant(tangent)
+
+    def _add(self, row: Row, column: SSAValue, tangent: Tangent) -> None:
+        row[column] = total(row[column], tangent) if column in row else tangent
+
+    def _spike(self, op: snn.SpikeOp | snn.CountOp) -> None:
+        """The surrogate's derivative; a step that has none gives none, as its true one."""
+        surrogate = None if op.surrogate is not None else self.surrogate
+        operands = differentiated(op)
+        if (op.surrogate is None and surrogate is None) or not any(map(self.is_active, operands)):
+            return
+        arguments = [self.of(operand) for operand in operands]
+        slopes = derivative(op, self.body, arguments, surrogate=surrogate)
+        row: Row = {}
+        for operand, slope in zip(operands, slopes, strict=False):
+            for column, tangent in self.row(operand).items():
+                self._add(row, column, product(slope, tangent))
+        self._rows[op.result] = row
+
+
+def product(a: Tangent, b: Tangent) -> Tangent:
+    """a * b, where numbers are folded."""
+    if isinstance(a, float) and isinstance(b, float):
+        return a * b
+    if isinstance(b, float):
+        a, b = b, a
+    if isinstance(a, float):
+        assert isinstance(b, Scalar)
+        if abs(a) == 1.0:
+            return b if a > 0 else -b
+        return b * a
+    return a * b
+
+
+def total(a: Tangent, b: Tangent) -> Tangent:
+    """a + b, where numbers are folded."""
+    return b + a if isinstance(a, float) else a + b
+
+
+Rule = Callable[[Tangents, Any], None]
+
+
+def _one() -> Tangent:
+    return 1.0
+
+
+def _minus_one() -> Tangent:
+    return -1.0
+
+
+def _mul(t: Tangents, op: arith.MulfOp) -> None:
+    t.weighted(op, lambda: t.of(op.rhs), lambda: t.of(op.lhs))
+
+
+def _div(t: Tangents, op: arith.DivfOp) -> None:
+    t.weighted(op, lambda: 1.0 / t.of(op.rhs), lambda: -(t.of(op.result) / t.of(op.rhs)))
+
+
+def _extreme(t: Tangents, op: arith.MaximumfOp | arith.MinimumfOp) -> None:
+    """That of the operand that is the result; the mean of both where they are equal."""
+    b = t.body
+    x, y = t.of(op.lhs), t.of(op.rhs)
+    relation: Relation = "gt" if isinstance(op, arith.MaximumfOp) else "lt"
+    if not (t.is_active(op.lhs) and t.is_active(op.rhs)):  # relu at 0 has no gradient
+        mine, other = (x, y) if t.is_active(op.lhs) else (y, x)
+        taken = b.compare(relation, mine, other)
+        t.chosen(
+            op,
+            (mine.value, other.value),
+            lambda tangent, zero: b.select(taken, tangent, zero),
+        )
+        return
+    first, equal = b.compare(relation, x, y), b.compare("eq", x, y)
+    t.chosen(
+        op,
+        (op.lhs, op.rhs),
+        lambda dx, dy: b.select(equal, (dx + dy) * 0.5, b.select(first, dx, dy)),
+    )
+
+
+def _select(t: Tangents, op: arith.SelectOp) -> None:
+    condition = t.of(op.cond)
+    t.chosen(op, (op.lhs, op.rhs), lambda dx, dy: t.body.select(condition, dx, dy))
+
+
+def _and(t: Tangents, op: arith.AndIOp) -> None:
+    """Of spikes: their product."""
+    number = t.body.to_float
+    t.weighted(op, lambda: number(t.of(op.rhs)), lambda: number(t.of(op.lhs)))
+
+
+def _or(t: Tangents, op: arith.OrIOp) -> None:
+    """Of spikes: x + y - x y."""
+    number = t.body.to_float
+    t.weighted(op, lambda: 1.0 - number(t.of(op.rhs)), lambda: 1.0 - number(t.of(op.lhs)))
+
+
+def _xor(t: Tangents, op: arith.XOrIOp) -> None:
+    """Of spikes: x + y - 2 x y."""
+    number = t.body.to_float
+    t.weighted(
+        op, lambda: 1.0 - number(t.of(op.rhs)) * 2.0, lambda: 1.0 - number(t.of(op.lhs)) * 2.0
+    )
+
+
+def _power(t: Tangents, op: math.PowFOp) -> None:
+    b, x, y = t.body, t.of(op.lhs), t.of(op.rhs)
+
+    def by_exponent() -> Tangent:
+        # log 0 is of no use where x^y is 0
+        safe = b.select(b.compare("gt", x, b.constant(0.0)), x, b.constant(1.0))
+        return t.of(op.result) * b.log(safe)
+
+    t.weighted(op, lambda: y * b.power(x, y - 1.0), by_exponent)
+
+
+def _unary(slope: Callable[[Body, Scalar, Scalar], Tangent]) -> Rule:
+    """Of a function of one number: (body, argument, result) -> its derivative."""
+
+    def rule(t: Tangents, op: Operation) -> None:
+        argument, result = t.of(op.operands[0]), t.of(op.results[0])
+        t.weighted(op, lambda: slope(t.body, argument, result))
+
+    return rule
+
+
+def _sign(b: Body, x: Scalar, _: Scalar) -> Scalar:
+    zero = b.constant(0.0)
+    below = b.select(b.compare("lt", x, zero), b.constant(-1.0), zero)
+    return b.select(b.compare("gt", x, zero), b.constant(1.0), below)
+
+
+def _none(t: Tangents, op: Operation) -> None:
+    """Rounding has no derivative, a comparison's outcome neither."""
+
+
+RULES: dict[type[Operation], Rule] = {
+    arith.AddfOp: lambda t, op: t.weighted(op, _one, _one),
+    arith.SubfOp: lambda t, op: t.weighted(op, _one, _minus_one),
+    arith.MulfOp: _mul,
+    arith.DivfOp: _div,
+    arith.NegfOp: lambda t, op: t.weighted(op, _minus_one),
+    arith.MaximumfOp: _extreme,
+    arith.MinimumfOp: _extreme,
+    arith.SelectOp: _select,
+    arith.UIToFPOp: lambda t, op: t.weighted(op, _one),
+    arith.SIToFPOp: lambda t, op: t.weighted(op, _one),
+    arith.AndIOp: _and,
+    arith.OrIOp: _or,
+    arith.XOrIOp: _xor,
+    arith.CmpfOp: _none,
+    arith.CmpiOp: _none,
+    math.ExpOp: _unary(lambda b, x, y: y),
+    math.LogOp: _unary(lambda b, x, y: 1.0 / x),
+    math.SqrtOp: _unary(lambda b, x, y: 0.5 / y),
+    math.TanhOp: _unary(lambda b, x, y: 1.0 - y * y),
+    math.SinOp: _unary(lambda b, x, y: b.cos(x)),
+    math.CosOp: _unary(lambda b, x, y: -b.sin(x)),
+    math.AtanOp: _unary(lambda b, x, y: 1.0 / (1.0 + x * x)),
+    math.ErfOp: _unary(lambda b, x, y: b.exp(-(x * x)) * (2.0 / sqrt(pi))),
+    math.AbsFOp: _unary(_sign),
+    math.PowFOp: _power,
+    math.FloorOp: _none,
+    math.CeilOp: _none,
+    math.TruncOp: _none,
+    math.RoundEvenOp: _none,
+}
+"""Operation -> the derivatives of its result, from those of its operands."""

@@ -1,0 +1,110 @@
+"""Gradients equal autograd's: networks, surrogates and losses of `../shared/gradients`."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+import pytest
+from xdsl.dialects.builtin import FloatAttr, f64
+
+import snncc
+from snncc.dialects.snn.attributes import SurrogateAttr
+from snncc.training import CrossEntropy, MeanSquaredError, RateRegularization
+from tests.tools import shared_file
+
+torch = pytest.importorskip("torch")
+from tests.training.models import Model  # noqa: E402
+
+MODELS = (
+    "alif_subtract_detached",
+    "cuba_subtract_detached",
+    "lif_subtract_attached",
+    "lif_subtract_detached",
+    "lif_subtract_next_attached",
+    "lif_subtract_next_detached",
+    "lif_zero_attached",
+    "lif_zero_detached",
+    "lif_zero_next_attached",
+    "lif_zero_next_detached",
+    "refractory2_zero_detached",
+    "rlif_subtract_attached",
+    "rlif_subtract_detached",
+    "twocomp_zero_detached",
+)
+
+
+@cache
+def case(name: str):
+    """(network, data, index) of a model."""
+    index = json.loads(shared_file("gradients/index.json").read_text())
+    data = np.load(shared_file(f"gradients/{name}.npz"))
+    parameters = {k.removeprefix("param/"): data[k] for k in data.files if k.startswith("param/")}
+    model = Model(index["models"][name], parameters)
+    x = torch.tensor(data["data/x"][0], dtype=torch.float32)
+    network = snncc.load(model, (x, *model.zeros(len(x)).values()), states=model.states)
+    return network, data, index
+
+
+def losses(network: snncc.Network, refractory: bool):
+    spikes, readout = network.outputs
+    count = CrossEntropy(spikes)
+    # what is chosen by a mask is typed as a number
+    neurons = ("neuron",) if refractory else ()
+    return {
+        "ce_count": count,
+        "ttfs_ce": CrossEntropy(spikes, "first_spike", tau=3.0),
+        "mse_lowpass": MeanSquaredError(readout),
+        "ce_count_rate_reg": count + 0.5 * RateRegularization(0.15, neurons),
+    }
+
+
+def surrogate(name: str, options: dict[str, float]) -> SurrogateAttr:
+    return SurrogateAttr(name, {key: FloatAttr(value, f64) for key, value in options.items()})
+
+
+def error(found, wanted: np.ndarray) -> float:
+    """max|g - wanted| / max|wanted|"""
+    most = np.abs(wanted).max()
+    if found is None:
+        found = np.zeros_like(wanted)
+    return float(np.abs(found - wanted).max() / (most if most > 0 else 1.0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_gradients(name: str, dtype: str) -> None:
+    network, data, index = case(name)
+    parameters = {k.removeprefix("param/"): data[k] for k in data.files if k.startswith("param/")}
+    refractory = bool(index["models"][name]["refrac"])
+    for which, options in index["surrogates"].items():
+        for loss_name, loss in losses(network, refractory).items():
+            target = data["data/target" if loss_name == "mse_lowpass" else "data/label"]
+            value, found = snncc.value_and_grad(
+                network,
+                loss,
+                data["data/x"],
+                target,
+                state0={"v": data["data/v0"]},
+                parameters=parameters,
+                surrogate=surrogate(which, options),
+                dtype=dtype,
+            )
+            case_name = f"{which}/{loss_name}"
+            wanted_loss = float(data[f"loss64/{case_name}"])
+            assert abs(value - wanted_loss) <= (1e-12 if dtype == "float64" else 1e-5) * abs(
+                wanted_loss
+            )
+            for key in data.files:
+                if not key.startswith(f"grad64/{case_name}/"):
+                    continue
+                own = key.removeprefix(f"grad64/{case_name}/")
+                wanted = data[key]
+                gradient = found.states.get("v") if own == "v0" else found.get(own)
+                limit = 1e-10
+                if dtype == "float32":
+                    theirs = data[key.replace("grad64", "grad32")]
+                    limit = max(1e-5, 4 * error(theirs, wanted))
+                assert error(gradient, wanted) <= limit, (name, case_name, own)
