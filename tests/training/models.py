@@ -76,7 +76,12 @@ class Model(torch.nn.Module):
         )
         current = functional.linear(s1, self.w2, self.b2)
         v2, s2, c2 = self.layer(
-            current, given["v2"], given.get("s2", none), given.get("c2", none), self.beta2, self.thr2
+            current,
+            given["v2"],
+            given.get("s2", none),
+            given.get("c2", none),
+            self.beta2,
+            self.thr2,
         )
         y = 0.8 * given["y"] + 0.2 * functional.linear(s1, self.w_ro)
         after = {"v": v, "s1": s1, "c1": c1, "v2": v2, "s2": s2, "c2": c2, "y": y, "extra": extra}
