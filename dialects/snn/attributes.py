@@ -140,6 +140,7 @@ class SurrogateAttr(ParametrizedAttribute):
 
     A name is that of a library's function: the order of its operations is the library's
     (`snncc.dialects.snn.surrogates`). A symbol is that of a `snn.surrogate` of the module.
+    Both take `scale`, a factor of the derivative: training sets it for each layer.
     The forward value never depends on it.
     """
 
@@ -180,8 +181,8 @@ class SurrogateAttr(ParametrizedAttribute):
             return
         if self.function.nested_references.data:
             raise VerifyException(f"surrogate: {self.function} is in no module of its own")
-        if self.options.data:
-            raise VerifyException(f"surrogate: {self.text} takes no options")
+        if set(self.options.data) - {"scale"}:
+            raise VerifyException(f"surrogate: {self.text} takes no option but scale")
 
     @classmethod
     def parse_parameters(
@@ -190,13 +191,17 @@ class SurrogateAttr(ParametrizedAttribute):
         options: dict[str, Attribute] = {}
         with parser.in_angle_brackets():
             symbol = parser.parse_optional_symbol_name()
-            if symbol is not None:
-                return SymbolRefAttr(symbol), DictionaryAttr({})
-            function = parser.parse_str_literal(" for the name of the surrogate")
+            function = (
+                parser.parse_str_literal(" for the name of the surrogate")
+                if symbol is None
+                else symbol
+            )
             while parser.parse_optional_punctuation(","):
                 key = parser.parse_identifier(" for the name of an option of the surrogate")
                 parser.parse_punctuation("=")
                 options[key] = parser.parse_attribute()
+        if symbol is not None:
+            return SymbolRefAttr(symbol), DictionaryAttr(options)
         return StringAttr(function), DictionaryAttr(options)
 
     def print_parameters(self, printer: Printer) -> None:

@@ -144,6 +144,18 @@ class MeanSquaredError(LossTerm):
 
 
 @dataclass(frozen=True)
+class Projection(LossTerm):
+    """The sum over steps and elements of output * target: any linear loss."""
+
+    output: str | None = None
+
+    def write(self, writer: LossWriter) -> Term:
+        output = writer.output(self.output)
+        value = writer.as_float(writer.outputs[output])
+        return writer.sum(writer.product(value, writer.target(output)))
+
+
+@dataclass(frozen=True)
 class RateRegularization(LossTerm):
     """
     Activity (metabolic) regularisation: keeps each neuron near a firing rate.

@@ -176,8 +176,18 @@ class LossWriter:
             distance = x - target
             return [distance * distance], []
 
-        squares = self._map(square, {"x": value, "target": target})
-        flat = self._insert(snn.ReshapeOp(squares, (self.elements(squares),)))
+        return self._total(self._map(square, {"x": value, "target": target}))
+
+    def product(self, value: SSAValue, target: SSAValue) -> SSAValue:
+        """The sum over the elements of value * target, [1]."""
+
+        def product(b: Body, x: Scalar, target: Scalar) -> Outputs:
+            return [x * target], []
+
+        return self._total(self._map(product, {"x": value, "target": target}))
+
+    def _total(self, value: SSAValue) -> SSAValue:
+        flat = self._insert(snn.ReshapeOp(value, (self.elements(value),)))
         return self._insert(snn.ReduceOp("sum", flat, (1,)))
 
     # --- targets and values

@@ -29,6 +29,7 @@ from snncc.dialects.snn.surrogates.registry import (
     Gradient,
     Surrogate,
     SurrogateError,
+    scale_of,
     surrogate_named,
 )
 
@@ -77,10 +78,13 @@ def derivative(
     """
     attribute = _surrogate_of(user, surrogate)
     if attribute.symbol is not None:
-        return _inlined(_declared(user, attribute.symbol), b, arguments, gradient)
-    known, options = surrogate_named(attribute)
-    _expect_arguments(known, arguments)
-    return [known.write(b, Gradient(b, gradient), *arguments, **options)]
+        found = _inlined(_declared(user, attribute.symbol), b, arguments, gradient)
+    else:
+        known, options = surrogate_named(attribute)
+        _expect_arguments(known, arguments)
+        found = [known.write(b, Gradient(b, gradient), *arguments, **options)]
+    scale = scale_of(attribute)
+    return found if scale == 1.0 else [part * scale for part in found]
 
 
 def integral(
@@ -102,7 +106,9 @@ def integral(
     _expect_arguments(known, arguments)
     if known.integral is None:
         raise SurrogateError(f"surrogate {known.name!r} has no antiderivative in closed form")
-    return known.integral(b, *arguments, **options)
+    smooth, scale = known.integral(b, *arguments, **options), scale_of(attribute)
+    # the slope is scaled around the threshold, where the step is decided
+    return smooth if scale == 1.0 else (smooth - 0.5) * scale + 0.5
 
 
 def _surrogate_of(user: Operation, given: SurrogateAttr | None) -> SurrogateAttr:

@@ -56,6 +56,9 @@ def ratio(number: float, x: Scalar) -> Scalar:
     return inverse if number == 1.0 else inverse * number
 
 
+SCALE = "scale"
+"""The option that every surrogate takes: a factor of its derivative."""
+
 Write: TypeAlias = Callable[..., Scalar]
 """(body, gradient, *arguments, **options) -> the gradient of the first argument."""
 
@@ -139,11 +142,19 @@ def surrogate_named(attribute: SurrogateAttr) -> tuple[Surrogate, dict[str, floa
         raise SurrogateError(f"surrogate {name!r} is not known; known are {', '.join(near)}")
     options = dict(known.options)
     for key, value in attribute.options.data.items():
+        if key == SCALE:
+            continue  # of all surrogates
         if key not in options:
             takes = f"it takes {', '.join(options)}" if options else "it takes none"
             raise SurrogateError(f"surrogate {name!r}: no option {key!r}; {takes}")
         options[key] = _number(name, key, value)
     return known, options
+
+
+def scale_of(attribute: SurrogateAttr) -> float:
+    """What the derivative is multiplied by, behind all that its library does: 1, if not given."""
+    value = attribute.options.data.get(SCALE)
+    return 1.0 if value is None else _number(attribute.text, SCALE, value)
 
 
 def _number(name: str, key: str, value: Any) -> float:
