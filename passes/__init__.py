@@ -30,6 +30,11 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
 
         return SnnDifferentiate
 
+    def get_snn_eprop() -> "type[ModulePass]":
+        from snncc.passes.snn_eprop import SnnEprop
+
+        return SnnEprop
+
     def get_snn_fold_affine() -> "type[ModulePass]":
         from snncc.passes.snn_fold_affine import SnnFoldAffine
 
@@ -70,6 +75,11 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
 
         return SnnSchedule
 
+    def get_snn_smooth_spikes() -> "type[ModulePass]":
+        from snncc.passes.snn_smooth_spikes import SnnSmoothSpikes
+
+        return SnnSmoothSpikes
+
     def get_snn_verify_ranges() -> "type[ModulePass]":
         from snncc.passes.snn_verify_ranges import SnnVerifyRanges
 
@@ -80,6 +90,7 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
         "kernel-verify-order": get_kernel_verify_order,
         "snn-change-precision": get_snn_change_precision,
         "snn-differentiate": get_snn_differentiate,
+        "snn-eprop": get_snn_eprop,
         "snn-fold-affine": get_snn_fold_affine,
         "snn-fold-parameters": get_snn_fold_parameters,
         "snn-fuse-elementwise": get_snn_fuse_elementwise,
@@ -88,5 +99,6 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
         "snn-quantize": get_snn_quantize,
         "snn-record-names": get_snn_record_names,
         "snn-schedule": get_snn_schedule,
+        "snn-smooth-spikes": get_snn_smooth_spikes,
         "snn-verify-ranges": get_snn_verify_ranges,
     }

@@ -74,17 +74,25 @@ class Jacobian:
         self._element = element
         self._builder = builder
         self._population = neuron.population
+        self._own_outputs = len(neuron.outputs)
         block, ends = neuron.body.block, neuron.terminator
+        self._own_operations = set(block.ops)
         states = [p.argument for p in neuron.state_ports if carries_gradient(p.argument.type)]
         asked: list[SSAValue] = [*states, *(port.argument for port in columns)]
         rows = [v for v in dict.fromkeys((*ends.outputs, *ends.states)) if carries_gradient(v.type)]
         tangents = Tangents(block, element, asked, rows, surrogate)
         self._body = tangents.body
         self._ports = (*neuron.input_ports, *neuron.parameter_ports)
-        self._fixed_arguments = {p.argument: p.operand for p in self._ports if _is_fixed(p.operand)}
+        self._fixed_arguments = {
+            p.argument: p.operand for p in self._ports if is_fixed_value(p.operand)
+        }
         self._constant: dict[SSAValue, bool] = {}
         self._next: list[Row] = [
             tangents.row(value) if carries_gradient(value.type) else {} for value in ends.states
+        ]
+        quiet = Tangents(block, element, asked, rows, surrogate, spikes=False)
+        self._quiet: list[Row] = [
+            quiet.row(value) if carries_gradient(value.type) else {} for value in ends.states
         ]
         outputs = [tangents.row(value) for value in ends.outputs]
         self._outputs = [
@@ -96,24 +104,27 @@ class Jacobian:
 
     # --- what is asked for
 
-    def decay(self, i: int, j: int) -> Coefficient | None:
-        """A[i, j]: the derivative of next state i by state j."""
-        return self._coefficient(self._next[i].get(self._states[j]))
+    def decay(self, i: int, j: int, quiet: bool = False) -> Coefficient | None:
+        """
+        A[i, j]: the derivative of next state i by state j. Of a `quiet` neuron it is what it
+        would be without spikes: no reset has a part in it.
+        """
+        return self._coefficient(self._rows(quiet)[i].get(self._states[j]))
 
-    def drive(self, i: int, column: SSAValue) -> Coefficient | None:
+    def drive(self, i: int, column: SSAValue, quiet: bool = False) -> Coefficient | None:
         """B[i]: the derivative of next state i by an argument."""
-        return self._coefficient(self._next[i].get(column))
+        return self._coefficient(self._rows(quiet)[i].get(column))
 
-    def memory(self, sources: Sequence[SSAValue], outputs: Sequence[int]) -> list[int]:
+    def memory(
+        self, sources: Sequence[SSAValue], outputs: Sequence[int], quiet: bool = False
+    ) -> list[int]:
         """The states through which these arguments reach these outputs, later on."""
-        count = len(self._states)
-        reads = {
-            i: {j for j in range(count) if self._states[j] in self._next[i]} for i in range(count)
-        }
+        count, after = len(self._states), self._rows(quiet)
+        reads = {i: {j for j in range(count) if self._states[j] in after[i]} for i in range(count)}
         reached = {
             i
             for i in range(count)
-            if self._states[i] in sources or any(s in self._next[i] for s in sources)
+            if self._states[i] in sources or any(s in after[i] for s in sources)
         }
         seen = {j for o in outputs for j in range(count) if self._states[j] in self._outputs[o]}
         for _ in range(count):
@@ -143,6 +154,9 @@ class Jacobian:
         return taps
 
     # --- how it is found
+
+    def _rows(self, quiet: bool) -> list[Row]:
+        return self._quiet if quiet else self._next
 
     def _coefficient(self, tangent: Tangent | None) -> Coefficient | None:
         if tangent is None:
@@ -183,7 +197,7 @@ class Jacobian:
     def _insert(self, neuron: snn.NeuronOp) -> snn.NeuronOp:
         """The neuron with what changes among its outputs; the fixed values beside it."""
         found: dict[SSAValue, None] = {}
-        for tangent in (t for row in self._next for t in row.values()):
+        for tangent in (t for row in (*self._next, *self._quiet) for t in row.values()):
             if isinstance(tangent, Scalar):
                 found[tangent.value] = None
         for part in (p for row in self._outputs for p in row.values()):
@@ -198,10 +212,24 @@ class Jacobian:
             if value in numbers:
                 self._values[value] = float(numbers[value])
         self._insert_fixed([value for value in constant if value not in numbers])
-        kept = len(neuron.outputs)
-        made = with_outputs(neuron, [*neuron.terminator.outputs, *changing])
-        self._values.update(zip(changing, made.outputs[kept:], strict=True))
+        made = with_outputs(neuron, range(self._own_outputs), changing)
+        self._values.update(zip(changing, made.outputs[self._own_outputs :], strict=True))
         return made
+
+    def forget_unread(self) -> None:
+        """Takes from the neuron what nobody asked for, at the end."""
+        outputs = self.neuron.outputs
+        kept = [
+            index
+            for index, output in enumerate(outputs)
+            if index < self._own_outputs or output.first_use is not None
+        ]
+        self.neuron = with_outputs(self.neuron, kept, [])
+        block = self.neuron.body.block
+        for op in reversed(list(block.ops)):
+            is_ours = op not in self._own_operations and op is not block.last_op
+            if is_ours and all(result.first_use is None for result in op.results):
+                block.erase_op(op)
 
     def _insert_fixed(self, values: Sequence[SSAValue]) -> None:
         """Coefficients as neurons without inputs and states: scalars where all that is read is."""
@@ -216,7 +244,9 @@ class Jacobian:
                 continue
 
             def write(b: Body, value: SSAValue = value, **p: Scalar) -> Outputs:
-                known = dict(zip(_arguments_of(value), (s.value for s in p.values()), strict=True))
+                known: dict[SSAValue, SSAValue] = dict(
+                    zip(_arguments_of(value), (s.value for s in p.values()), strict=True)
+                )
                 return [Scalar(b, _copied(value, known, b))], []
 
             fixed = build_neuron(
@@ -250,17 +280,17 @@ class Jacobian:
 
 def is_constant(coefficient: Coefficient | None) -> bool:
     """Whether a coefficient is the same at every step."""
-    return coefficient is None or isinstance(coefficient, float) or _is_fixed(coefficient)
+    return coefficient is None or isinstance(coefficient, float) or is_fixed_value(coefficient)
 
 
 def is_uniform(coefficient: Coefficient | None) -> bool:
     """Whether it is the same at every step and for all elements."""
     if coefficient is None or isinstance(coefficient, float):
         return True
-    return _is_fixed(coefficient) and shape_of(coefficient) == ()
+    return is_fixed_value(coefficient) and shape_of(coefficient) == ()
 
 
-def _is_fixed(value: SSAValue) -> bool:
+def is_fixed_value(value: SSAValue) -> bool:
     return isinstance(value.owner, Operation) and is_fixed(value.owner)
 
 
@@ -281,9 +311,9 @@ def _arguments_of(value: SSAValue) -> list[BlockArgument]:
     return list(found)
 
 
-def _copied(value: SSAValue, known: dict[BlockArgument, SSAValue], body: Body) -> SSAValue:
+def _copied(value: SSAValue, known: Mapping[SSAValue, SSAValue], body: Body) -> SSAValue:
     """A scalar with all that it follows from, written into another body."""
-    values: dict[SSAValue, SSAValue] = dict(known)
+    values = dict(known)
 
     def copy(wanted: SSAValue) -> SSAValue:
         if wanted not in values:
@@ -297,34 +327,32 @@ def _copied(value: SSAValue, known: dict[BlockArgument, SSAValue], body: Body) -
     return copy(value)
 
 
-def with_outputs(neuron: snn.NeuronOp, outputs: Sequence[SSAValue]) -> snn.NeuronOp:
+def with_outputs(
+    neuron: snn.NeuronOp, kept: Sequence[int], added: Sequence[SSAValue]
+) -> snn.NeuronOp:
     """
-    A neuron that puts out these scalars of its body, in place of the given one; what both put
-    out at the same place keeps its users, the rest must have none.
+    A neuron in place of the given one that puts out some of its outputs, by index, and then
+    more scalars of its body. Outputs that are not kept have no users.
     """
     ends = neuron.terminator
-    same = [a is b for a, b in zip(ends.outputs, outputs, strict=False)]
-    Rewriter.replace_op(ends, snn.NextOp(outputs, list(ends.states)), [])
-    types: list[Attribute] = [TensorType(v.type, neuron.population) for v in outputs]
-
-    def operands(ports: Sequence[Port]) -> list[tuple[str, SSAValue]]:
-        return [(port.name, port.operand) for port in ports]
-
-    groups = [operands(p) for p in (neuron.input_ports, neuron.state_ports, neuron.parameter_ports)]
+    outputs = [*(ends.outputs[index] for index in kept), *added]
+    inputs, states, parameters = (
+        [(port.name, port.operand) for port in ports]
+        for ports in (neuron.input_ports, neuron.state_ports, neuron.parameter_ports)
+    )
     count = len(neuron.outputs)
     known = known_as(neuron, count + len(neuron.initial_states))
+    Rewriter.replace_op(ends, snn.NextOp(outputs, list(ends.states)), [])
+    types: list[Attribute] = [TensorType(v.type, neuron.population) for v in outputs]
     region = neuron.detach_region(neuron.body)
-    made = snn.NeuronOp(*groups, types, region, node=node_name(neuron), kind=None)
+    made = snn.NeuronOp(inputs, states, parameters, types, region, node=node_name(neuron))
     made.attributes = dict(neuron.attributes)
     if known is not None:
-        kept = sum(same)
-        fresh = [f"{known[0]}.d{index}" for index in range(len(outputs) - kept)]
-        made.attributes[KNOWN_AS] = ArrayAttr(
-            [StringAttr(text) for text in (*known[:kept], *fresh, *known[count:])]
-        )
+        fresh = [f"{known[0]}.d{index}" for index in range(len(added))]
+        texts = [*(known[index] for index in kept), *fresh, *known[count:]]
+        made.attributes[KNOWN_AS] = ArrayAttr([StringAttr(text) for text in texts])
     Rewriter.insert_op(made, InsertPoint.before(neuron))
-    for old, new, keep in zip(neuron.outputs, made.outputs, same, strict=False):
-        if keep:
-            old.replace_all_uses_with(new)
+    for place, index in enumerate(kept):
+        neuron.outputs[index].replace_all_uses_with(made.outputs[place])
     Rewriter.erase_op(neuron)
     return made

@@ -9,8 +9,9 @@ an input of the body at step t (for a weight: the presynaptic activity),
     dE/dw = sum over t of L[t] * F(e)[t]        with the learning signal L and a filter F
 
 (Bellec et al. 2020, "A solution to the learning dilemma for recurrent networks of spiking
-neurons", equations 13 to 15 and, for F, 28). A, B, C, D are computed once for each neuron;
-what runs for each synapse reads them as [N, 1] and the presynaptic activity as [1, M].
+neurons", Methods; there F is the low-pass filter of a leaky readout). A, B, C, D are computed
+once for each neuron; what runs for each synapse reads them as [N, 1], and the presynaptic
+activity as [1, M].
 
 Where A and B are the same for all neurons and at every step, the vector is a trace of the
 presynaptic activity alone, and is kept for each input: e = pseudo-derivative * trace.
@@ -24,27 +25,26 @@ from math import prod
 
 import numpy as np
 import numpy.typing as npt
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
-from snncc.dialects.snn.fixed import is_fixed
 from snncc.dialects.snn.linear import ConvolutionOp, WeightedSum
 from snncc.dialects.snn.types import shape_of
-from snncc.passes.differentiation.coefficients import Coefficient, Jacobian, Tap, is_uniform
+from snncc.passes.differentiation.coefficients import (
+    Coefficient,
+    Jacobian,
+    Tap,
+    is_constant,
+    is_uniform,
+)
 from snncc.passes.differentiation.filters import Filter, Ports, Traces, as_float, filter_of
 from snncc.passes.differentiation.operations import RULES
-from snncc.passes.differentiation.transposition import FixedGradient, Transposition
+from snncc.passes.differentiation.same_step import SameStep
+from snncc.passes.differentiation.transposition import FixedGradient
 from snncc.passes.differentiation.windows import unfolded_places
 
 Places = npt.NDArray[np.int64]
-
-
-class SameStep(Transposition):
-    """A transposition within one step: it reads the forward program's values where they are."""
-
-    def value(self, value: SSAValue) -> SSAValue:
-        return value
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Source:
 class Eligibility:
     """Writes the eligibility of trained values, and what a learning signal makes of it."""
 
-    def __init__(self, t: Transposition, traces: Traces):
+    def __init__(self, t: SameStep, traces: Traces):
         self.t = t
         self.traces = traces
 
@@ -94,8 +94,10 @@ class Eligibility:
         states = jacobian.memory([column], outputs)
         taps = {o: jacobian.taps(o, states, column) for o in outputs}
         filters = [filter_of(jacobian, column, states, tap) for o in outputs for tap in taps[o]]
+        if not any(each.output or each.direct is not None for each in filters):
+            return  # the value acts on nothing that reaches the loss
         of_input = source.summed is not None and all(each.is_uniform for each in filters)
-        of_input = of_input and _is_fixed_or_none(source.gain)
+        of_input = of_input and is_constant(source.gain)
         rest: list[Signal] = []
         for signal in signals:
             gains = [tap.gain for o in signal.gradients for tap in taps[o]]
@@ -145,14 +147,7 @@ class Eligibility:
                 factors = [layout.place(gradient)]
                 factors += [] if tap.gain is None else [layout.place(tap.gain)]
                 factors += [] if source.gain is None else [source.gain]
-                u = SameStep(
-                    self.t.builder.insertion_point.block,
-                    self.t.element,
-                    {op.weight},
-                    _no_tape,
-                    None,
-                    lambda value: value is op.weight,
-                )
+                u = self.t.beside({op.weight})
                 twin = op.with_operands([trace, op.weight])
                 RULES[type(op)](u, twin, self.product(factors, source.shape))
                 twin.erase()
@@ -227,8 +222,7 @@ class Eligibility:
             for o, taps_of in taps.items()
         }
         learning = [
-            {o: _stream(layout.place(g)) for o, g in signal.gradients.items()}
-            for signal in signals
+            {o: _stream(layout.place(g)) for o, g in signal.gradients.items()} for signal in signals
         ]
         ports = Ports()
         ports.read(x, fixed=False)
@@ -242,10 +236,7 @@ class Eligibility:
         vector = ports.keep(initial)
         zero = self.t.constant(0.0)
         memory = [
-            {
-                o: [ports.keep([zero] * each.count) for each in signal.filters]
-                for o in gradients
-            }
+            {o: [ports.keep([zero] * each.count) for each in signal.filters] for o in gradients}
             for signal, gradients in zip(signals, learning, strict=True)
         ]
         kinds = list(dict.fromkeys(signal.kind for signal in signals))
@@ -294,7 +285,7 @@ class Eligibility:
     def _read(self, ports: Ports, values: Sequence[Coefficient | None]) -> None:
         for value in values:
             if isinstance(value, SSAValue):
-                ports.read([value], fixed=_is_fixed_or_none(value))
+                ports.read([value], fixed=is_constant(value))
 
     def _insert(
         self, ports: Ports, equations: Callable[..., Outputs], shape: Sequence[int]
@@ -329,14 +320,6 @@ def _total(b: Body, parts: Sequence[Scalar]) -> Scalar:
     return result
 
 
-def _is_fixed_or_none(value: SSAValue | None) -> bool:
-    return value is None or (isinstance(value.owner, Operation) and is_fixed(value.owner))
-
-
-def _no_tape(value: SSAValue) -> SSAValue:
-    raise AssertionError("a transposition within one step has no tape")
-
-
 def _stream(value: Coefficient) -> SSAValue:
     assert isinstance(value, SSAValue)
     return value
@@ -348,7 +331,7 @@ def _stream(value: Coefficient) -> SSAValue:
 class _Elements:
     """A value that acts on each element of a stream."""
 
-    def __init__(self, t: Transposition, source: Source):
+    def __init__(self, t: SameStep, source: Source):
         self.t = t
         self.source = source
 
@@ -372,7 +355,7 @@ class _Elements:
 
     def finished(self, stream: SSAValue, kind: str) -> FixedGradient:
         """The elements that share a value are summed within the step."""
-        kept = self.source.repeated
+        kept = self.source.repeated or (1,)
         if prod(kept) != prod(self.shape):
             stream = self.t.insert(snn.ReduceOp("sum", stream, kept))
         return FixedGradient(stream, kind, shape_of(stream))
@@ -401,7 +384,7 @@ class _Linear(_Elements):
 class _Convolution(_Elements):
     """[groups, outputs of a group, windows, inputs of a group * kernel]"""
 
-    def __init__(self, t: Transposition, source: Source):
+    def __init__(self, t: SameStep, source: Source):
         super().__init__(t, source)
         assert isinstance(source.summed, ConvolutionOp)
         self.op = source.summed
@@ -426,7 +409,7 @@ class _Convolution(_Elements):
         return FixedGradient(reduced, kind, shape_of(reduced))
 
 
-def _layout(t: Transposition, source: Source) -> _Elements:
+def _layout(t: SameStep, source: Source) -> _Elements:
     match source.summed:
         case None:
             return _Elements(t, source)

@@ -45,7 +45,15 @@ class Filter:
         """Whether it is a filter at all: one for all elements, the same at every step."""
         return all(map(is_uniform, self.coefficients))
 
-    def step(self, ports: Ports, x: Scalar, states: Sequence[Scalar]) -> tuple[Scalar, list[Scalar]]:
+    @property
+    def is_sum(self) -> bool:
+        """Whether it gives the sum of all steps so far."""
+        parts = (self.decay.get((0, 0)), self.drive.get(0), self.output.get(0), self.direct)
+        return self.count == 1 and all(part == 1.0 for part in parts)
+
+    def step(
+        self, ports: Ports, x: Scalar, states: Sequence[Scalar]
+    ) -> tuple[Scalar, list[Scalar]]:
         """(q, next states), written into the body of a neuron that reads the coefficients."""
         after = [
             ports.sum(
@@ -62,17 +70,19 @@ class Filter:
         return result, after
 
 
-def filter_of(jacobian: Jacobian, column: SSAValue, states: Sequence[int], tap: Tap) -> Filter:
+def filter_of(
+    jacobian: Jacobian, column: SSAValue, states: Sequence[int], tap: Tap, quiet: bool = False
+) -> Filter:
     """What an argument of a body does to a tap of its output, through these states."""
     decay: dict[tuple[int, int], Coefficient] = {}
     drive: dict[int, Coefficient] = {}
     output: dict[int, Coefficient] = {}
     for i, state in enumerate(states):
         for j, other in enumerate(states):
-            found = jacobian.decay(state, other)
+            found = jacobian.decay(state, other, quiet)
             if found is not None:
                 decay[i, j] = found
-        found = jacobian.drive(state, column)
+        found = jacobian.drive(state, column, quiet)
         if found is not None:
             drive[i] = found
         if state in tap.states:
@@ -98,6 +108,7 @@ class Ports:
     states: dict[str, SSAValue] = field(default_factory=dict[str, SSAValue])
     _names: dict[SSAValue, str] = field(default_factory=dict[SSAValue, str])
     _scalars: dict[str, Scalar] = field(default_factory=dict[str, Scalar])
+    _sums: dict[object, Scalar] = field(default_factory=dict[object, Scalar])
     _body: Body | None = None
 
     def read(self, values: Iterable[Coefficient | None], fixed: bool = True) -> None:
@@ -137,7 +148,13 @@ class Ports:
         return factor * x
 
     def sum(self, terms: Sequence[tuple[Coefficient | None, Scalar]]) -> Scalar:
-        """The sum of coefficients times scalars, left to right."""
+        """The sum of coefficients times scalars, left to right; an equal one is written once."""
+        key = tuple((c, x.value) for c, x in terms if c is not None)
+        if key not in self._sums:
+            self._sums[key] = self._sum(terms)
+        return self._sums[key]
+
+    def _sum(self, terms: Sequence[tuple[Coefficient | None, Scalar]]) -> Scalar:
         result: Scalar | None = None
         for coefficient, x in terms:
             part = self.times(coefficient, x)

@@ -49,10 +49,14 @@ class Tangents:
         columns: Sequence[SSAValue],
         rows: Sequence[SSAValue],
         surrogate: SurrogateAttr | None = None,
+        *,
+        spikes: bool = True,
     ):
+        """Without `spikes` none of them has a derivative."""
         assert block.last_op is not None
         self.body = Body(Builder(InsertPoint.before(block.last_op)), element)
         self.surrogate = surrogate
+        self._spikes = spikes
         self._rows: dict[SSAValue, Row] = {column: {column: 1.0} for column in columns}
         operations = [op for op in block.ops if op is not block.last_op]
         asked = set(rows)
@@ -71,7 +75,8 @@ class Tangents:
         if isinstance(op, snn.DetachOp):
             return
         if isinstance(op, snn.SpikeOp | snn.CountOp):
-            self._spike(op)
+            if self._spikes:
+                self._spike(op)
             return
         rule = RULES.get(type(op))
         if rule is None:

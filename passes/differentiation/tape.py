@@ -78,37 +78,50 @@ def with_tape(
     for neuron, indices in states.items():
         twin = copies[neuron]
         assert isinstance(twin, snn.NeuronOp)
-        texts = [known[neuron, index] for index in indices]
-        streams = _put_out_states(twin, indices, texts)
+        held = [twin.state_ports[index].argument for index in indices]
+        texts = [f"{known[neuron, index]}.before" for index in indices]
+        streams = put_out(twin, held, texts)
         mapped.update(zip(neuron.outputs, streams, strict=False))
         for index, stream in zip(indices, streams[len(neuron.outputs) :], strict=True):
             mapped[neuron.state_ports[index].argument] = stream
-    recorded = [mapped[value] for value in values]
-    ends = copy.yield_op
-    Rewriter.replace_op(ends, snn.YieldOp([*ends.streams, *recorded]), [])
+    return with_outputs(copy, name, names, [mapped[value] for value in values])
+
+
+def with_outputs(
+    network: snn.NetworkOp,
+    name: str,
+    names: Sequence[str],
+    streams: Sequence[SSAValue],
+    kind: str = STREAM,
+) -> snn.NetworkOp:
+    """A network that also puts out these of its streams, of the body of one that is done with."""
+    inputs, outputs, kinds, ends = network.inputs, network.outputs, network.kinds, network.yield_op
+    Rewriter.replace_op(ends, snn.YieldOp([*ends.streams, *streams]), [])
     return snn.NetworkOp(
         name,
-        [(n, stream_type(value)) for n, value in network.inputs.items()],
+        [(n, stream_type(value)) for n, value in inputs.items()],
         [
-            *((n, stream_type(value)) for n, value in network.outputs.items()),
-            *((n, stream_type(value)) for n, value in zip(names, recorded, strict=True)),
+            *((n, stream_type(value)) for n, value in outputs.items()),
+            *((n, stream_type(value)) for n, value in zip(names, streams, strict=True)),
         ],
-        copy.detach_region(copy.body),
+        network.detach_region(network.body),
         dict(network.attributes),
-        kinds=[*network.kinds.values(), *(STREAM for _ in values)],
+        kinds=[*kinds.values(), *(kind for _ in streams)],
         reverse=network.is_reverse,
     )
 
 
-def _put_out_states(
-    neuron: snn.NeuronOp, states: Sequence[int], names: Sequence[str]
+def put_out(
+    neuron: snn.NeuronOp, scalars: Sequence[SSAValue], names: Sequence[str]
 ) -> Sequence[SSAValue]:
-    """A neuron that also puts out some of its states as they were before the step."""
+    """
+    Replaces a neuron by one that also puts out scalars of its body, such as states as they
+    were before the step, under these names; gives all of its outputs.
+    """
     ends, ports = neuron.terminator, neuron.state_ports
-    arguments = [ports[index].argument for index in states]
-    Rewriter.replace_op(ends, snn.NextOp([*ends.outputs, *arguments], list(ends.states)), [])
+    Rewriter.replace_op(ends, snn.NextOp([*ends.outputs, *scalars], list(ends.states)), [])
     types: list[Attribute] = [result.type for result in neuron.outputs]
-    types += [TensorType(argument.type, neuron.population) for argument in arguments]
+    types += [TensorType(scalar.type, neuron.population) for scalar in scalars]
 
     def operands(ports: Sequence[Port]) -> list[tuple[str, SSAValue]]:
         return [(port.name, port.operand) for port in ports]
@@ -129,9 +142,8 @@ def _put_out_states(
     known = known_as(neuron, len(neuron.outputs) + len(neuron.initial_states))
     if known is not None:
         count = len(neuron.outputs)
-        added = [f"{name}.before" for name in names]
         made.attributes[KNOWN_AS] = ArrayAttr(
-            [StringAttr(text) for text in (*known[:count], *added, *known[count:])]
+            [StringAttr(text) for text in (*known[:count], *names, *known[count:])]
         )
     Rewriter.replace_op(neuron, made, made.outputs[: len(neuron.outputs)])
     return made.outputs

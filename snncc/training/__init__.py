@@ -7,6 +7,7 @@ Training: losses, gradients, and programs that train where they run.
 
 from snncc.training.gradients import GradientsByName, value_and_grad
 from snncc.training.losses import CrossEntropy, Loss, MeanSquaredError, RateRegularization
+from snncc.training.reinforce import expectation, reinforce
 
 __all__ = [
     "CrossEntropy",
@@ -14,5 +15,7 @@ __all__ = [
     "Loss",
     "MeanSquaredError",
     "RateRegularization",
+    "expectation",
+    "reinforce",
     "value_and_grad",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,15 +14,16 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of, dtype_of
 from snncc.dialects.snn.attributes import BlobAttr, SurrogateAttr
 from snncc.dialects.snn.names import StateNames
-from snncc.dialects.snn.types import shape_of, shape_text
+from snncc.dialects.snn.types import is_float, is_spike, shape_of, shape_text, stream_type
 from snncc.errors import error
-from snncc.inputs import Streams, sequence_of, to_states, to_streams
+from snncc.inputs import Streams, sequence_of, state_value, to_states, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network
 from snncc.passes.differentiation.bodies import NoDerivative
 from snncc.passes.differentiation.network import Gradients, differentiate
 from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.passes.differentiation.wanted import UnknownName, wanted_of
+from snncc.passes.smoothing.network import NoTwin, smooth
 from snncc.passes.snn_change_precision import SnnChangePrecision
 from snncc.training.losses import Loss, loss_of
 from snncc.training.written import LossWriter, Target
@@ -69,6 +70,7 @@ class Options:
     wrt: Sequence[str] | None = None
     surrogate: SurrogateAttr | None = None
     dtype: Dtype = "float32"
+    smoothed: bool = False
 
 
 def value_and_grad(
@@ -83,6 +85,7 @@ def value_and_grad(
     wrt: Sequence[str] | None = None,
     surrogate: SurrogateAttr | None = None,
     dtype: Dtype = "float32",
+    smoothed: bool = False,
 ) -> tuple[float, GradientsByName]:
     """
     The loss of a network on a batch, and its gradients by backpropagation through time.
@@ -91,12 +94,13 @@ def value_and_grad(
     {output: ...} where the loss has several. `parameters` replaces parameters of the network
     by arrays of their shapes. `wrt` are the names of parameters, inputs and states to
     differentiate by; all floats but fixed parameters, where it is not given. `surrogate`
-    stands in for spikes that the model gives none.
+    stands in for spikes that the model gives none. `smoothed` takes the loss and its exact
+    gradient of the network's smoothed twin: each step is the integral of its surrogate.
 
     Raises SnnccError: SNC-C003 for options, SNC-R001 to SNC-R003 for arrays that do not fit,
-    SNC-T001 for a network that has no gradient.
+    SNC-T001 for a network that has no gradient, SNC-T002 for one that has no smoothed twin.
     """
-    options = Options(wrt, surrogate, dtype)
+    options = Options(wrt, surrogate, dtype, smoothed)
     if dtype not in ELEMENTS:
         raise error("SNC-C003", f"dtype: expected one of {', '.join(ELEMENTS)}, got {dtype!r}")
     module = prepared(net.module, dtype, parameters or {})
@@ -107,11 +111,11 @@ def value_and_grad(
             "the network takes a whole sequence at once: it has no steps to sum a loss over",
         )
     streams = to_streams(network, x, steps=steps)
-    states = to_states(network, state0, streams.batch)
     trained = Trained(module, network, loss_of(loss), streams.steps, options)
+    states = to_states(trained.network, state0, streams.batch)
     arrays = {**streams.arrays, **trained.targets_of(target, streams)}
     value, found = trained.run(arrays, states, streams.batch)
-    return value, _as_given(trained, found, streams, state0 or {})
+    return value, as_given(trained, found, streams, state0 or {})
 
 
 def prepared(module: ModuleOp, dtype: Dtype, parameters: Mapping[str, Any]) -> ModuleOp:
@@ -163,8 +167,13 @@ class Trained:
         self.terms = [(weight, term.write(writer)) for weight, term in loss.terms()]
         self.targets = writer.targets
         self.network = writer.finished()
-        self.network.verify()
+        self.hard: snn.NetworkOp | None = None
         outputs = [name for _, term in self.terms for name in term.outputs]
+        try:
+            outputs += self._rewrite(options)
+        except NoTwin as fault:
+            raise error("SNC-T002", str(fault)) from None
+        self.network.verify()
         try:
             self.wanted = wanted_of(module, self.network, outputs, options.wrt, self.inputs)
             self.gradients: Gradients = differentiate(self.network, self.wanted, options.surrogate)
@@ -172,10 +181,17 @@ class Trained:
             raise error("SNC-C003", f"wrt: {fault}") from None
         except NoDerivative as fault:
             raise error("SNC-T001", str(fault)) from None
-        for part in (self.gradients.forward, self.gradients.backward, self.gradients.finish):
+        made = self.gradients
+        for part in (self.hard, made.forward, made.backward, made.finish):
             if part is not None:
                 module.body.block.add_op(part)
         module.verify()
+
+    def _rewrite(self, options: Options) -> list[str]:
+        """Makes another network of the one with its loss; gives outputs to differentiate, too."""
+        if options.smoothed:
+            self.hard = smooth(self.network, self.element, options.surrogate).hard
+        return []
 
     def targets_of(self, given: Any, streams: Streams) -> dict[str, Array]:
         """The targets as streams [T, B, shape]."""
@@ -201,8 +217,29 @@ class Trained:
         self, arrays: Mapping[str, Array], states: Mapping[str, Array], batch: int
     ) -> tuple[float, GradientsByName]:
         """The loss and the gradients: of inputs [T, B, *shape], of states [B, *shape]."""
+        if self.hard is not None:  # what decides in the twin is recorded
+            hard = self._interpreter(self.hard).run(arrays, state0=self._decided(states))
+            arrays = {**arrays, **hard.outputs}
+            arrays = {name: arrays[name] for name in self.gradients.forward.inputs}
+        value = 0.0
+
+        def heads(outputs: Mapping[str, Array]) -> dict[str, Array]:
+            nonlocal value
+            value, seeds = self._heads(outputs, batch)
+            return seeds
+
+        found = self.backpropagated(arrays, states, heads)
+        return value, found
+
+    def backpropagated(
+        self,
+        arrays: Mapping[str, Array],
+        states: Mapping[str, Array],
+        heads: Callable[[Mapping[str, Array]], Mapping[str, Array]],
+    ) -> GradientsByName:
+        """The gradients; `heads` gives those of the outputs, from what the outputs are."""
         forward = self._interpreter(self.gradients.forward).run(arrays, state0=states)
-        value, seeds = self._heads(forward.outputs, batch)
+        seeds = heads(forward.outputs)
         steps = next(iter(arrays.values())).shape[0]
         given = {**arrays, **forward.outputs}
         for name, seed in seeds.items():
@@ -221,7 +258,23 @@ class Trained:
             run = self._interpreter(gradients.finish).run(sums)
             for name, output in gradients.parameters.items():
                 found.parameters[name] = run.outputs[output][0, 0]
-        return value, found
+        return found
+
+    def _decided(self, states: Mapping[str, Array]) -> dict[str, Array]:
+        """States of the twin as those of the hard network: the nearest spikes and counts."""
+        assert self.hard is not None
+        found: dict[str, Array] = {}
+        for (op, index), name in StateNames(self.hard).name_of.items():
+            if name not in states:
+                continue
+            state, near = state_value(op, index), states[name]
+            element = (
+                state.type if isinstance(op, snn.NeuronOp) else stream_type(state).element_type
+            )
+            if not is_float(element):
+                near = near > 0.5 if is_spike(element) else np.floor(near + 0.5)
+            found[name] = near.astype(dtype_of(element))
+        return found
 
     def _run_backward(self, given: Mapping[str, Array]) -> dict[str, Array]:
         network = self.gradients.backward
@@ -283,7 +336,7 @@ def _target_stream(
     return np.broadcast_to(found, (*lead, *shape))
 
 
-def _as_given(
+def as_given(
     trained: Trained, found: GradientsByName, streams: Streams, state0: Mapping[str, Any]
 ) -> GradientsByName:
     """With the axes that the user's arrays have."""

@@ -28,8 +28,8 @@ def ramp(b: Body, u: Scalar, below: float, above: float) -> Scalar:
 
 
 def logistic(b: Body, u: Scalar, k: float) -> Scalar:
-    """1 / (1 + e^(-k u)): of k s (1 - s)."""
-    return 1.0 / (1.0 + b.exp(u * -k))
+    """1 / (1 + e^(-k u)): of k s (1 - s). Bounded, as the derivative of e^x at infinity is no 0."""
+    return 1.0 / (1.0 + b.exp(b.minimum(u * -k, b.constant(80.0))))
 
 
 def arctangent(b: Body, u: Scalar, k: float) -> Scalar:

@@ -142,7 +142,7 @@ def squarewave_fourier_series(b: Body, g: Gradient, u: Scalar, n: float, T_perio
 
 def _s2nn(b: Body, u: Scalar, alpha: float, beta: float) -> Scalar:
     above = b.log(b.maximum(u, b.constant(0.0)) + 1.0) * beta + 0.5
-    below = 1.0 / (1.0 + b.exp(u * -alpha))
+    below = integrals.logistic(b, u, alpha)
     return b.select(b.compare("lt", u, 0.0), below, above)
 
 

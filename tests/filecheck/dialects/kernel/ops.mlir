@@ -16,6 +16,10 @@ kernel.program @"net.1" block 16 attributes {origin = "test"} {
 kernel.program @small block 1 {
   kernel.buffer input @x : memref<?xi8> spikes of "the input"
 }
+kernel.program reverse @backward block 4 {
+  kernel.buffer output @d.w : memref<1x64x128xf32> sum order [0, 2, 1] sizes [128, 64]
+  kernel.buffer output @d.v : memref<128xf32> last of "d.lif1.v"
+}
 
 // CHECK:      kernel.program @net.1 block 16 attributes {origin = "test"} {
 // CHECK-NEXT:   kernel.buffer const @fc1.weight : memref<64x128xf32> = #snn.blob<"9f86d081884c7d659a2feaa0c55ad015"> channel_last
@@ -29,6 +33,10 @@ kernel.program @small block 1 {
 // CHECK-NEXT: }
 // CHECK-NEXT: kernel.program @small block 1 {
 // CHECK-NEXT:   kernel.buffer input @x : memref<?xi8> spikes of "the input"
+// CHECK-NEXT: }
+// CHECK-NEXT: kernel.program reverse @backward block 4 {
+// CHECK-NEXT:   kernel.buffer output @d.w : memref<1x64x128xf32> sum order [0, 2, 1] sizes [128, 64]
+// CHECK-NEXT:   kernel.buffer output @d.v : memref<128xf32> last of "d.lif1.v"
 // CHECK-NEXT: }
 // CHECK-NEXT: }
 
@@ -173,3 +181,12 @@ kernel.delay_read %line at %at now %now into %out steps [0, 3, 5] {origin = "tes
 // CHECK-NEXT: kernel.delay_read %line at %at into %out steps [1, 3, 5] : memref<5x3xi8> at memref<1xi32> -> memref<3xi8>
 // CHECK-NEXT: kernel.delay_read %line at %at now %now into %out steps [0, 3, 5] {origin = "test"} : memref<5x3xi8> at memref<1xi32> now memref<3xi8> -> memref<3xi8>
 // CHECK-NEXT: }
+
+// -----
+
+// products that are added to a sum
+
+%a, %b, %l, %y, %n = "test.op"() : () -> (memref<4x3x2x5xf32>, memref<4x7x3x2xi8>, memref<12xi16>, memref<2x7x5xf32>, index)
+kernel.outer %a, %b steps %n list %l into %y : memref<4x3x2x5xf32>, memref<4x7x3x2xi8>, memref<12xi16> -> memref<2x7x5xf32>
+
+// CHECK:      kernel.outer %a, %b steps %n list %l into %y : memref<4x3x2x5xf32>, memref<4x7x3x2xi8>, memref<12xi16> -> memref<2x7x5xf32>

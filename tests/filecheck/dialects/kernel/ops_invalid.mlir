@@ -596,3 +596,67 @@ kernel.program @net block 1 {
 }
 
 // CHECK: | Operation does not verify: content: expected one or 2 elements of f32, got tensor<2xi8>
+
+// -----
+
+// sums, last values and products
+
+kernel.program @net block 1 {
+  kernel.buffer stream @y : memref<1x2xf32> sum
+}
+
+// CHECK: | Operation does not verify: stream buffer: only an output is a sum or a last value
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer output @y : memref<2xf32> sum last
+}
+
+// CHECK: | Operation does not verify: expected a sum or a last value, got both
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer output @y : memref<?x2xf32> last
+}
+
+// CHECK: | Operation does not verify: output buffer: expected known sizes, got memref<?x2xf32>
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer output @y : memref<2x3xf32> sum order [0, 0]
+}
+
+// CHECK: | Operation does not verify: order: expected each of 2 axes once, got [0, 0]
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer output @y : memref<2x3xf32> last order [1, 0]
+}
+
+// CHECK: | Operation does not verify: order: expected a sum
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer output @y : memref<2x3xf32> sum sizes [5]
+}
+
+// CHECK: | Operation does not verify: sizes: expected 6 elements, got [5]
+
+// -----
+
+%a, %b, %l, %y, %n = "test.op"() : () -> (memref<4x3x2x5xf32>, memref<4x7x2x2xi8>, memref<12xi16>, memref<2x7x5xf32>, index)
+kernel.outer %a, %b steps %n list %l into %y : memref<4x3x2x5xf32>, memref<4x7x2x2xi8>, memref<12xi16> -> memref<2x7x5xf32>
+
+// CHECK: | Operation does not verify: right: expected 4x7x3x2 elements, got memref<4x7x2x2xi8>
+
+// -----
+
+%a, %b, %l, %y, %n = "test.op"() : () -> (memref<4x3x2x5xf64>, memref<4x7x3x2xi8>, memref<12xi16>, memref<2x7x5xf32>, index)
+kernel.outer %a, %b steps %n list %l into %y : memref<4x3x2x5xf64>, memref<4x7x3x2xi8>, memref<12xi16> -> memref<2x7x5xf32>
+
+// CHECK: | Operation does not verify: left: expected elements of f32, got f64

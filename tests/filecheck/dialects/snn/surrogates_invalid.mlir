@@ -138,7 +138,7 @@ snn.network @count ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xi1>) {
 %x = "test.op"() : () -> f32
 %z = snn.spike gt %x surrogate <@mine, alpha = 2.0> : f32
 
-// CHECK: '>' expected
+// CHECK: surrogate: @mine takes no option but scale
 
 // -----
 

@@ -1,0 +1,135 @@
+"""
+Optimisers, as equations: a parameter is a state of a neuron whose input is its gradient.
+
+    p, m, v = states;  g = gradient * scale;  rate = learning rate
+
+So an update is run, scheduled and emitted as any other neuron is. `scale` is one over the
+number of samples whose gradients were added.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from snncc.dialects.snn.body import Body, Scalar
+from snncc.errors import SnnccError, error
+
+PARAMETER = "p"
+"""The state that is the parameter."""
+
+
+@dataclass(frozen=True)
+class Optimizer(ABC):
+    """
+    What follows of a gradient. `lr` is the learning rate where a step names none;
+    `weight_decay` adds this multiple of the parameter to its gradient (as PyTorch does).
+    """
+
+    lr: float = 1e-2
+    weight_decay: float = 0.0
+
+    @property
+    @abstractmethod
+    def moments(self) -> tuple[str, ...]:
+        """The states beside the parameter; all start at 0."""
+
+    @property
+    def clock(self) -> tuple[str, ...]:
+        """States that all parameters share, which start at 1."""
+        return ()
+
+    def tick(self, b: Body, **clock: Scalar) -> tuple[list[Scalar], list[Scalar]]:
+        """(what updates read, the next states) of the clock."""
+        return [], []
+
+    def update(
+        self, b: Body, d: Scalar, rate: Scalar, scale: Scalar, **values: Scalar
+    ) -> tuple[list[Scalar], list[Scalar]]:
+        """The body: (the next parameter, which nothing reads; the next parameter and moments)."""
+        g = d * scale
+        if self.weight_decay:
+            g = g + values[PARAMETER] * self.weight_decay
+        after = self.step(b, g, rate, **values)
+        return after[:1], after
+
+    @abstractmethod
+    def step(self, b: Body, g: Scalar, rate: Scalar, **values: Scalar) -> list[Scalar]:
+        """The next parameter and moments."""
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """
+    Stochastic gradient descent, with momentum where that is not 0 (as torch.optim.SGD).
+
+        m = momentum * m + g;  p = p - rate * m
+    """
+
+    momentum: float = 0.0
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        return ("m",) if self.momentum else ()
+
+    def step(self, b: Body, g: Scalar, rate: Scalar, **values: Scalar) -> list[Scalar]:
+        if not self.momentum:
+            return [values[PARAMETER] - rate * g]
+        m = values["m"] * self.momentum + g
+        return [values[PARAMETER] - rate * m, m]
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """
+    Adam (Kingma and Ba, arXiv:1412.6980), as torch.optim.Adam computes it.
+
+        m = m + (g - m) (1 - beta1);  v = beta2 v + (1 - beta2) g g
+        p = p - rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+    """
+
+    lr: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        return ("m", "v")
+
+    @property
+    def clock(self) -> tuple[str, ...]:
+        return ("power1", "power2")
+
+    def tick(self, b: Body, **clock: Scalar) -> tuple[list[Scalar], list[Scalar]]:
+        first, second = clock["power1"] * self.beta1, clock["power2"] * self.beta2
+        return [1.0 - first, b.sqrt(1.0 - second)], [first, second]
+
+    def step(self, b: Body, g: Scalar, rate: Scalar, **values: Scalar) -> list[Scalar]:
+        m = values["m"] + (g - values["m"]) * (1.0 - self.beta1)
+        v = values["v"] * self.beta2 + g * g * (1.0 - self.beta2)
+        below = b.sqrt(v) / values["clock1"] + self.eps
+        return [values[PARAMETER] - rate / values["clock0"] * (m / below), m, v]
+
+
+NAMES: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
+
+
+def optimizer_of(given: Optimizer | str, **options: Any) -> Optimizer:
+    """An optimiser, or one by its name with its options. Raises SNC-C003."""
+    if isinstance(given, Optimizer):
+        return given
+    known = NAMES.get(given) if isinstance(given, str) else None
+    if known is None:
+        raise _wrong(f"expected one of {', '.join(NAMES)}, got {given!r}")
+    try:
+        return known(**options)
+    except TypeError as fault:
+        raise _wrong(str(fault)) from None
+
+
+def _wrong(text: str) -> SnnccError:
+    return error(
+        "SNC-C003", f"optimizer: {text}", remedy='optimizer="sgd", or SGD(lr=0.1, momentum=0.9)'
+    )

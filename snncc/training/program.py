@@ -1,0 +1,371 @@
+"""A network that is trained in C: one sample at a time, all memory in one struct."""
+
+from __future__ import annotations
+
+import ctypes
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from snncc.backends.c.names import prefix_of
+from snncc.backends.c.package import CPackage
+from snncc.backends.c.training import Training, emit_training
+from snncc.dialects import kernel
+from snncc.dialects.arrays import Array
+from snncc.dialects.kernel.program import Role
+from snncc.dialects.snn.attributes import SurrogateAttr
+from snncc.errors import error
+from snncc.inputs import to_streams
+from snncc.interpreters.network import NetworkInterpreter
+from snncc.interpreters.program import in_model_order
+from snncc.network import Network
+from snncc.passes.differentiation.parameters import GRADIENT
+from snncc.runtime.library import write_files
+from snncc.runtime.toolchain import FAST, Toolchain, build_library, find_compiler
+from snncc.training.losses import Loss
+from snncc.training.optimizers import Optimizer, optimizer_of
+from snncc.training.schedules import Programs, schedule_training
+
+MAX_BLOCK = 32
+"""The steps that run through a layer at once, where nobody says how many."""
+_DTYPES = {"float": np.float32, "double": np.float64, "uint8_t": np.uint8, "uint16_t": np.uint16}
+
+
+class TrainProgram:
+    """
+    A network with a loss and an optimiser, compiled for training.
+
+        program = TrainProgram(net, "ce_count", steps=25, optimizer=SGD(lr=0.1, momentum=0.9))
+        for x, label in samples:           # x: [25, B, *shape] or [25, *shape]
+            loss = program.train_step(x, label)
+            program.apply()
+
+    `train_step` adds the gradients of samples; `apply` updates by their mean. Parameters are
+    float32. `tape_steps` bounds the tape: with fewer steps than a sample has, states are kept
+    at the start of each segment, and segments are run again on the way back.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss | str,
+        *,
+        steps: int,
+        optimizer: Optimizer | str = "sgd",
+        trainable: Sequence[str] | None = None,
+        surrogate: SurrogateAttr | None = None,
+        tape_steps: int | None = None,
+        time_block: int | None = None,
+        prefix: str | None = None,
+        weights: Literal["auto", "c", "bin"] = "auto",
+        cc: str | None = None,
+        cflags: Sequence[str] = FAST,
+    ):
+        """
+        `steps`: those of a sample. `trainable`: names of parameters, or of layers; all that
+        are learnable, where it is None. `surrogate` stands in for spikes that the model gives
+        none; `time_block` is how many steps run through a layer at once. Raises SnnccError: SNC-C003 for options, SNC-T001 for
+        a network that has no gradient.
+        """
+        for name, value in (("steps", steps), ("tape_steps", tape_steps), ("block", time_block)):
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise error("SNC-C003", f"{name}: expected a whole number from 1 on, got {value!r}")
+        self.network = network
+        self.loss = 0.0
+        """Of the last `train_step`: the mean over its samples."""
+        self.optimizer = optimizer_of(optimizer)
+        self.prefix = prefix_of(network.name) if prefix is None else prefix
+        segment = min(steps, tape_steps or steps)
+        block = min(segment, time_block or MAX_BLOCK)
+        self.programs: Programs = schedule_training(
+            network,
+            loss,
+            steps,
+            self.optimizer,
+            trainable=trainable,
+            surrogate=surrogate,
+            block=block,
+        )
+        self._segment = segment
+        self._weights = weights
+        self._toolchain = (None if cc is None else find_compiler(cc), tuple(cflags))
+        self.package = self._emitted({p.name: p.initial for p in self.programs.parameters})
+
+    def _emitted(self, parameters: Mapping[str, Array]) -> CPackage:
+        p = self.programs
+        programs: dict[str, kernel.ProgramOp] = {
+            "apply": p.apply,
+            "forward": p.forward,
+            "backward": _expected(p.backward),
+            "predict": p.predict,
+        }
+        if p.prepare is not None:
+            programs["prepare"] = p.prepare
+        training = Training(
+            programs,
+            p.inputs,
+            list(p.targets),
+            p.losses,
+            p.tape,
+            p.sums,
+            parameters,
+            p.steps,
+            self._segment,
+            self.optimizer.lr,
+        )
+        return emit_training(
+            training, prefix=self.prefix, title=self.network.name, weights=self._weights
+        )
+
+    # --- the library
+
+    @cached_property
+    def _library(self) -> ctypes.CDLL:
+        command, flags = self._toolchain
+        with tempfile.TemporaryDirectory(prefix="snncc-") as folder:
+            root = Path(folder)
+            write_files(self.package, root)
+            library = root / f"lib{self.prefix}_train.so"
+            build_library(
+                root, self.package.sources, library, Toolchain(command or find_compiler(), flags)
+            )
+            return ctypes.CDLL(str(library))
+
+    @cached_property
+    def _memory(self) -> Array:
+        """The struct, ready."""
+        size, alignment = self.package.manifest["bytes"], self.package.manifest["alignment"]
+        raw = np.zeros(size + alignment, np.uint8)
+        start = -raw.ctypes.data % alignment
+        memory = raw[start : start + size]
+        self._check(self._function("train_begin")(ctypes.c_void_p(memory.ctypes.data)))
+        return memory
+
+    def _function(self, name: str) -> Any:
+        return getattr(self._library, f"{self.prefix}_{name}")
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        memory = ctypes.c_void_p(self._memory.ctypes.data)
+        self._check(self._function(name)(memory, *arguments))
+
+    def _check(self, status: int) -> None:
+        if status != 0:
+            raise error("SNC-X001", f"the training returned {status}")
+
+    # --- training
+
+    def train_step(self, x: Any, target: Any) -> float:
+        """
+        Adds the gradients of samples, [T, B, *shape] or [T, *shape] with their labels ([B], or
+        a number) or target arrays, by output where the loss has several. Gives their mean
+        loss. Raises SNC-R001 and SNC-R003 for arrays that do not fit.
+        """
+        streams = to_streams(self.network.op, x)
+        if streams.steps != self.programs.steps:
+            raise error(
+                "SNC-R001",
+                f"expected {self.programs.steps} steps, for which this was compiled, "
+                f"got {streams.steps}",
+            )
+        targets = self._targets(target, streams.batch, streams.batched)
+        manifest = self.package.manifest
+        total = 0.0
+        for sample in range(streams.batch):
+            arrays = [
+                np.ascontiguousarray(streams.arrays[e["name"]][:, sample], _DTYPES[e["type"]])
+                for e in manifest["inputs"]
+            ]
+            arrays += [
+                np.ascontiguousarray(targets[e["name"]][sample], _DTYPES[e["type"]])
+                for e in manifest["targets"]
+            ]
+            value = ctypes.c_float()
+            self._call(
+                "train_step",
+                *(ctypes.c_void_p(array.ctypes.data) for array in arrays),
+                ctypes.byref(value),
+            )
+            total += value.value
+        self.loss = total / streams.batch
+        return self.loss
+
+    def apply(self, rate: float | None = None) -> None:
+        """The update by the mean of the gradients since the last one; then these are 0 again."""
+        wanted = self.optimizer.lr if rate is None else rate
+        self._call("apply_gradients", ctypes.c_float(wanted))
+
+    def _targets(self, given: Any, batch: int, batched: bool) -> dict[str, Array]:
+        """Input of the loss -> [B, ...] as the C takes it."""
+        outputs = {output for output, _ in self.programs.targets.values()}
+        if not isinstance(given, Mapping):
+            given = dict.fromkeys(outputs, given) if len(outputs) <= 1 else {}
+        if set(given) != outputs:
+            raise error(
+                "SNC-R003",
+                f"target: expected one for each of {', '.join(sorted(outputs)) or 'no output'}",
+                remedy="target={output: array} where a loss reads several outputs",
+            )
+        shapes = {e["name"]: tuple(e["shape"]) for e in self.package.manifest["targets"]}
+        found: dict[str, Array] = {}
+        for name, (output, is_label) in self.programs.targets.items():
+            array, shape = np.asarray(given[output]), shapes[name]
+            if is_label:
+                if array.dtype.kind in "iu" and array.size == batch:
+                    flat = array.reshape(-1)
+                    if flat.min() < 0 or flat.max() >= shape[0]:
+                        raise error(
+                            "SNC-R003",
+                            f"labels: expected whole numbers from 0 to {shape[0] - 1}, "
+                            f"got {flat.min()} to {flat.max()}",
+                        )
+                    array = np.eye(shape[0])[flat]
+                wanted: tuple[int, ...] = (batch, *shape)
+                array = array if batched else array.reshape(-1, *shape)
+            else:
+                steps = self.programs.steps
+                wanted = (batch, steps, *shape)
+                if not batched:
+                    array = array[:, None] if array.shape == (steps, *shape) else array[None]
+                if array.shape == (batch, *shape):
+                    array = np.broadcast_to(array[None], (steps, batch, *shape))
+                array = np.swapaxes(array, 0, 1) if array.ndim >= 2 else array
+            if array.shape != wanted:
+                raise error(
+                    "SNC-R003",
+                    f"target of output {output!r}: expected shape {wanted}, got {array.shape}",
+                )
+            found[name] = array
+        return found
+
+    # --- parameters and gradients
+
+    def parameters(self) -> dict[str, Array]:
+        """Parameter -> its numbers as they are now, with the model's shape."""
+        return {
+            p.name: self.programs.learned.in_model_order(
+                p.name, self._array(self.package.manifest["parameters"][p.name]), _shape(p.type)
+            )
+            for p in self.programs.parameters
+        }
+
+    def set_parameters(self, given: Mapping[str, Any]) -> None:
+        """Replaces parameters by arrays of their shapes. Raises SNC-R001."""
+        known = {p.name: p for p in self.programs.parameters}
+        for name, value in given.items():
+            if name not in known:
+                raise error("SNC-R001", f"no trained parameter is named {name!r}")
+            array = np.asarray(value, np.float32)
+            if array.shape != _shape(known[name].type):
+                raise error(
+                    "SNC-R001",
+                    f"parameter {name!r}: expected shape {_shape(known[name].type)}, "
+                    f"got {array.shape}",
+                )
+            stored = self.programs.learned.stored(name, array)
+            self._array(self.package.manifest["parameters"][name])[...] = stored
+        self._call("train_refresh")
+
+    def gradients(self) -> dict[str, Array]:
+        """
+        Parameter -> the mean gradient of the samples since the last `apply`, with the model's
+        shape.
+        """
+        finish, backward = self.programs.finish, _expected(self.programs.backward)
+        if finish is None:
+            return {}
+        samples = max(1, int(self._samples[0]))
+        sums: dict[str, Array] = {}
+        for buffer in backward.buffers(Role.OUTPUT):
+            stored = self._array(self.package.manifest["sums"][buffer.known_as])
+            logical = in_model_order(buffer, stored.reshape(buffer.shape))
+            sums[buffer.known_as] = (logical / np.float32(samples))[None, None]
+        module = self.programs.module.clone()
+        network = next(op for op in module.ops if getattr(op, "sym_name", None) == finish.sym_name)
+        for name, array in self.parameters().items():
+            _write(module, name, array)
+        run = NetworkInterpreter(module, network).run(sums)  # type: ignore[arg-type]
+        return {name.removeprefix(GRADIENT): array[0, 0] for name, array in run.outputs.items()}
+
+    @property
+    def _samples(self) -> Array:
+        entry = self.package.manifest["samples"]
+        return self._memory[entry["offset"] : entry["offset"] + 4].view(np.uint32)
+
+    def _array(self, entry: Mapping[str, Any]) -> Array:
+        """An array of the struct: a view."""
+        dtype = np.dtype(_DTYPES[entry["type"]])
+        size = entry["count"] * dtype.itemsize
+        return self._memory[entry["offset"] : entry["offset"] + size].view(dtype)
+
+    # --- use
+
+    def run(self, x: Any) -> dict[str, Array]:
+        """The outputs of the network with the parameters as they are: [T, B, *shape]."""
+        streams = to_streams(self.network.op, x)
+        manifest = self.package.manifest
+        results = {
+            e["name"]: np.zeros((streams.batch, streams.steps, *e["shape"]), _DTYPES[e["type"]])
+            for e in manifest["outputs"]
+        }
+        for sample in range(streams.batch):
+            arrays = [
+                np.ascontiguousarray(streams.arrays[e["name"]][:, sample], _DTYPES[e["type"]])
+                for e in manifest["inputs"]
+            ]
+            self._call(
+                "train_predict",
+                *(ctypes.c_void_p(array.ctypes.data) for array in arrays),
+                ctypes.c_size_t(streams.steps),
+                *(ctypes.c_void_p(array[sample].ctypes.data) for array in results.values()),
+            )
+        swapped = {name: np.swapaxes(array, 0, 1) for name, array in results.items()}
+        return swapped if streams.batched else {n: a[:, 0] for n, a in swapped.items()}
+
+    def trained(self) -> Network:
+        """A copy of the network with the parameters as they are now."""
+        module = self.network.module.clone()
+        for name, array in self.parameters().items():
+            _write(module, name, array)
+        return Network(module)
+
+    def save(self, folder: str | Path) -> Path:
+        """
+        Writes the files of the training with the parameters as they are now, and beside them
+        those of the trained network alone. Raises SNC-C004.
+        """
+        from snncc.compiled import compile, save_package
+
+        learned = self.programs.learned
+        stored = {name: learned.stored(name, a) for name, a in self.parameters().items()}
+        training = self._emitted(stored)
+        inference = compile(self.trained(), prefix=self.prefix, weights=self._weights).package
+        both = CPackage(
+            self.prefix,
+            {**inference.files, **training.files},
+            inference.manifest,
+        )
+        return save_package(both, Path(folder))
+
+
+def _expected(program: kernel.ProgramOp | None) -> kernel.ProgramOp:
+    assert program is not None
+    return program
+
+
+def _shape(type: Any) -> tuple[int, ...]:
+    return tuple(type.get_shape())
+
+
+def _write(module: Any, name: str, array: Array) -> None:
+    from snncc.dialects import snn
+    from snncc.dialects.arrays import blob_of, dense_of
+    from snncc.dialects.snn.attributes import BlobAttr
+
+    for op in module.ops:
+        if isinstance(op, snn.ParameterOp) and op.sym_name.data == name:
+            blob = isinstance(op.value, BlobAttr)
+            op.properties["value"] = blob_of(array) if blob else dense_of(array)
