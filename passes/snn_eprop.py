@@ -11,10 +11,10 @@ from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import snn
 from snncc.passes.differentiation.bodies import NoDerivative
-from snncc.passes.differentiation.eprop import eprop
-from snncc.passes.differentiation.feedback import FeedbackKind
-from snncc.passes.differentiation.online import Layers, OnlineOptions
 from snncc.passes.differentiation.wanted import UnknownName, wanted_of
+from snncc.passes.online.eprop import eprop
+from snncc.passes.online.feedback import FeedbackKind
+from snncc.passes.online.state import Layers, OnlineOptions
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class SnnEprop(ModulePass):
 
     `outputs` are those whose gradients come in, `of` the parameters and states that gradients
     are taken of: all floats but fixed parameters, where it is empty. `feedback` is symmetric,
-    random or adaptive, `layers` memory or instantaneous (`differentiation/eprop.py`).
+    random or adaptive, `layers` memory or instantaneous (`online/eprop.py`).
     """
 
     name = "snn-eprop"

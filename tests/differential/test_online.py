@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.passes.differentiation.test_eprop import drawn_arrays, layers, recurrent
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
@@ -11,8 +12,7 @@ from snncc.compiled import compile
 from snncc.dialects import snn
 from snncc.network import Network
 from snncc.passes.snn_change_precision import SnnChangePrecision
-from tests.passes.differentiation.online_networks import derived
-from tests.passes.differentiation.test_eprop import drawn_arrays, layers, recurrent
+from tests.passes.online.online_networks import derived
 from tests.tools import require_tool
 
 NETWORKS = {

@@ -10,7 +10,7 @@ import snncc
 from snncc.dialects import snn
 from snncc.passes.snn_change_precision import SnnChangePrecision
 from snncc.passes.snn_eprop import SnnEprop
-from tests.passes.differentiation.online_networks import (
+from tests.passes.online.online_networks import (
     derived,
     error,
     gradients,

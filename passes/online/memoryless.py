@@ -12,14 +12,14 @@ from snncc.dialects import snn
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.types import describe, shape_of
 from snncc.passes.differentiation.bodies import NoDerivative
-from snncc.passes.differentiation.chains import Chain
-from snncc.passes.differentiation.coefficients import is_fixed_value
 from snncc.passes.differentiation.neurons import transpose_neuron
-from snncc.passes.differentiation.online import Online
 from snncc.passes.differentiation.operations import RULES
-from snncc.passes.differentiation.paths import input_signal
-from snncc.passes.differentiation.same_step import SameStep
 from snncc.passes.differentiation.transposition import FixedGradient
+from snncc.passes.online.chains import Chain
+from snncc.passes.online.coefficients import is_fixed_value
+from snncc.passes.online.paths import input_signal
+from snncc.passes.online.same_step import SameStep
+from snncc.passes.online.state import Online
 
 
 class Memoryless:

@@ -24,9 +24,9 @@ from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import shape_of
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.passes.differentiation.bodies import NoDerivative
-from snncc.passes.differentiation.eprop import eprop
 from snncc.passes.differentiation.wanted import Wanted
-from tests.passes.differentiation.online_networks import (
+from snncc.passes.online.eprop import eprop
+from tests.passes.online.online_networks import (
     Builder,
     bptt,
     derived,

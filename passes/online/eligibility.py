@@ -31,18 +31,18 @@ from snncc.dialects import snn
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.linear import ConvolutionOp, WeightedSum
 from snncc.dialects.snn.types import shape_of
-from snncc.passes.differentiation.coefficients import (
+from snncc.passes.differentiation.operations import RULES
+from snncc.passes.differentiation.transposition import FixedGradient
+from snncc.passes.differentiation.windows import unfolded_places
+from snncc.passes.online.coefficients import (
     Coefficient,
     Jacobian,
     Tap,
     is_constant,
     is_uniform,
 )
-from snncc.passes.differentiation.filters import Filter, Ports, Traces, as_float, filter_of
-from snncc.passes.differentiation.operations import RULES
-from snncc.passes.differentiation.same_step import SameStep
-from snncc.passes.differentiation.transposition import FixedGradient
-from snncc.passes.differentiation.windows import unfolded_places
+from snncc.passes.online.filters import Filter, Ports, Traces, as_float, filter_of
+from snncc.passes.online.same_step import SameStep
 
 Places = npt.NDArray[np.int64]
 

@@ -14,8 +14,8 @@ from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.network import SUM
 from snncc.dialects.snn.types import shape_of
-from snncc.passes.differentiation.coefficients import is_fixed_value
 from snncc.passes.differentiation.transposition import Transposition
+from snncc.passes.online.coefficients import is_fixed_value
 
 
 class SameStep(Transposition):

@@ -31,7 +31,7 @@ from snncc.dialects.snn.fixed import is_fixed, scalars_of
 from snncc.dialects.snn.neuron import Port
 from snncc.dialects.snn.types import KNOWN_AS, known_as, node_name, shape_of, stream_type
 from snncc.passes.differentiation.neurons import carries_gradient
-from snncc.passes.differentiation.tangents import Row, Tangent, Tangents, product, total
+from snncc.passes.online.tangents import Row, Tangent, Tangents, product, total
 
 Coefficient: TypeAlias = "float | SSAValue"
 """A number, a fixed value (a scalar, or of the population's shape) or a stream of that shape."""

@@ -22,15 +22,15 @@ from xdsl.ir import Operation, SSAValue
 from snncc.dialects import snn
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.types import shape_of
-from snncc.passes.differentiation.chains import Chains, Flow
-from snncc.passes.differentiation.coefficients import is_constant, is_fixed_value
-from snncc.passes.differentiation.eligibility import Places, Source
-from snncc.passes.differentiation.feedback import Feedback
-from snncc.passes.differentiation.filters import Filter, delay_filter
 from snncc.passes.differentiation.neurons import transpose_neuron
 from snncc.passes.differentiation.operations import RULES
-from snncc.passes.differentiation.same_step import SameStep
 from snncc.passes.differentiation.transposition import FixedGradient
+from snncc.passes.online.chains import Chains, Flow
+from snncc.passes.online.coefficients import is_constant, is_fixed_value
+from snncc.passes.online.eligibility import Places, Source
+from snncc.passes.online.feedback import Feedback
+from snncc.passes.online.filters import Filter, delay_filter
+from snncc.passes.online.same_step import SameStep
 
 Give: TypeAlias = Callable[[SSAValue, FixedGradient], None]
 """Takes a gradient of a fixed value."""

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from xdsl.ir import SSAValue
 
-from snncc.passes.differentiation.filters import Filter
-from snncc.passes.differentiation.same_step import SameStep
+from snncc.passes.online.filters import Filter
+from snncc.passes.online.same_step import SameStep
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,9 +14,9 @@ from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.network import LEARNABLE
 from snncc.interpreters.network import NetworkInterpreter
-from snncc.passes.differentiation.eprop import OnlineGradients, eprop
 from snncc.passes.differentiation.network import Wanted, differentiate
-from snncc.passes.differentiation.online import OnlineOptions
+from snncc.passes.online.eprop import OnlineGradients, eprop
+from snncc.passes.online.state import OnlineOptions
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -20,8 +20,8 @@ from xdsl.ir import SSAValue
 from snncc.dialects import snn
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.types import is_float, shape_of, stream_type
-from snncc.passes.differentiation.coefficients import Coefficient, Jacobian, Tap, is_uniform
 from snncc.passes.differentiation.transposition import Transposition
+from snncc.passes.online.coefficients import Coefficient, Jacobian, Tap, is_uniform
 
 
 @dataclass(frozen=True, eq=False)

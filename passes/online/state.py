@@ -10,12 +10,12 @@ from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.snn.attributes import SurrogateAttr
-from snncc.passes.differentiation.chains import Chains
-from snncc.passes.differentiation.eligibility import Eligibility
-from snncc.passes.differentiation.feedback import Feedback, FeedbackKind
-from snncc.passes.differentiation.filters import Traces
-from snncc.passes.differentiation.same_step import SameStep
 from snncc.passes.differentiation.transposition import FixedGradient
+from snncc.passes.online.chains import Chains
+from snncc.passes.online.eligibility import Eligibility
+from snncc.passes.online.feedback import Feedback, FeedbackKind
+from snncc.passes.online.filters import Traces
+from snncc.passes.online.same_step import SameStep
 
 Layers: TypeAlias = Literal["memory", "instantaneous"]
 

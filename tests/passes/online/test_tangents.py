@@ -13,7 +13,7 @@ from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body
 from snncc.interpreters.scalars import run_body
 from snncc.passes.differentiation.bodies import NoDerivative
-from snncc.passes.differentiation.tangents import Tangents
+from snncc.passes.online.tangents import Tangents
 from tests.passes.differentiation.test_bodies import (
     NAMES,
     SMOOTH,

@@ -17,20 +17,20 @@ from snncc.dialects.snn.network import LAST, SUM
 from snncc.dialects.snn.neuron import Port
 from snncc.dialects.snn.types import describe, shape_of
 from snncc.passes.differentiation.bodies import NoDerivative
-from snncc.passes.differentiation.chains import Chain, Flow
-from snncc.passes.differentiation.coefficients import (
+from snncc.passes.differentiation.neurons import carries_gradient
+from snncc.passes.differentiation.parameters import GRADIENT
+from snncc.passes.differentiation.transposition import FixedGradient
+from snncc.passes.online.chains import Chain, Flow
+from snncc.passes.online.coefficients import (
     Coefficient,
     Jacobian,
     Tap,
     is_fixed_value,
 )
-from snncc.passes.differentiation.eligibility import Signal, Source
-from snncc.passes.differentiation.filters import Filter, filter_of
-from snncc.passes.differentiation.neurons import carries_gradient
-from snncc.passes.differentiation.online import Online
-from snncc.passes.differentiation.parameters import GRADIENT
-from snncc.passes.differentiation.paths import Path, Paths, own_places
-from snncc.passes.differentiation.transposition import FixedGradient
+from snncc.passes.online.eligibility import Signal, Source
+from snncc.passes.online.filters import Filter, filter_of
+from snncc.passes.online.paths import Path, Paths, own_places
+from snncc.passes.online.state import Online
 
 
 @dataclass(frozen=True)

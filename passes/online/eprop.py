@@ -56,16 +56,16 @@ from snncc.dialects.snn.network import LAST, SUM
 from snncc.dialects.snn.neuron import Port
 from snncc.dialects.snn.types import describe, shape_of, stream_type
 from snncc.passes.differentiation.bodies import NoDerivative
-from snncc.passes.differentiation.coefficients import Jacobian
-from snncc.passes.differentiation.filters import delay_filter
-from snncc.passes.differentiation.memoryless import Memoryless
 from snncc.passes.differentiation.neurons import carries_gradient
-from snncc.passes.differentiation.online import Online, OnlineOptions
-from snncc.passes.differentiation.own_delays import absorb_own_delays
 from snncc.passes.differentiation.parameters import GRADIENT, finish_parameters
-from snncc.passes.differentiation.populations import Populations
 from snncc.passes.differentiation.transposition import float_element
 from snncc.passes.differentiation.wanted import Wanted
+from snncc.passes.online.coefficients import Jacobian
+from snncc.passes.online.filters import delay_filter
+from snncc.passes.online.memoryless import Memoryless
+from snncc.passes.online.own_delays import absorb_own_delays
+from snncc.passes.online.populations import Populations
+from snncc.passes.online.state import Online, OnlineOptions
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Online learning: eligibility traces and learning signals, derived from the bodies (e-prop)."""
