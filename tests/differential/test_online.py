@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.passes.differentiation.test_eprop import drawn_arrays, layers, recurrent
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
@@ -13,6 +12,7 @@ from snncc.dialects import snn
 from snncc.network import Network
 from snncc.passes.snn_change_precision import SnnChangePrecision
 from tests.passes.online.online_networks import derived
+from tests.passes.online.test_eprop import drawn_arrays, layers, recurrent
 from tests.tools import require_tool
 
 NETWORKS = {
