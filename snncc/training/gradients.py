@@ -29,6 +29,8 @@ from snncc.training.losses import Loss, loss_of
 from snncc.training.written import LossWriter, Target
 
 Dtype = Literal["float32", "float64"]
+Mode = Literal["bptt", "eprop"]
+MODES: tuple[Mode, ...] = ("bptt", "eprop")
 ELEMENTS: dict[str, AnyFloat] = {"float32": f32, "float64": f64}
 
 
@@ -85,10 +87,14 @@ def value_and_grad(
     wrt: Sequence[str] | None = None,
     surrogate: SurrogateAttr | None = None,
     dtype: Dtype = "float32",
+    mode: Mode = "bptt",
     smoothed: bool = False,
 ) -> tuple[float, GradientsByName]:
     """
-    The loss of a network on a batch, and its gradients by backpropagation through time.
+    The loss of a network on a batch, and its gradients: by backpropagation through time, or
+    (`mode="eprop"`) online, by eligibility traces, in memory that does not grow with the steps.
+    Online gradients are of parameters and neurons' initial states; what comes back through a
+    recurrent connection is left out (`snncc.passes.online.eprop`).
 
     `x`, `state0`, `steps` are those of `Network.run`. `target`: labels [B] or an array, or
     {output: ...} where the loss has several. `parameters` replaces parameters of the network
@@ -111,7 +117,11 @@ def value_and_grad(
             "the network takes a whole sequence at once: it has no steps to sum a loss over",
         )
     streams = to_streams(network, x, steps=steps)
-    trained = Trained(module, network, loss_of(loss), streams.steps, options)
+    if mode not in MODES:
+        raise error("SNC-C003", f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
+    if mode == "eprop" and smoothed:
+        raise error("SNC-C003", "smoothed: online gradients are of spikes")
+    trained = trained_by(mode)(module, network, loss_of(loss), streams.steps, options)
     states = to_states(trained.network, state0, streams.batch)
     arrays = {**streams.arrays, **trained.targets_of(target, streams)}
     value, found = trained.run(arrays, states, streams.batch)
@@ -149,6 +159,12 @@ def _set_parameter(op: snn.ParameterOp, given: Any) -> None:
     op.properties["value"] = blob_of(array) if isinstance(op.value, BlobAttr) else dense_of(array)
 
 
+def trained_by(mode: Mode) -> type[Trained]:
+    from snncc.training.online import OnlineTrained
+
+    return OnlineTrained if mode == "eprop" else Trained
+
+
 class Trained:
     """A network with its loss, and the three networks of its gradients."""
 
@@ -174,18 +190,24 @@ class Trained:
         except NoTwin as fault:
             raise error("SNC-T002", str(fault)) from None
         self.network.verify()
+        if self.hard is not None:
+            module.body.block.add_op(self.hard)
         try:
-            self.wanted = wanted_of(module, self.network, outputs, options.wrt, self.inputs)
-            self.gradients: Gradients = differentiate(self.network, self.wanted, options.surrogate)
+            self._differentiate(outputs, options)
         except UnknownName as fault:
             raise error("SNC-C003", f"wrt: {fault}") from None
         except NoDerivative as fault:
             raise error("SNC-T001", str(fault)) from None
-        made = self.gradients
-        for part in (self.hard, made.forward, made.backward, made.finish):
-            if part is not None:
-                module.body.block.add_op(part)
         module.verify()
+
+    def _differentiate(self, outputs: list[str], options: Options) -> None:
+        """Adds the networks that the gradients come from."""
+        wanted = wanted_of(self.module, self.network, outputs, options.wrt, self.inputs)
+        self.gradients: Gradients = differentiate(self.network, wanted, options.surrogate)
+        made = self.gradients
+        for part in (made.forward, made.backward, made.finish):
+            if part is not None:
+                self.module.body.block.add_op(part)
 
     def _rewrite(self, options: Options) -> list[str]:
         """Makes another network of the one with its loss; gives outputs to differentiate, too."""
@@ -251,13 +273,7 @@ class Trained:
             {name: backward[output] for name, output in gradients.inputs.items()},
             {name: backward[output] for name, output in gradients.states.items()},
         )
-        if gradients.finish is not None:
-            sums = {
-                name: backward[name].sum(axis=0)[None, None] for name in gradients.finish.inputs
-            }
-            run = self._interpreter(gradients.finish).run(sums)
-            for name, output in gradients.parameters.items():
-                found.parameters[name] = run.outputs[output][0, 0]
+        found.parameters.update(self._finished(gradients.finish, gradients.parameters, backward))
         return found
 
     def _decided(self, states: Mapping[str, Array]) -> dict[str, Array]:
@@ -275,6 +291,19 @@ class Trained:
                 near = near > 0.5 if is_spike(element) else np.floor(near + 0.5)
             found[name] = near.astype(dtype_of(element))
         return found
+
+    def _finished(
+        self,
+        finish: snn.NetworkOp | None,
+        parameters: Mapping[str, str],
+        sums: Mapping[str, Array],
+    ) -> dict[str, Array]:
+        """The gradients of parameters from their sums over time, [B, ...]."""
+        if finish is None:
+            return {}
+        given = {name: sums[name].sum(axis=0)[None, None] for name in finish.inputs}
+        run = self._interpreter(finish).run(given)
+        return {name: run.outputs[output][0, 0] for name, output in parameters.items()}
 
     def _run_backward(self, given: Mapping[str, Array]) -> dict[str, Array]:
         network = self.gradients.backward

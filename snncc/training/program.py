@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from xdsl.dialects.builtin import ModuleOp
 
 from snncc.backends.c.names import prefix_of
 from snncc.backends.c.package import CPackage
-from snncc.backends.c.training import Training, emit_training
-from snncc.dialects import kernel
-from snncc.dialects.arrays import Array
+from snncc.backends.c.training import Training, emit_training, with_inference
+from snncc.dialects import kernel, snn
+from snncc.dialects.arrays import Array, blob_of, dense_of
 from snncc.dialects.kernel.program import Role
-from snncc.dialects.snn.attributes import SurrogateAttr
+from snncc.dialects.snn.attributes import BlobAttr, SurrogateAttr
+from snncc.dialects.snn.types import Stream
 from snncc.errors import error
 from snncc.inputs import to_streams
 from snncc.interpreters.network import NetworkInterpreter
@@ -68,8 +70,9 @@ class TrainProgram:
         """
         `steps`: those of a sample. `trainable`: names of parameters, or of layers; all that
         are learnable, where it is None. `surrogate` stands in for spikes that the model gives
-        none; `time_block` is how many steps run through a layer at once. Raises SnnccError: SNC-C003 for options, SNC-T001 for
-        a network that has no gradient.
+        none; `time_block` is how many steps run through a layer at once.
+
+        Raises SnnccError: SNC-C003 for options, SNC-T001 for a network that has no gradient.
         """
         for name, value in (("steps", steps), ("tape_steps", tape_steps), ("block", time_block)):
             if value is not None and (not isinstance(value, int) or value < 1):
@@ -284,10 +287,14 @@ class TrainProgram:
             logical = in_model_order(buffer, stored.reshape(buffer.shape))
             sums[buffer.known_as] = (logical / np.float32(samples))[None, None]
         module = self.programs.module.clone()
-        network = next(op for op in module.ops if getattr(op, "sym_name", None) == finish.sym_name)
+        network = next(
+            op
+            for op in module.ops
+            if isinstance(op, snn.NetworkOp) and op.sym_name == finish.sym_name
+        )
         for name, array in self.parameters().items():
             _write(module, name, array)
-        run = NetworkInterpreter(module, network).run(sums)  # type: ignore[arg-type]
+        run = NetworkInterpreter(module, network).run(sums)
         return {name.removeprefix(GRADIENT): array[0, 0] for name, array in run.outputs.items()}
 
     @property
@@ -343,12 +350,7 @@ class TrainProgram:
         stored = {name: learned.stored(name, a) for name, a in self.parameters().items()}
         training = self._emitted(stored)
         inference = compile(self.trained(), prefix=self.prefix, weights=self._weights).package
-        both = CPackage(
-            self.prefix,
-            {**inference.files, **training.files},
-            inference.manifest,
-        )
-        return save_package(both, Path(folder))
+        return save_package(with_inference(training, inference), Path(folder))
 
 
 def _expected(program: kernel.ProgramOp | None) -> kernel.ProgramOp:
@@ -356,15 +358,11 @@ def _expected(program: kernel.ProgramOp | None) -> kernel.ProgramOp:
     return program
 
 
-def _shape(type: Any) -> tuple[int, ...]:
-    return tuple(type.get_shape())
+def _shape(type: Stream) -> tuple[int, ...]:
+    return type.get_shape()
 
 
-def _write(module: Any, name: str, array: Array) -> None:
-    from snncc.dialects import snn
-    from snncc.dialects.arrays import blob_of, dense_of
-    from snncc.dialects.snn.attributes import BlobAttr
-
+def _write(module: ModuleOp, name: str, array: Array) -> None:
     for op in module.ops:
         if isinstance(op, snn.ParameterOp) and op.sym_name.data == name:
             blob = isinstance(op.value, BlobAttr)

@@ -16,10 +16,11 @@ from math import prod
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, f32
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.transforms import get_all_passes as get_xdsl_passes
+from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, dense_of, dtype_of, parameter_array
@@ -35,10 +36,10 @@ from snncc.passes import get_all_passes
 from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.passes.differentiation.wanted import UnknownName, wanted_of
 from snncc.passes.kernel_verify_order import KernelVerifyOrder
+from snncc.passes.scheduling.batch_norms import write_factors
 from snncc.passes.scheduling.forward import forget_surrogates
-from snncc.passes.scheduling.learned import Learned, _elements, _root, prepare_network
+from snncc.passes.scheduling.learned import Learned, elements, prepare_network, root_of
 from snncc.passes.scheduling.scheduler import Scheduler
-from snncc.passes.snn_batch_norm_of_learned import SnnBatchNormOfLearned
 from snncc.training.gradients import Options, Trained, prepared
 from snncc.training.losses import Loss, loss_of
 from snncc.training.optimizers import PARAMETER, Optimizer
@@ -196,7 +197,7 @@ def _with_constants(network: snn.NetworkOp, values: Mapping[str, float]) -> snn.
     block = copy.body.block
     outputs = [(name, value, copy.kinds[name]) for name, value in copy.outputs.items()]
     kept: list[str] = []
-    for name, argument in list(copy.inputs.items()):
+    for name, argument in zip(list(copy.inputs), list(block.args), strict=True):
         if name not in values:
             kept.append(name)
             continue
@@ -265,7 +266,7 @@ class _Compiler:
             run("snn-record-names")
             forget_surrogates(network)
             run("canonicalize")
-            SnnBatchNormOfLearned(tuple(self.learned.names)).apply(ctx, module)
+            write_factors(network, self.learned)
             for name in ("snn-fuse-elementwise", "canonicalize", "cse", "dce"):
                 run(name)
         module.verify()
@@ -280,7 +281,14 @@ class _Compiler:
         for op, names in (states or {}).items():
             for index, name in enumerate(names):
                 scheduler.names.name_of[op, index] = name
-        program = scheduler.run()
+        try:
+            program = scheduler.run()
+        except PassFailedException as fault:
+            raise error(
+                "SNC-T001",
+                f"the network cannot be trained in C: {fault}",
+                remedy="leave parameters that states start from out of trainable",
+            ) from None
         made = ModuleOp([program])
         made.verify()
         xdsl["canonicalize"]()().apply(ctx, made)
@@ -309,15 +317,13 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
         type, size = stream_type(value), prod(shape_of(value))
         read = argument(name, TensorType(type.element_type, (size,)))
         order = _order_of(stored[name])
-        arguments[value] = _elements(block, read, np.argsort(order).reshape(shape_of(value)))
-    float_type = next(
-        p.type.element_type for p in _declarations(programs) if p.sym_name.data in learned.names
-    )
+        arguments[value] = elements(block, read, np.argsort(order).reshape(shape_of(value)))
+    float_type = f32  # what `prepared` makes of all floats
     rate = argument(RATE, TensorType(float_type, (1,)))
     scale = argument(SCALE, TensorType(float_type, (1,)))
     values.update(arguments)
-    for op in [] if finish is None else finish.body.block.ops:
-        if op is not finish.yield_op:
+    for op in [] if finish is None else list(finish.body.block.ops):
+        if not isinstance(op, snn.YieldOp):
             copy = op.clone({operand: values[operand] for operand in op.operands})
             block.add_op(copy)
             values.update(zip(op.results, copy.results, strict=True))
@@ -329,7 +335,7 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
         if f"{GRADIENT}{name}" not in gradients:
             continue
         whole = values[gradients[f"{GRADIENT}{name}"]]
-        root, within = _root(whole)
+        root, within = root_of(whole)
         places = within.ravel()
         if name in learned.storage:
             places = places[learned.storage[name]]
@@ -339,7 +345,7 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
         neuron = build_neuron(
             optimizer.update,
             inputs={
-                "d": _elements(block, root, places),
+                "d": elements(block, root, places),
                 "rate": rate,
                 "scale": scale,
                 **{f"clock{index}": value for index, value in enumerate(clock)},
@@ -387,7 +393,7 @@ def _clock(
     block: Block,
     optimizer: Optimizer,
     names: dict[Operation, Sequence[str]],
-    float_type: object,
+    float_type: AnyFloat,
 ) -> list[SSAValue]:
     """What the optimiser counts, [1] each."""
     if not optimizer.clock:
@@ -399,7 +405,7 @@ def _clock(
         states=dict.fromkeys(optimizer.clock, one),
         parameters={},
         population=(1,),
-        float_type=float_type,  # type: ignore[arg-type]
+        float_type=float_type,
         node="clock",
     )
     block.add_op(neuron)
@@ -407,8 +413,8 @@ def _clock(
     return list(neuron.outputs)
 
 
-def _constant(block: Block, number: float, float_type: object) -> SSAValue:
-    array = np.asarray(number, dtype_of(float_type))  # type: ignore[arg-type]
+def _constant(block: Block, number: float, float_type: AnyFloat) -> SSAValue:
+    array = np.asarray(number, dtype_of(float_type))
     op = snn.ConstantOp(dense_of(array))
     block.add_op(op)
     return op.result
