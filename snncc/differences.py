@@ -34,6 +34,11 @@ class Difference:
     states_a: dict[str, float] | None = None
     """The neuron's states after that step."""
     states_b: dict[str, float] | None = None
+    apart: tuple[str, int, float] | None = None
+    """
+    Where values are equal throughout: the first state of one name that differs, its first
+    step, and by how much at most.
+    """
 
 
 def diff(a: Network, b: Network, x: Any, *, steps: int | None = None) -> list[Difference]:
@@ -111,7 +116,8 @@ def _compare(
         )
     places = np.argwhere(left != right)
     if not len(places):
-        return Difference(name_a, name_b, shape, 0, left.size)
+        apart = _states_apart(traced_a, traced_b, name_a, name_b)
+        return Difference(name_a, name_b, shape, 0, left.size, apart=apart)
     place = tuple(int(i) for i in places[0])
     return Difference(
         name_a,
@@ -126,6 +132,23 @@ def _compare(
         _states(traced_a, name_a, place),
         _states(traced_b, name_b, place),
     )
+
+
+def _states_apart(
+    traced_a: Mapping[str, Any], traced_b: Mapping[str, Any], name_a: str, name_b: str
+) -> tuple[str, int, float] | None:
+    """The state that parts first, where some do."""
+    found = []
+    for key, array in traced_a.items():
+        state = key.removeprefix(f"{name_a}.")
+        other = traced_b.get(f"{name_b}.{state}")
+        if key == state or other is None or np.shape(other) != np.shape(array):
+            continue
+        gap = np.abs(np.asarray(array, np.float64) - np.asarray(other, np.float64))
+        if (gap > 0).any():
+            step = int(np.argwhere(gap > 0)[0][0])
+            found.append((state, step, float(gap.max())))
+    return min(found, key=lambda apart: apart[1], default=None)
 
 
 def _states(traced: Mapping[str, Any], name: str, place: tuple[int, ...]) -> dict[str, float]:

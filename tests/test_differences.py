@@ -14,23 +14,12 @@ from tests.small_networks import RECURRENT, TWO_INPUTS, network
 
 X = np.random.default_rng(0).uniform(0, 2, (12, 4, 3)).astype(np.float32)
 
-
-def test_a_network_and_itself(tmp_path: Path) -> None:
-    net = network(RECURRENT, tmp_path)
-    found = diff(net, net, {name: np.ones((6, *s)) for name, s in net.inputs.items()})
-    assert found
-    assert first_of(found) is None
-    assert all(d.differing == 0 and d.compared > 0 for d in found)
-
-
-def test_the_first_neuron_and_step(tmp_path: Path) -> None:
-    """A constant of the body is changed: the neuron is named, and its membrane shown."""
-    text = """
+DECAYING = """
     snn.network @net ("x" %x : tensor<3xf32>) -> ("y" : tensor<3xi1>) {
       %zero = snn.constant dense<0.0> : tensor<f32>
       %y = snn.neuron as "lif" (%x = %x : tensor<3xf32>) state (%v = %zero : tensor<f32>)
            -> (tensor<3xi1>) {
-        %half = arith.constant 0.5 : f32
+        %half = arith.constant DECAY : f32
         %0 = arith.mulf %half, %v : f32
         %1 = arith.addf %0, %x : f32
         %th = arith.constant THRESHOLD : f32
@@ -43,8 +32,21 @@ def test_the_first_neuron_and_step(tmp_path: Path) -> None:
       snn.yield %y : tensor<3xi1>
     }
     """
+
+
+def test_a_network_and_itself(tmp_path: Path) -> None:
+    net = network(RECURRENT, tmp_path)
+    found = diff(net, net, {name: np.ones((6, *s)) for name, s in net.inputs.items()})
+    assert found
+    assert first_of(found) is None
+    assert all(d.differing == 0 and d.compared > 0 for d in found)
+
+
+def test_the_first_neuron_and_step(tmp_path: Path) -> None:
+    """A constant of the body is changed: the neuron is named, and its membrane shown."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
+    text = DECAYING.replace("DECAY", "0.5")
     a = network(text.replace("THRESHOLD", "2.0"), tmp_path / "a")
     b = network(text.replace("THRESHOLD", "2.5"), tmp_path / "b")
     first = first_of(diff(a, b, X))
@@ -56,6 +58,19 @@ def test_the_first_neuron_and_step(tmp_path: Path) -> None:
     assert (first.value_a, first.value_b) == (1.0, 0.0)
     assert first.states_a is not None
     assert first.states_a.keys() == {"v"}
+
+
+def test_states_that_part_where_no_spike_does(tmp_path: Path) -> None:
+    nets = []
+    for decay in ("0.5", "0.25"):
+        (tmp_path / decay).mkdir()
+        text = DECAYING.replace("DECAY", decay).replace("THRESHOLD", "1000.0")
+        nets.append(network(text, tmp_path / decay))
+    found = diff(*nets, X)[0]
+    assert found.step is None
+    assert found.apart is not None
+    assert found.apart[:2] == ("v", 1)
+    assert diff(nets[0], nets[0], X)[0].apart is None
 
 
 def test_networks_that_cannot_be_compared(tmp_path: Path) -> None:

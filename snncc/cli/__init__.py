@@ -69,8 +69,8 @@ def quantize_options(command: Callable[..., Any]) -> Callable[..., Any]:
     decorators = [
         option(
             "--quantize",
-            type=click.Choice(["int8", "int4", "int3", "ternary"]),
-            help="Make it a network of integers: the width of its weights.",
+            type=click.Choice(["int8", "int4", "int3", "ternary", "qat"]),
+            help="Make it a network of integers: the width of weights; qat: as they were trained.",
         ),
         option(
             "--calibrate",
@@ -85,7 +85,10 @@ def quantize_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Other widths of single layers (fc1=int4,fc2=int8), or auto with --flash.",
         ),
         option(
-            "--flash", type=int, metavar="BYTES", help="The budget of --layers auto, for weights."
+            "--flash",
+            type=int,
+            metavar="BYTES",
+            help="The budget of --layers auto: constants of C.",
         ),
         option("--per-tensor", is_flag=True, help="One scale for all outputs of a layer."),
         option("--power-of-two", is_flag=True, help="Scales that are powers of two."),

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from snncc.cli.console import err, out, print_warnings, shape_text, size_text, table
+from snncc.cli.console import err, out, print_warnings, progress, shape_text, size_text, table
 from snncc.cli.labels import read_labels, scored_output
 from snncc.cli.quantize import options_of, print_report, quantized
 from snncc.errors import error
@@ -58,7 +58,8 @@ def run_analyze(
         classes = network.outputs[score][0]
         expected = read_labels(seen, labels, streams.batch, classes=classes)
     made = quantized(network, chosen, calibrate, steps)
-    analysis = analyze(made.real, made, streams.arrays, expected, score=score)
+    with progress(f"run both: {network.name}"):
+        analysis = analyze(made.real, made, streams.arrays, expected, score=score)
     if plot is not None:
         write_plot(analysis, plot)
     if as_json:
@@ -70,10 +71,6 @@ def run_analyze(
 
     def row(layer: LayerAnalysis) -> tuple[str, ...]:
         first = "never" if layer.first_step is None else str(layer.first_step)
-        states = [
-            f"{state.name} i{state.bits}: {_range(state.proved)} / {_range(state.seen)}"
-            for state in layer.states
-        ]
         return (
             layer.name,
             shape_text(layer.shape),
@@ -84,7 +81,6 @@ def run_analyze(
             first,
             size_text(layer.float_bytes),
             size_text(layer.bytes),
-            "\n".join(states),
         )
 
     columns = [
@@ -97,9 +93,20 @@ def run_analyze(
         "from step",
         "weights, float",
         "integer",
-        "states: proved / seen",
     ]
     out.print(table(analysis.network, columns, [row(layer) for layer in analysis.layers], whole=1))
+    states = [
+        (
+            state.name,
+            f"i{state.bits}",
+            _range(state.proved),
+            _range(state.seen),
+            "" if state.is_bounded else "saturates",
+        )
+        for layer in analysis.layers
+        for state in layer.states
+    ]
+    out.print(table("", ["state", "type", "proved", "seen", "bound"], states, left=2, whole=1))
     out.print(f"{analysis.samples} samples, {analysis.steps} steps", markup=False)
     if analysis.accuracy is not None:
         out.print(

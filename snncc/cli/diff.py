@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snncc.cli.console import out, print_warnings, table
-from snncc.errors import SnnccError
+from snncc.errors import Problem, SnnccError
 from snncc.options import LoadOptions
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def run_diff(
     from snncc.differences import diff, first_of
     from snncc.inputs import read_npz
 
-    networks = [_loaded(a, options_a), _loaded(b, options_b)]
+    networks = [_loaded(a, options_a), _loaded(b, options_b, second=True)]
     for network in networks:
         print_warnings(network.warnings)
     x, steps = read_npz(input_file, networks[0].op, steps=steps)
@@ -47,6 +47,14 @@ def run_diff(
     first = first_of(found)
     if first is None:
         out.print("no difference", markup=False)
+        for d in found:
+            if d.apart is not None:
+                state, step, gap = d.apart
+                out.print(
+                    f"  {d.name_a}: its states part at step {step} ({state}, by {gap:.3g} at "
+                    "most), and no spike does",
+                    markup=False,
+                )
         return 0
     place = f"[{', '.join(map(str, first.place))}]" if first.place else ""
     out.print(
@@ -61,15 +69,22 @@ def run_diff(
     return 1
 
 
-def _loaded(path: Path, options: LoadOptions) -> Network:
+def _loaded(path: Path, options: LoadOptions, *, second: bool = False) -> Network:
     """A network; its problems say which of the two files they are of."""
     from snncc.network import load_with
 
     try:
         return load_with(path, options)
     except SnnccError as fault:
-        named = [
-            p if str(path) in p.message else replace(p, message=f"{path}: {p.message}")
-            for p in fault.problems
-        ]
-        raise SnnccError(named) from fault
+        raise SnnccError([_told(p, path, second) for p in fault.problems]) from fault
+
+
+def _told(problem: Problem, path: Path, second: bool) -> Problem:
+    """A problem with its file, and with the options that the second file has."""
+    if str(path) not in problem.message:
+        problem = replace(problem, message=f"{path}: {problem.message}")
+    if "states" not in f"{problem.message} {problem.remedy}":
+        return problem
+    hint = "of the second model: --b-states" if second else "those of the second: --b-states"
+    remedy = f"{problem.remedy}; {hint}" if problem.remedy else hint
+    return replace(problem, remedy=remedy)

@@ -120,6 +120,12 @@ def print_report(report: QuantizationReport) -> None:
     ]
     columns = ["weights", "rounding", "bits", "error, plain", "error"]
     out.print(table("", columns, rows, left=2, whole=1))
+    for given in report.inputs:
+        out.print(
+            f"input {given.name}: {given.low:g} to {given.high:g} in steps of {given.step:g}, "
+            "held at the ends",
+            markup=False,
+        )
     budget = report.budget
     if budget is not None:
         steps = [

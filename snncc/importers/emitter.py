@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from xdsl.dialects.builtin import (
+    AnyFloat,
     ArrayAttr,
     DenseIntOrFPElementsAttr,
     FunctionType,
@@ -19,7 +20,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.utils.test_value import create_ssa_value
 
 from snncc.dialects import snn
-from snncc.dialects.arrays import Array, blob_of, dense_of, type_of
+from snncc.dialects.arrays import Array, blob_of, dense_of, dtype_of, type_of
 from snncc.dialects.snn.network import COMPUTED_FROM
 from snncc.dialects.snn.types import Stream, is_float, is_spike, stream_type
 from snncc.errors import error
@@ -31,7 +32,10 @@ INLINE_ELEMENTS = 4
 class Emitter:
     """Collects the operations of one network: parameters, delays, and the rest in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, element: AnyFloat = f32) -> None:
+        self.element = element
+        """The type of the network's floats."""
+        self.dtype = dtype_of(element)
         self.parameters: list[snn.ParameterOp] = []
         self.surrogates: dict[str, snn.SurrogateOp] = {}
         self.fixed: list[Operation] = []
@@ -47,14 +51,14 @@ class Emitter:
         self, name: str, values: Array, training: str | None = None, sources: Sequence[str] = ()
     ) -> SSAValue:
         """
-        A float32 parameter, and its use. `training` is what the model says of it, `sources`
+        A parameter of floats, and its use. `training` is what the model says of it, `sources`
         the learnable parameters that it was computed of.
         """
-        array = np.asarray(values, np.float32, order="C")
+        array = np.asarray(values, self.dtype, order="C")
         if not np.isfinite(array).all():
             raise error(
                 "SNC-I015",
-                f"{name.rpartition('.')[2]}: does not fit float32",
+                f"{name.rpartition('.')[2]}: does not fit {self.dtype}",
                 node=name.rpartition(".")[0],
             )
         value = dense_of(array) if array.size <= INLINE_ELEMENTS else blob_of(array)
@@ -79,7 +83,7 @@ class Emitter:
     def zero_like(self, value: SSAValue) -> SSAValue:
         element = stream_type(value).element_type
         if is_float(element):
-            return self.constant(np.zeros((), np.float32))
+            return self.constant(np.zeros((), self.dtype))
         return self.constant(np.zeros((), np.bool_ if is_spike(element) else np.uint16))
 
     def late(self, type: Stream, steps: Sequence[int], name: str) -> snn.DelayOp:
@@ -97,13 +101,13 @@ class Emitter:
     def as_float(self, value: SSAValue) -> SSAValue:
         if is_float(stream_type(value).element_type):
             return value
-        return self.add(snn.AddOp([value], f32))
+        return self.add(snn.AddOp([value], self.element))
 
     def sum(self, values: Sequence[SSAValue], node: str | None = None) -> SSAValue:
         """Fan-in: the sum of several streams, or the one stream."""
         if len(values) == 1:
             return values[0]
-        return self.add(snn.AddOp(list(values), f32, node=node))
+        return self.add(snn.AddOp(list(values), self.element, node=node))
 
     def finish(self, network: snn.NetworkOp, outputs: Mapping[str, SSAValue]) -> ModuleOp:
         """Puts everything in its order into the network, and both into a module."""

@@ -15,6 +15,16 @@ from snncc.errors import error
 from snncc.importers.graph import operations as ops
 from snncc.importers.graph.graph import Value
 
+COUNTING = frozenset(
+    (
+        *("add", "sub", "neg", "maximum", "minimum", "where", "cast", "detach"),
+        *("gt", "ge", "lt", "le", "eq", "ne"),
+    )
+)
+"""
+What neurons do with whole numbers of 32 or 64 bits, as floats: a refractory period that is
+counted down. Floats hold them to 2 ** 24.
+"""
 MAX_COUNT = 65535
 """Spikes in one step where the model has no limit: what its 16 bits hold."""
 
@@ -173,15 +183,18 @@ class BodyWriter:
 
     def _operation(self, b: Body, value: Value, operand: Callable[[Value], Scalar]) -> Scalar:
         op = value.op
-        if value.dtype.kind not in "fb" or any(v.dtype.kind not in "fb" for v in value.operands):
+        types = [value.dtype, *(v.dtype for v in value.operands)]
+        counts = op in COUNTING and all(t.kind in "fb" or t in (np.int32, np.int64) for t in types)
+        if not counts and any(t.kind not in "fb" for t in types):
+            whole = next(t for t in types if t.kind not in "fb")
             raise error(
                 "SNC-I025",
-                f"{op} of {value.dtype}: neurons compute in float32",
+                f"{op} of {whole}: neurons compute in floats",
                 node=value.scope,
                 remedy="compute with floats in the model (x.float()); integers are left as they "
                 "are only where they are converted at once",
             )
-        if op in _COMPARE and value.operands[0].dtype.kind == "f":
+        if op in _COMPARE and value.operands[0].dtype.kind != "b":
             return _compare(b, value, operand)
         rule = _BOOLEAN.get(op) if value.operands[0].dtype.kind == "b" else None
         rule = rule or _RULES.get(op)
@@ -218,6 +231,11 @@ def _not(b: Body, value: Value, args: Sequence[Scalar]) -> Scalar:
 
 
 def _cast(b: Body, value: Value, args: Sequence[Scalar]) -> Scalar:
+    source = value.operands[0].dtype.kind
+    if value.dtype.kind == "i" and source == "f":
+        return b.trunc(args[0])
+    if value.dtype.kind == "b" and source != "b":
+        return b.insert(arith.CmpfOp(args[0].value, b.constant(0.0).value, "une"))
     return args[0]  # a spike stays one until arithmetic needs a float
 
 
@@ -231,6 +249,18 @@ def _power(b: Body, value: Value, args: Sequence[Scalar]) -> Scalar:
     if exponent.is_fixed and np.all(exponent.content == 0.5):
         return b.sqrt(args[0])
     return b.power(args[0], args[1])
+
+
+def _fake_quantize(b: Body, value: Value, args: Sequence[Scalar]) -> Scalar:
+    """Rounded to a grid, in the steps of `Graph.fake_quantize`; a zero point of 0 adds nothing."""
+    x, factor, scale, zero = args
+    shifted = not value.operands[3].is_fixed or value.operands[3].content.any()
+    whole = b.round_even(x / factor if value.attribute("divides") else x * factor)
+    if shifted:
+        whole = whole + zero
+    whole = b.maximum(whole, b.constant(value.attribute("low")))
+    whole = b.minimum(whole, b.constant(value.attribute("high")))
+    return (whole - zero if shifted else whole) * scale
 
 
 _RULES: dict[str, Callable[[Body, Value, Sequence[Scalar]], Scalar]] = {
@@ -257,6 +287,7 @@ _RULES: dict[str, Callable[[Body, Value, Sequence[Scalar]], Scalar]] = {
     "eq": _equal,
     "ne": _equal,
     "cast": _cast,
+    "fake_quantize": _fake_quantize,
 }
 
 _BOOLEAN: dict[str, Callable[[Body, Value, Sequence[Scalar]], Scalar]] = {

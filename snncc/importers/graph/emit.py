@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from xdsl.dialects.builtin import DictionaryAttr, IntegerType, ModuleOp, StringAttr, f32, i1
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    DictionaryAttr,
+    IntegerType,
+    ModuleOp,
+    StringAttr,
+    f32,
+    i1,
+)
 from xdsl.dialects.builtin import TensorType as Tensor
 from xdsl.ir import Attribute, SSAValue
 
 from snncc.dialects import snn
+from snncc.dialects.arrays import dtype_of
 from snncc.dialects.snn.network import FIXED
 from snncc.importers.emitter import uniform
 from snncc.importers.graph.bodies import count_of, spike_of
@@ -50,16 +59,17 @@ def build_network(
     attributes: dict[str, Attribute],
     *,
     says_training: bool = False,
+    element: AnyFloat = f32,
 ) -> ModuleOp:
     """
     The module of a network with these streams.
 
     Values have no batch axis. States keep their names: `StateNames` gives them back.
-    `says_training`: constants that are not learnable are known to be fixed. Raises SNC-I025
-    for what the dialect cannot say.
+    `says_training`: constants that are not learnable are known to be fixed; `element` is the
+    type of the network's floats. Raises SNC-I025 for what the dialect cannot say.
     """
     training = FIXED if says_training else None
-    return _Builder(inputs, outputs, states, training).build(name, attributes)
+    return _Builder(inputs, outputs, states, training, element).build(name, attributes)
 
 
 class _Builder:
@@ -69,12 +79,13 @@ class _Builder:
         outputs: Mapping[str, Value],
         states: Sequence[State],
         training: str | None,
+        element: AnyFloat,
     ):
         self.inputs = inputs
         self.outputs = outputs
         self.states = states
         self.parts: Parts = take_apart(list(outputs.values()), states)
-        self.emitter = LearnedEmitter(training, self._learnable())
+        self.emitter = LearnedEmitter(training, self._learnable(), element)
         self.names = _Names()
         self.aliases: dict[str, Attribute] = {}
         self.owner = {v: p for p in self.parts.populations for v in p.body}
@@ -83,7 +94,10 @@ class _Builder:
     def build(self, name: str, attributes: dict[str, Attribute]) -> ModuleOp:
         network = snn.NetworkOp(
             name,
-            [(key, Tensor(_element(value), value.shape)) for key, value in self.inputs.items()],
+            [
+                (key, Tensor(self._element(value), value.shape))
+                for key, value in self.inputs.items()
+            ],
             [],
             attributes=attributes,
         )
@@ -105,11 +119,18 @@ class _Builder:
             network.attributes["state_names"] = DictionaryAttr(self.aliases)
         return e.finish(network, streams)
 
+    def _dtype(self, value: Value) -> np.dtype[Any]:
+        return np.dtype(np.bool_) if value.dtype.kind == "b" else self.emitter.dtype
+
+    def _element(self, value: Value) -> Attribute:
+        return i1 if value.dtype.kind == "b" else self.emitter.element
+
     def _learnable(self) -> set[str]:
         """The names of the learnable parameters: theirs first."""
         ends = [*self.outputs.values(), *(state.after for state in self.states)]
         starts = (state.learned for state in self.states if state.learned is not None)
-        return {name for value in (*cone(ends), *starts) for name in value.sources}
+        values = (value for value in (*cone(ends), *starts) if not value.is_frozen)
+        return {name for value in values for name in value.sources}
 
     # --- order
 
@@ -165,8 +186,8 @@ class _Builder:
 
     def _delay(self, state: State) -> snn.DelayOp:
         element = self._element_of(state.after)
-        dtype = np.float32 if element == f32 else np.bool_ if element == i1 else np.uint16
-        init = self._initial(state, np.dtype(dtype))
+        dtype = np.dtype(np.bool_) if element == i1 else dtype_of(element)
+        init = self._initial(state, dtype)
         label = self.names.free(state.name or state.after.scope or "delay")
         delay = self.emitter.late(Tensor(element, state.before.shape), [1], label)
         delay.operands[1] = init
@@ -202,7 +223,7 @@ class _Builder:
                 return IntegerType(16)
             else:
                 break
-        return f32
+        return self.emitter.element
 
     def _population(self, population: Population) -> None:
         shape = np.broadcast_shapes(
@@ -220,7 +241,7 @@ class _Builder:
         for state, port in zip(population.states, labels, strict=True):
             self._alias(state, f"{node}.{port}")
         initial = {
-            port: self._initial(s, np.dtype(_dtype(s.before)))
+            port: self._initial(s, self._dtype(s.before))
             for port, s in zip(labels, population.states, strict=True)
         }
         results = write_neuron(
@@ -255,7 +276,7 @@ class _Builder:
         if root.op == "add" and all(
             not v.is_constant and v.shape == root.shape for v in root.operands
         ):
-            return e.add(snn.AddOp([e.stream(v) for v in root.operands], f32))
+            return e.add(snn.AddOp([e.stream(v) for v in root.operands], e.element))
         if root.op == "mul":
             for x, factor in (root.operands, root.operands[::-1]):
                 if factor.is_constant and not x.is_constant and x.shape == root.shape:
@@ -266,8 +287,8 @@ class _Builder:
     def _node(self, value: Value) -> str | None:
         """The node's name of a stateless operation: its module, or its weight's."""
         for operand in value.operands[1:]:
-            if operand.is_constant and operand.name and "." in operand.name:
-                return operand.name.rpartition(".")[0]
+            if operand.is_constant and operand.label and "." in operand.label:
+                return operand.label.rpartition(".")[0]
         return value.scope
 
 
@@ -306,14 +327,6 @@ def _map_of(root: Value, roots: set[Value], rest: set[Value]) -> _Map:
             else:
                 inputs.append(operand)
     return _Map(root, body, inputs)
-
-
-def _dtype(value: Value) -> type[np.generic]:
-    return np.bool_ if value.dtype.kind == "b" else np.float32
-
-
-def _element(value: Value) -> Attribute:
-    return i1 if value.dtype.kind == "b" else f32
 
 
 class _Names:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import accumulate
 from math import prod
@@ -25,6 +25,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from snncc.dialects.arrays import Array
+from snncc.dialects.grids import Grid
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.errors import error
 from snncc.importers.graph import operations as ops
@@ -57,6 +58,8 @@ class Value:
     `sources` are the names of the learnable parameters that a constant depends on. `made`
     is the operation on other constants that gives it: None for a parameter itself, and
     where no operation of a network could say it (`is_frozen`).
+
+    `grid` is what a constant lies on, where the model rounds it to one.
     """
 
     op: str
@@ -70,6 +73,7 @@ class Value:
     number: int = 0
     sources: frozenset[str] = frozenset()
     made: Value | None = None
+    grid: Grid | None = None
 
     @property
     def is_constant(self) -> bool:
@@ -91,6 +95,13 @@ class Value:
         return bool(self.sources) and not self.is_learnable
 
     @property
+    def label(self) -> str | None:
+        """Its name; of a constant that was rounded to a grid, that of the parameter it was."""
+        if self.name is None and self.grid is not None and len(self.sources) == 1:
+            return next(iter(self.sources))
+        return self.name
+
+    @property
     def operation(self) -> Value:
         """What gives the value: itself, unless it is a constant that was made."""
         return self.made or self
@@ -106,6 +117,26 @@ class Value:
     def __repr__(self) -> str:
         label = f" {self.name}" if self.name else ""
         return f"<{self.op}{label} %{self.number} {self.dtype}{list(self.shape)}>"
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """
+    A grid as a model states it: constants of one float type that broadcast to what is
+    rounded. `factor` is what a number is multiplied with (or, with `divides`, divided by) to
+    count steps of `scale`: frameworks round the reciprocal in their own ways.
+    """
+
+    factor: Value
+    scale: Value
+    zero: Value
+    divides: bool
+    low: int
+    high: int
+
+    def grid(self, rank: int) -> Grid:
+        """For numbers of so many axes."""
+        return Grid.of(self.scale.content, self.zero.content, self.low, self.high, rank=rank)
 
 
 @dataclass
@@ -126,6 +157,10 @@ class Graph:
     _ends: dict[Value, list[int]] = field(default_factory=dict)
     _numbers: dict[Value, Value] = field(default_factory=dict)
     _uniform: dict[Value, tuple[bool, bool]] = field(default_factory=dict)
+    _integral: dict[Value, tuple[Value, Rounding]] = field(default_factory=dict)
+    """Integers that `quantize` made: of what, and how."""
+    _counted: set[Value] = field(default_factory=set)
+    """The floats that hold such integers."""
 
     # --- leaves
 
@@ -214,7 +249,10 @@ class Graph:
         if x.op == "cast" and dtype.kind == "f" and x.dtype.kind == "i":
             inner = x.operands[0]
             if inner.dtype == dtype:  # to whole numbers and back
-                return self.unary("trunc", inner)
+                return inner if inner.op in _WHOLE else self.unary("trunc", inner)
+        if dtype.kind == "f" and x.dtype.kind in "iu" and x.op in _OF_INTEGERS:
+            floats = [self.cast(operand, dtype) for operand in x.operands]
+            return self.rebuild(x, floats)  # as exact, where integers come as floats
         if boolean:
             return self.binary("ne", x, self.constant(np.zeros((), x.dtype)))
         return self._make("cast", (x,), {}, x.shape, dtype)
@@ -251,6 +289,85 @@ class Graph:
         attributes = {"maximum": maximum, "surrogate": surrogate}
         shape = self._broadcast("spike_count", q.shape, *(value.shape for value in of))
         return self._make("spike_count", (q, *of), attributes, shape, q.dtype)
+
+    # --- rounded to a grid
+
+    def quantize(self, x: Value, rounding: Rounding, dtype: Any) -> Value:
+        """The whole numbers that `fake_quantize` stores, as integers."""
+        floats = self._stored(x, rounding)
+        self._counted.add(floats)
+        integers = self.cast(floats, dtype)
+        if not integers.is_constant:
+            self._integral[integers] = (x, rounding)
+        return integers
+
+    def dequantize(
+        self,
+        x: Value,
+        scale: Value,
+        zero: Value,
+        grid: Grid | None = None,
+        name: str | None = None,
+    ) -> Value:
+        """
+        (x - zero) * scale of integers. `grid` is what a constant lies on then, under a name.
+        Of what `quantize` made it is one operation with it, where views stand between them too.
+        """
+        if x.is_constant:
+            self.charge(FOLD_COST + 16 * x.content.nbytes)
+            stored = x.content.astype(np.int64) - zero.content.astype(np.int64)
+            array = np.asarray(stored.astype(scale.dtype) * scale.content)
+            return self._frozen(array, _sources((x, scale, zero)), name or x.name, grid)
+        known = self._integral.get(x)
+        if known is not None and known[0].dtype == scale.dtype:
+            source, rounding = known
+            if rounding.scale is scale and rounding.zero is zero:
+                return self.fake_quantize(source, rounding)
+            floats = self._stored(source, rounding)
+        elif x.op in _VIEWS and not scale.shape:
+            return self.rebuild(x, [self.dequantize(x.operands[0], scale, zero)])
+        elif x.op == "cast" and self._counts(x.operands[0]):
+            floats = self.cast(x.operands[0], scale.dtype)
+        else:
+            floats = self.cast(x, scale.dtype)
+        return self.binary("mul", self.binary("sub", floats, zero), scale)
+
+    def fake_quantize(self, x: Value, rounding: Rounding) -> Value:
+        """
+        (min(max(round(x * factor) + zero, low), high) - zero) * scale, halves to even, with
+        x / factor where the rounding divides. A constant lies on its grid then; a spike has
+        one of two values, as before.
+        """
+        r = rounding
+        operands = (x, r.factor, r.scale, r.zero)
+        if any(v.dtype != x.dtype or v.dtype.kind != "f" for v in operands):
+            raise error("SNC-I014", f"fake_quantize: {operands!r}")
+        if x.op == "cast" and x.operands[0].dtype.kind == "b":
+            ends = (self.constant(np.asarray(end, x.dtype)) for end in (0, 1))
+            rest, fired = (self.fake_quantize(end, r) for end in ends)
+            if not rest.content.any():
+                return self.binary("mul", x, fired)
+            return self.where(x.operands[0], fired, rest)
+        shape = self._broadcast("fake_quantize", *(v.shape for v in operands))
+        named: dict[str, Any] = {"divides": r.divides, "low": r.low, "high": r.high}
+        if not all(v.is_constant for v in operands):
+            return self._make("fake_quantize", operands, named, shape, x.dtype)
+        self._expect_moderate(shape, *operands)
+        self.charge(FOLD_COST + 4 * x.content.nbytes)
+        array = ops.fake_quantize(*(v.content for v in operands), **named)
+        return self._frozen(array, _sources(operands), x.name, r.grid(len(shape)))
+
+    def _counts(self, x: Value) -> bool:
+        """Whether floats hold integers that `quantize` made, in other places perhaps."""
+        while x.op in _VIEWS:
+            x = x.operands[0]
+        return x in self._counted
+
+    def _stored(self, x: Value, rounding: Rounding) -> Value:
+        """The whole numbers that a rounding stores, as floats."""
+        one = self.constant(np.ones((), x.dtype))
+        counted = self.fake_quantize(x, replace(rounding, scale=one))
+        return self.binary("add", counted, rounding.zero)
 
     # --- shapes
 
@@ -579,6 +696,8 @@ class Graph:
             return self.cast(args[0], value.dtype)
         if op == "concat":
             return self.concat(args, attributes["axis"])
+        if op == "fake_quantize":
+            return self.fake_quantize(args[0], Rounding(args[1], args[2], args[3], **attributes))
         if op == "conv":
             return self.conv(args[0], args[1], args[2] if len(args) > 2 else None, **attributes)
         if op == "pool":
@@ -648,8 +767,9 @@ class Graph:
         names = {v.name for v in operands if v.name is not None}
         name = names.pop() if len(names) == 1 else None
         sources = _sources(operands)
-        if name is None:
-            return self._frozen(np.asarray(array), sources)
+        grid = _moved_grid(op, operands, attributes or {})
+        if name is None or grid is not None:
+            return self._frozen(np.asarray(array), sources, name, grid)
         return self._constant(np.asarray(array), name, name, sources - {name})
 
     def _made(
@@ -661,8 +781,9 @@ class Graph:
     ) -> Value:
         """A constant that knows its operation, where a network has that operation."""
         sources = _sources(operands)
-        known = (array.dtype, *(v.dtype for v in operands))
-        if op not in ops.MADE or any(dtype not in (np.float32, np.bool_) for dtype in known):
+        known = {array.dtype, *(v.dtype for v in operands)} - {np.dtype(np.bool_)}
+        # a network's floats are of one type
+        if op not in ops.MADE or len(known) > 1 or any(d.kind != "f" for d in known):
             return self._frozen(array, sources)
         if op in ops.ELEMENTWISE:  # whatever its name: a state that starts at zeros is zero
             operands = tuple(self._number(v) if v.is_fixed else v for v in operands)
@@ -685,8 +806,17 @@ class Graph:
             )
         return self._known[key]
 
-    def _frozen(self, array: Array, sources: frozenset[str]) -> Value:
-        return self._constant(array, ",".join(sorted(sources)) or None, None, sources)
+    def _frozen(
+        self,
+        array: Array,
+        sources: frozenset[str],
+        name: str | None = None,
+        grid: Grid | None = None,
+    ) -> Value:
+        """A constant that is no parameter of the model; `name` is that of the one it was."""
+        name = None if name in sources else name
+        identity = ",".join(sorted(sources)) or name
+        return self._constant(array, identity, name, sources, grid)
 
     def _constant(
         self,
@@ -694,10 +824,12 @@ class Graph:
         identity: str | None,
         name: str | None,
         sources: frozenset[str] = frozenset(),
+        grid: Grid | None = None,
     ) -> Value:
         content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         digest = blake2b(content.data, digest_size=16).digest()
-        key = ("constant", digest, array.shape, array.dtype.str, identity, name, sources)
+        lies_on = None if grid is None else grid.key
+        key = ("constant", digest, array.shape, array.dtype.str, identity, name, sources, lies_on)
         if key not in self._known:
             self._known[key] = self._new(
                 Value(
@@ -710,6 +842,7 @@ class Graph:
                     name,
                     self.scope,
                     sources=sources,
+                    grid=grid,
                 )
             )
         return self._known[key]
@@ -906,6 +1039,40 @@ class Graph:
         value.number = self.count
         self.count += 1
         return value
+
+
+_WHOLE = {"floor", "ceil", "trunc", "round"}
+"""Operations that give whole numbers."""
+_OF_INTEGERS = {"add", "sub", "neg", "maximum", "minimum"}
+"""Arithmetic that is the same on floats that hold integers."""
+_VIEWS = {"reshape", "transpose", "take", "expand"}
+"""Operations that move the elements of one value."""
+
+
+def _moved_grid(op: str, operands: Sequence[Value], attributes: Mapping[str, Any]) -> Grid | None:
+    """The grid of constants in other places; None where parts of several have other ranges."""
+    grids = [v.grid for v in operands if v.grid is not None]
+    if not grids or len(grids) < len(operands):
+        return None
+    if op == "cast":
+        return grids[0]
+    if op == "concat":
+        first, axis = grids[0], attributes["axis"]
+        if any((g.low, g.high) != (first.low, first.high) for g in grids):
+            return None
+        pairs = [
+            (np.broadcast_to(g.scale, v.shape), np.broadcast_to(g.zero_point, v.shape))
+            for g, v in zip(grids, operands, strict=True)
+        ]
+        scale, zero = (np.concatenate(parts, axis) for parts in zip(*pairs, strict=True))
+        return Grid(scale, zero, first.low, first.high).moved(scale.shape, lambda a: a)
+    move: Callable[[Array], Array] = {
+        "reshape": lambda a: a.reshape(attributes["shape"]),
+        "transpose": lambda a: a.transpose(attributes["order"]),
+        "take": lambda a: np.take(a, attributes["indices"], attributes["axis"]),
+        "expand": lambda a: np.broadcast_to(a, attributes["shape"]),
+    }[op]
+    return grids[0].moved(operands[0].shape, move)
 
 
 def _sources(values: Iterable[Value]) -> frozenset[str]:

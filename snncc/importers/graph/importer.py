@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.dialects.builtin import AnyFloat, ArrayAttr, IntegerAttr, ModuleOp, StringAttr, i64
 from xdsl.ir import Attribute
 
+from snncc.dialects.arrays import Array, element_of
 from snncc.errors import Problem, error
 from snncc.importers.graph.emit import build_network
 from snncc.importers.graph.graph import Graph, Value, cone
 from snncc.importers.graph.labels import States, labelled
 from snncc.importers.graph.lost import (
-    expect_float32,
     expect_no_lost_state,
+    float_type,
     is_spike,
     stateless_spikes,
 )
@@ -85,9 +86,9 @@ def import_model(
     where `states` do not fit, SNC-I025 for what streams cannot say.
     """
     axes = axes or Axes()
-    warnings = list(model.warnings)
     if states:
         model = labelled(model, states)
+    warnings = list(model.warnings)
     step = inferred(model, axes) if loop_inside else None
     step = step or _step_of(model, axes, warnings, has_labels=bool(states))
     if one_step and step.sequence is not None:
@@ -99,7 +100,8 @@ def import_model(
             "numbers that change at every step cannot be seen through",
         )
     ends = [*step.outputs.values(), *(state.after for state in step.states)]
-    expect_float32(ends)
+    element = element_of(float_type(ends))
+    assert isinstance(element, AnyFloat)
     stateless = [] if step.sequence is not None else stateless_spikes(ends, step.states)
     if stateless and not model.live:
         expect_no_lost_state(model, stateless, step.states, warnings)
@@ -112,7 +114,9 @@ def import_model(
     if step.sequence is not None:
         found["sequence"] = IntegerAttr(step.sequence, i64)
     says_training = model.graph.says_training
-    module = build_network(name, inputs, outputs, carried, found, says_training=says_training)
+    module = build_network(
+        name, inputs, outputs, carried, found, says_training=says_training, element=element
+    )
     return Imported(module, warnings, stateless, step.states)
 
 
@@ -152,7 +156,9 @@ def _sequence(model: Model, axes: Axes, warnings: list[Problem]) -> _Step:
     bound_states = {
         state.before: model.graph.constant(np.broadcast_to(initial, state.before.shape))
         for state in model.states
-        for initial in [state.initial if state.initial is not None else np.zeros((), np.float32)]
+        for initial in [
+            state.initial if state.initial is not None else np.zeros((), state.before.dtype)
+        ]
     }
     timed = {}
     for name, value in model.inputs.items():
@@ -441,7 +447,7 @@ def _sample(graph: Graph, end: Value, part: Part, axis: int, count: int) -> Valu
 
 def _initial(
     state: State, before: Value, axis: int, count: int, warnings: list[Problem]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None:
+) -> Array | None:
     array = state.initial
     if array is None or array.ndim < len(state.before.shape) or before is state.before:
         return array

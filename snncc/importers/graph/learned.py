@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from xdsl.dialects.builtin import AnyFloat, f32
 from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
@@ -23,8 +24,13 @@ from snncc.importers.graph.streams import StreamEmitter, rule_of
 class LearnedEmitter(StreamEmitter):
     """Writes what learnable constants are made by in front of all streams."""
 
-    def __init__(self, training: str | None = None, reserved: Iterable[str] = ()) -> None:
-        super().__init__(training, reserved)
+    def __init__(
+        self,
+        training: str | None = None,
+        reserved: Iterable[str] = (),
+        element: AnyFloat = f32,
+    ) -> None:
+        super().__init__(training, reserved, element)
         self._learned: dict[tuple[Value, Shape], SSAValue] = {}
 
     def learned(self, value: Value, shape: Shape) -> SSAValue:

@@ -6,6 +6,7 @@ word, and numbers that a network does not have.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -54,18 +55,27 @@ def membrane(spike: Value) -> list[Value]:
     return found
 
 
-def expect_float32(ends: Iterable[Value]) -> None:
-    """Raises SNC-I012 where a step computes in another type of floats."""
+def float_type(ends: Iterable[Value]) -> np.dtype[Any]:
+    """
+    The type of all floats of a step: float32, or float64. Raises SNC-I012 for others, and
+    where a step computes in both.
+    """
+    found: np.dtype[Any] | None = None
     for value in cone(ends):
-        if value.dtype.kind == "f" and value.dtype != np.float32 and not value.is_constant:
+        if value.dtype.kind != "f" or value.is_constant:
+            continue
+        found = value.dtype if found is None else found
+        if value.dtype != found or value.dtype not in (np.float32, np.float64):
             what = value.name or value.op
+            both = f" beside {found}" if value.dtype != found else ""
             raise error(
                 "SNC-I012",
-                f"{what} is of {value.dtype}: networks compute in float32",
+                f"{what} is of {value.dtype}{both}: networks compute in float32 or in float64",
                 node=value.scope,
-                remedy="convert the model to float32 (model.float()), and what its code makes "
-                "of its own (torch.zeros, .double())",
+                remedy="convert the whole model (model.float(), or model.double()), its example, "
+                "and what its code makes of its own (torch.zeros, .double())",
             )
+    return np.dtype(np.float32) if found is None else found
 
 
 def expect_no_lost_state(
@@ -109,7 +119,7 @@ def _alike(model: Model, spike: Value) -> list[str]:
 def _has_batch(model: Model, name: str, spike: Value) -> bool:
     """Whether a tensor is as large as the spike, samples and all."""
     array = model.constants[name]
-    return array.shape == spike.shape and array.shape[0] > 1 and array.dtype == np.float32
+    return array.shape == spike.shape and array.shape[0] > 1 and array.dtype.kind == "f"
 
 
 def _is_weighed(spike: Value) -> bool:
@@ -134,5 +144,14 @@ def _lost(model: Model, spike: Value, held: Sequence[str]) -> SnnccError:
         "SNC-I001",
         f"a spike has no state that is carried between steps{where}",
         node=spike.scope,
-        remedy=REMEDY,
+        remedy=_named_inputs(model, spike) or REMEDY,
     )
+
+
+def _named_inputs(model: Model, spike: Value) -> str | None:
+    """What to say where inputs behind the first have the shape of the spike."""
+    _, *behind = model.inputs.items()
+    names = [name for name, value in behind if value.shape == spike.shape]
+    if not names or len(names) > len(model.outputs):
+        return None
+    return f"its last inputs look like its states: give states={names}"

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem
 from snncc.importers.graph.graph import Graph, Value
-from snncc.importers.graph.quantization import Quantization
 
 
 @dataclass
@@ -43,9 +42,9 @@ class Model:
     warnings: list[Problem] = field(default_factory=list)
     constants: Mapping[str, Array] = field(default_factory=dict)
     """Tensors that are read but are no parameters: where lost states hide."""
-    quantizations: Mapping[str, Quantization] = field(default_factory=dict)
-    """What the file stores as integers, by the name of the constant that they became."""
     names: dict[Value, str] = field(default_factory=dict)
     """What a live model keeps from step to step: values with the model's name for them."""
     live: bool = False
     """Whether it was recorded: what it keeps from call to call has been seen."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """The model's own names of outputs, where these are numbered."""

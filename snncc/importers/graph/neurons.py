@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from xdsl.dialects.builtin import f32
 from xdsl.ir import SSAValue
 
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
@@ -72,7 +71,7 @@ def write_neuron(
         states=initial,
         parameters=parameters,
         population=shape,
-        float_type=f32,
+        float_type=e.element,
         node=node,
     )
     for value in outputs:

@@ -75,11 +75,20 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
     "min": np.min,
 }
 
-ELEMENTWISE = {*UNARY, *BINARY, "where", "cast", "detach", "spike", "spike_count"}
+ELEMENTWISE = {*UNARY, *BINARY, "where", "cast", "detach", "spike", "spike_count", "fake_quantize"}
 
 MADE = {
     *ELEMENTWISE,
     *("reshape", "transpose", "take", "expand", "concat"),
     *("reduce_sum", "reduce_mean", "reduce_max"),
-} - {"spike"}
+} - {"spike", "fake_quantize"}
 """What a network can compute of parameters."""
+
+
+def fake_quantize(
+    x: Array, factor: Array, scale: Array, zero: Array, *, divides: bool, low: int, high: int
+) -> Array:
+    """What `Graph.fake_quantize` computes, each step rounded in the type of the arrays."""
+    whole = np.rint(x / factor if divides else x * factor) + zero
+    least, most = (np.asarray(end, whole.dtype) for end in (low, high))
+    return np.asarray((minimum(maximum(whole, least), most) - zero) * scale)

@@ -48,7 +48,11 @@ def take_apart(outputs: Sequence[Value], states: Sequence[State]) -> Parts:
     while True:
         inner = [state for state in states if state not in delays]
         populations = _populations(inner, order, users)
-        looped = _looped(populations, order) or _read_outside(populations, users)
+        looped = (
+            _not_reached(populations)
+            or _looped(populations, order)
+            or _read_outside(populations, users)
+        )
         if not looped:
             break
         delays.extend(state for population in looped for state in population.states)
@@ -201,6 +205,21 @@ def _looped(populations: Sequence[Population], order: Sequence[Value]) -> list[P
                 changed = True
             after[value] = {index} | inside[index]
     return [p for index, p in enumerate(populations) if index in inside[index]]
+
+
+def _not_reached(populations: Sequence[Population]) -> list[Population]:
+    """
+    Populations with a state whose next value is not of their arithmetic: a norm or weights
+    stand between the two, or it does not follow from the state at all.
+    """
+    return [
+        population
+        for population in populations
+        if any(
+            state.after not in population.body and not state.after.is_constant
+            for state in population.states
+        )
+    ]
 
 
 def _read_outside(

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from math import prod
 
 import numpy as np
-from xdsl.dialects.builtin import f32
+from xdsl.dialects.builtin import AnyFloat, f32
 from xdsl.ir import Attribute, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
+from snncc.dialects.grids import write_grid
 from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.errors import SnnccError, error
 from snncc.importers.emitter import Emitter, uniform
@@ -26,8 +27,13 @@ class StreamEmitter(Emitter):
     names of parameters that are kept for these.
     """
 
-    def __init__(self, training: str | None = None, reserved: Iterable[str] = ()) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        training: str | None = None,
+        reserved: Iterable[str] = (),
+        element: AnyFloat = f32,
+    ) -> None:
+        super().__init__(element)
         self.streams: dict[Value, SSAValue] = {}
         self.training = training
         self._fixed_values: dict[tuple[Value, Shape], SSAValue] = {}
@@ -44,7 +50,7 @@ class StreamEmitter(Emitter):
             return self.learned(value, value.shape)
         if value.is_constant:
             array = value.content
-            return self.constant(array if array.dtype.kind == "b" else array.astype(np.float32))
+            return self.constant(array if array.dtype.kind == "b" else array.astype(self.dtype))
         raise AssertionError(f"{value!r} was not emitted")
 
     def typed(self, stream: SSAValue, type: Attribute) -> SSAValue:
@@ -88,10 +94,13 @@ class StreamEmitter(Emitter):
         """A parameter that nothing trains, one for each constant and shape."""
         key = (value, array.shape)
         if key not in self._fixed_values:
-            name = value.name or (f"{node}.{port}" if node else port)
+            name = value.label or (f"{node}.{port}" if node else port)
             self._fixed_values[key] = self.parameter(
                 self._free(name), array, self.training, sorted(value.sources)
             )
+            if value.grid is not None and array.size == value.content.size:
+                grid = value.grid.moved(value.shape, lambda a: a.reshape(array.shape))
+                write_grid(self.parameters[-1], grid)
         return self._fixed_values[key]
 
     def _free(self, wanted: str) -> str:
@@ -238,7 +247,7 @@ def _pool(e: StreamEmitter, value: Value, node: str | None) -> SSAValue:
             kernel=kernel,
             stride=stride,
             padding=[p for pair in padding for p in pair],
-            element=None if get("kind") == "max" else f32,
+            element=None if get("kind") == "max" else e.element,
             exclude_padding=get("kind") == "avg" and get("exclude_padding"),
             node=node,
         )
@@ -311,7 +320,7 @@ def _reduce(e: StreamEmitter, value: Value, node: str | None) -> SSAValue:
             kernel=[count, 1],
             stride=[1, 1],
             padding=[0] * 4,
-            element=None if kind == "max" else f32,
+            element=None if kind == "max" else e.element,
             node=node,
         )
     )

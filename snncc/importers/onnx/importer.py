@@ -74,7 +74,6 @@ def model_of(document: Document, sizes: Mapping[str, int] | None = None) -> Mode
         states,
         _unread(inputs, outputs),
         constants=document.unnamed,
-        quantizations=inliner.quantizations,
     )
 
 

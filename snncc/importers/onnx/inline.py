@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 
 from snncc.errors import Problem, SnnccError, error
 from snncc.importers.graph.graph import Graph, Value
-from snncc.importers.graph.quantization import Quantization
 from snncc.importers.onnx.call import Call, Operand, Places, Repeated
 from snncc.importers.onnx.document import (
     Attribute,
@@ -55,15 +54,8 @@ class Names:
 
 @dataclass
 class Inliner:
-    """
-    `integral` are integers that a float value holds exactly, `quantizations` what is known
-    of constants that were integers, by the name of the constant.
-    """
-
     graph: Graph
     document: Document
-    integral: dict[Value, Value] = field(default_factory=dict)
-    quantizations: dict[str, Quantization] = field(default_factory=dict)
     opsets: Mapping[str, int] = field(default_factory=dict)
     constants: dict[Tensor, Value] = field(default_factory=dict)
     dequantized: dict[Hashable, Value] = field(default_factory=dict)

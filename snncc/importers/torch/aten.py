@@ -9,7 +9,9 @@ from snncc.importers.torch import (
     aten_layers,
     aten_logic,
     aten_norms,
+    aten_quantization,
     aten_shapes,
+    aten_shifts,
     aten_sums,
     aten_types,
     aten_views,
@@ -26,7 +28,9 @@ __all__ = [  # a module registers its operators where it is imported
     "aten_layers",
     "aten_logic",
     "aten_norms",
+    "aten_quantization",
     "aten_shapes",
+    "aten_shifts",
     "aten_sums",
     "aten_types",
     "aten_views",
@@ -75,6 +79,18 @@ NOT_SUPPORTED: dict[str, str] = {
     **dict.fromkeys(
         ("aten.argmax", "aten.argmin", "aten.sort", "aten.topk"),
         "it compares neurons with each other: do that with what the network gives",
+    ),
+    "aten.aminmax": "an observer of quantization learns its grid from what it sees: "
+    + aten_quantization.OBSERVER,
+    **dict.fromkeys(
+        ("aten.set", "aten.set_"),
+        "a tensor is given other memory (copy.deepcopy, copy.copy, torch.save): copy the values, "
+        "x.clone()",
+    ),
+    **dict.fromkeys(
+        ("profiler._record_function_enter_new", "profiler._record_function_exit"),
+        "a wrapper or a profiler runs around the model (DataParallel): load what is inside, "
+        "model.module",
     ),
     "aten.cumsum": "its sum grows along an axis: write it as a state, or as a loop",
     "aten.nonzero": "its shape depends on values: use torch.where(mask, a, b)",

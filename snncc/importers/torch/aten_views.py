@@ -99,7 +99,11 @@ def reshape(
 ) -> View:
     if size is None and shape is None:
         if dtype != self.dtype:
-            raise error("SNC-I012", f"view: {self.dtype} bits read as {dtype}")
+            raise error(
+                "SNC-I012",
+                f"view: {self.dtype} bits read as {dtype}",
+                remedy="convert the values instead: x.to(dtype)",
+            )
         return ()
     sizes = [int(s) for s in (size if size is not None else shape or ())]
     if sizes.count(-1) == 1:

@@ -15,10 +15,11 @@ from typing import Any, TypeAlias
 
 import torch
 from xdsl.builder import Builder
-from xdsl.dialects.builtin import StringAttr, f32
+from xdsl.dialects.builtin import AnyFloat, StringAttr
 from xdsl.ir import Block, Region
 from xdsl.rewriter import InsertPoint
 
+from snncc.dialects.arrays import element_of
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Scalar
 from snncc.dialects.snn.surrogate import DerivativeOp, SurrogateOp
@@ -289,18 +290,20 @@ def _written(name: str, arguments: Sequence[Value], results: Sequence[Value]) ->
     writer = BodyWriter(inner, [], set(arguments))
     if writer.parameters:
         raise NotCaptured("it holds an array")
-    block = Block(arg_types=[f32] * len(arguments))
+    element = element_of(arguments[0].dtype)
+    assert isinstance(element, AnyFloat)
+    block = Block(arg_types=[element] * len(arguments))
     for argument, label in zip(block.args, _argument_names(arguments), strict=True):
         argument.name_hint = label
-    body = Body(Builder(InsertPoint.at_end(block)), f32)
+    body = Body(Builder(InsertPoint.at_end(block)), element)
     bound = {v: Scalar(body, a) for v, a in zip(arguments, block.args, strict=True)}
     scalars, _ = writer.write(body, bound)
     slopes = []
     for scalar, (_, negative) in zip(scalars, peeled, strict=True):
-        slope = scalar if scalar.element == f32 else body.to_float(scalar)
+        slope = scalar if scalar.element == element else body.to_float(scalar)
         slopes.append(-slope if negative else slope)
     block.add_op(DerivativeOp([slope.value for slope in slopes]))
-    made = SurrogateOp(name, [f32] * len(slopes), Region(block))
+    made = SurrogateOp(name, [element] * len(slopes), Region(block))
     made.verify()
     return made
 

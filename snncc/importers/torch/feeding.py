@@ -13,16 +13,19 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import torch
 
 from snncc.errors import Problem, error
+from snncc.importers.graph.labels import stem
 from snncc.importers.torch.influence import Influence
 from snncc.importers.torch.results import (
     Path,
+    expect_readable,
     form_of,
+    is_plain_object,
     mapped,
     named_parts,
     part_at,
@@ -53,15 +56,19 @@ class Feed:
     others: list[str] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
     warnings: list[Problem] = field(default_factory=list)
+    named: bool = False
+    """Whether names said so."""
     doubtful: bool = False
     """Whether the arguments may be no states: left out they are not the same as zeros."""
+    shows_all: bool = False
+    """Whether a caller gets what goes to the next step as well."""
 
     def next(self, result: Any) -> dict[str, Any]:
         return {name: part_at(result, path) for name, path in self.paths.items()}
 
     def given(self, result: Any) -> list[torch.Tensor]:
         """What a step gives to its caller: without what goes to the next step."""
-        taken = set(self.paths.values())
+        taken = set() if self.shows_all else set(self.paths.values())
         return without(result, taken) or tensors_of(result)[:1]
 
 
@@ -99,9 +106,8 @@ def _may_be_state(default: Any) -> bool:
         return True
     if isinstance(default, int | float):
         return not isinstance(default, bool) and default == 0
-    return isinstance(default, tuple | list | dict) and all(
-        _may_be_state(part) for _, _, part in parts_of(default)
-    )
+    structured = isinstance(default, tuple | list | dict) or is_plain_object(default)
+    return structured and all(_may_be_state(part) for _, _, part in parts_of(default))
 
 
 def find_feed(model: Any, free: Sequence[str], call: Call) -> Feed:
@@ -112,20 +118,23 @@ def find_feed(model: Any, free: Sequence[str], call: Call) -> Feed:
     if not free:
         return Feed()
     first = call({})
+    expect_readable(first)
     trial = _Trial(call, first)
     if isinstance(first, torch.Tensor):
         return _single(model, free, first, trial)
     named = _by_names(model, free, first)
     if named and trial.holds(named):
-        return _feed(named, free)
+        return replace(_feed(named, free), named=True)
     for pairing in _structured(free, first):
         if trial.holds(pairing):
             return _feed(pairing, free)
     found = [p for p in itertools.islice(_pairings(free, first), MAX_TRIALS) if trial.holds(p)]
     if not found:
         return Feed(others=list(free))
-    most = max(len(pairing) for pairing in found)
-    found = [pairing for pairing in found if len(pairing) == most]
+    behind = [pairing for pairing in found if _tops(first)[0][0] not in pairing.values()]
+    if len(behind) in (0, len(found)):  # else the spikes may be fed back, and may not
+        most = max(len(pairing) for pairing in found)
+        found = [pairing for pairing in found if len(pairing) == most]
     if len(found) > 1:
         starting = [pairing for pairing in found if trial.starts_at_zero(pairing)]
         found = starting or found
@@ -205,13 +214,7 @@ def _by_names(model: Any, free: Sequence[str], result: Any) -> dict[str, Path]:
 
 
 def _same(argument: str, name: str) -> bool:
-    return _stem(argument) == _stem(name)
-
-
-def _stem(name: str) -> str:
-    """`v` of `v_next`, `new_v` and `v_out`."""
-    words = [w for w in name.lower().split("_") if w not in ("", "new", "next", "out", "prev", "t")]
-    return "_".join(words) or name
+    return stem(argument) == stem(name)
 
 
 def _tops(result: Any) -> list[tuple[Path, Any]]:
@@ -242,9 +245,9 @@ def _pairings(free: Sequence[str], result: Any) -> Iterator[dict[str, Path]]:
             yield from _orders(free, inner)
     if len(behind) == len(free):
         yield from _orders(free, behind)
-    elif len(tops) == len(free) > 1:
-        yield from _orders(free, [path for path, _ in tops])
     else:
+        if len(tops) == len(free) > 1:  # (z, v) for z and v
+            yield from _orders(free, [path for path, _ in tops])
         count = min(len(free), len(behind))
         for names in itertools.combinations(free, count):
             for paths in itertools.combinations(behind, count):
@@ -266,9 +269,9 @@ def _all_structured(pairing: dict[str, Path], result: Any) -> bool:
 
 
 def _fits_in_order(pairing: dict[str, Path], free: Sequence[str], result: Any) -> bool:
-    """All results, or all but the first, in the order of all arguments."""
-    tops = [(key,) for key, _, part in parts_of(result) if tensors_of(part)]
-    return list(pairing) == list(free) and list(pairing.values()) in (tops, tops[1:])
+    """All results but the first, in the order of all arguments."""
+    tops = [path for path, _ in _tops(result)]
+    return list(pairing) == list(free) and list(pairing.values()) == tops[1:]
 
 
 # --- trials

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from xdsl.dialects.builtin import StringAttr
 
+from snncc.dialects import snn
 from snncc.errors import Problem, SnnccError, error
 from snncc.importers.graph.graph import Value, cone
 from snncc.importers.graph.importer import (
@@ -26,21 +27,29 @@ from snncc.importers.graph.importer import (
     import_model,
     inferred,
 )
-from snncc.importers.graph.labels import States, paired
+from snncc.importers.graph.labels import States, paired, stem
 from snncc.importers.graph.lost import membrane
 from snncc.importers.graph.model import Model
+from snncc.importers.graph.operations import ELEMENTWISE
+from snncc.importers.torch.courses import of_a_sequence, of_steps, same_results
 from snncc.importers.torch.feeding import Feed, find_feed, free_arguments
-from snncc.importers.torch.holding import numbers_of
+from snncc.importers.torch.holding import numbers_of, shown
 from snncc.importers.torch.record import Observer, record
-from snncc.importers.torch.results import paths_of, tensors_of
-from snncc.importers.torch.session import Session, example_of, name_of, qualified
+from snncc.importers.torch.replay import Parted, Replayed, replay
+from snncc.importers.torch.results import named_parts, paths_of, tensors_of
+from snncc.importers.torch.session import Session, example_of, floats_of, name_of, qualified
 from snncc.importers.torch.walk import walk
 
 STEPS = (6, 12, 24)
 """
-Steps that a model of one step is recorded for; more where there is no loop, for a delay is
-seen where it is shorter, or where the model has numbers that never come again.
+Steps that a model of one step is recorded for; more where there is no loop, or another than
+the model has in more steps: a delay is seen where it is shorter.
 """
+
+CHAINED = 3
+"""Spikes in a row, one made of the other, that are the steps of one neuron."""
+MAX_STRETCHED = 64
+"""Steps of a second, longer recording of a sequence."""
 
 
 def import_live(
@@ -65,7 +74,7 @@ def import_live(
             f"expected a path, a torch module, a function or an ExportedProgram, got {model!r}",
             remedy="make an instance of the class" if isinstance(model, type) else None,
         )
-    session = Session(model, example_of(example_input))
+    session = Session(model, example_of(example_input, floats_of(model, example_input)))
     with session.entered():
         try:
             imported = _imported(session, states, axes)
@@ -121,7 +130,8 @@ def _expect_dependence(model: Model) -> None:
         raise error(
             "SNC-I027",
             "no output depends on an input",
-            remedy="compute with torch's operators on the tensors that the model is given",
+            remedy="compute with torch's operators on the tensors that the model is given; where a "
+            "delay is longer than the example, give more steps",
         )
 
 
@@ -133,6 +143,10 @@ def _expect_tensors(found: list[torch.Tensor]) -> list[torch.Tensor]:
             remedy="return the spikes of the step (or of the sequence)",
         )
     return found
+
+
+def _network_of(imported: Imported) -> snn.NetworkOp:
+    return next(op for op in imported.module.ops if isinstance(op, snn.NetworkOp))
 
 
 def _import(session: Session, model: Model, axes: Axes, **options: Any) -> Imported:
@@ -195,7 +209,7 @@ def _sequence(session: Session, axes: Axes) -> Imported:
                 f"time_axis={axes.time}: {name} has the shape {list(x.shape)}",
                 remedy="give T, the number of steps, where an input is constant",
             )
-    imported = _import(session, _recording(session), axes)
+    imported = _longer_sequence(session, axes)
     if not imported.stateless or imported.states:
         return imported
     if session.carries() or _feed_of(session).paths:
@@ -207,6 +221,59 @@ def _sequence(session: Session, axes: Axes) -> Imported:
             remedy="load it without time_axis",
         )
     return imported
+
+
+def _longer_sequence(session: Session, axes: Axes) -> Imported:
+    """
+    The network of a model of a whole sequence. Where a longer one shows more than the example
+    does, a delay for example, it is read from that.
+    """
+    imported = _import(session, _recording(session), axes)
+    replayed = _replayed(session, imported, axes)
+    if replayed.parted is None:
+        imported.warnings.extend(replayed.warnings)
+        return imported
+    longer = of_a_sequence(session, axes).stretched(replayed.parted.step)
+    if longer is not None and longer.steps <= MAX_STRETCHED:
+        before, session.example = session.example, list(longer.examples.values())
+        try:
+            again = _import(session, _recording(session), axes)
+            if "sequence" not in _network_of(again).attributes:
+                found = _replayed(session, again, axes)
+                if found.parted is None:
+                    again.warnings.extend(found.warnings)
+                    return again
+        except SnnccError:
+            pass
+        finally:
+            session.example = before
+    raise _parted(replayed.parted, {}, sequence=True)
+
+
+def _replayed(session: Session, imported: Imported, axes: Axes) -> Replayed:
+    return replay(imported, of_a_sequence(session, axes), axes)
+
+
+def _parted(parted: Parted, strange: Mapping[str, str], *, sequence: bool = False) -> SnnccError:
+    """The model does otherwise than the network: what may be the reason."""
+    if strange:
+        path, how = next(iter(strange.items()))
+        return error(
+            "SNC-I027",
+            f"{parted}; the model's {path!r} {how}",
+            node=path,
+            remedy="keep what the next steps need in tensors that follow from the inputs, or "
+            "give it as an input of the step",
+        )
+    return error(
+        "SNC-I027",
+        str(parted),
+        remedy="what the model does must not depend on how many steps there are: load one step, "
+        "or give an example as long as its longest delay"
+        if sequence
+        else "the model may keep numbers or states where they are not seen (outside of the "
+        "module, or out of torch): keep them as tensors in the module, or hand them on",
+    )
 
 
 # --- one step
@@ -221,7 +288,44 @@ def _feed_of(session: Session) -> Feed:
             f"{', '.join(needed)} as well",
             remedy="give an example of each; of a state too, and name it: states=[...]",
         )
-    return find_feed(session.model, free, session.fresh_call)
+    feed = find_feed(session.model, free, session.fresh_call)
+    if feed.paths and session.carries():
+        return _beside_others(session, feed)
+    return feed
+
+
+def _beside_others(session: Session, feed: Feed) -> Feed:
+    """
+    What a model is fed that keeps states by itself, too. An argument that adds a current, or
+    that stands in for a state that is kept anyway, is none of what the next step needs.
+    """
+    alone = Feed(others=[*feed.paths, *feed.others])
+    if same_results(session, feed, alone):
+        return feed
+    if feed.doubtful:
+        alone.warnings.append(_not_fed(feed))
+        return alone
+    if not feed.named:
+        names = ", ".join(feed.paths)
+        raise error(
+            "SNC-I001",
+            f"the model keeps states by itself, and could take its own results as {names} as "
+            "well: with them it does otherwise than without",
+            remedy=f"if it is a state: give an example of it as an input, and name it "
+            f"(states=[{next(iter(feed.paths))!r}]); if not: leave the argument out "
+            "(snncc.load(lambda x: model(x), x))",
+        )
+    feed.warnings.append(
+        Problem(
+            "SNC-W014",
+            f"the model keeps states by itself, and is fed its own results as "
+            f"{', '.join(feed.paths)} as well, by their names",
+            remedy="name them (states=[...]) to say that this is meant, or leave the argument "
+            "out: snncc.load(lambda x: model(x), x)",
+            severity="warning",
+        )
+    )
+    return feed
 
 
 def _stepped(session: Session, axes: Axes) -> Imported:
@@ -231,6 +335,15 @@ def _stepped(session: Session, axes: Axes) -> Imported:
         if found is not None:
             return found
     feed = _feed_of(session)
+    if axes.steps is not None and not feed.paths and not session.carries():
+        raise error(
+            "SNC-I003",
+            f"the model keeps nothing from call to call, and in one call no loop of {axes.steps} "
+            "steps (T) was found that gives an output for each",
+            remedy="return the outputs of all steps, stacked, and take sums and means of what the "
+            "network gives; an input that is encoded in time: encode it outside, and use "
+            "time_axis; a model of one step: leave T out",
+        )
     try:
         imported = _rolled(session, feed, {}, axes)
     except SnnccError as fault:
@@ -242,6 +355,8 @@ def _stepped(session: Session, axes: Axes) -> Imported:
         found = None if imported.states else _with_loop_inside(session, axes)
         if found is not None:
             return found
+        if not imported.states:
+            _expect_no_loop_inside(imported)
         _expect_all_fed(session, feed, imported)
     return imported
 
@@ -261,39 +376,49 @@ def _with_loop_inside(session: Session, axes: Axes) -> Imported | None:
     model = _recording(session)
     if inferred(model, axes) is None:
         return None
-    return _import(session, model, axes, loop_inside=True)
+    imported = _import(session, model, axes, loop_inside=True)
+    replayed = replay(imported, of_a_sequence(session, axes, fixed=True), axes)
+    if replayed.parted is not None:
+        raise _parted(replayed.parted, {}, sequence=True)
+    imported.warnings.extend(replayed.warnings)
+    return imported
 
 
 def _rolled(
     session: Session, feed: Feed, initial: Mapping[str, torch.Tensor], axes: Axes
 ) -> Imported:
-    """The loop of as many steps as are needed to find one."""
+    """The loop of as many steps as are needed to find the one that more steps confirm."""
+    course = of_steps(session, feed, initial)
     for steps in STEPS:
+        last = steps == STEPS[-1]
         model, numbers = _row(session, feed, initial, steps)
         strange = _never_again(numbers)
         try:
             found = _import(session, model, replace(axes, time=0, steps=None), one_step=True)
         except SnnccError as fault:
-            if fault.code not in ("SNC-I003", "SNC-I027") or steps == STEPS[-1]:
-                raise
+            if fault.code not in ("SNC-I003", "SNC-I027") or last:
+                raise _named(fault, numbers) from None
             continue
-        if not strange or steps == STEPS[-1]:
+        replayed = replay(found, course, axes)
+        if replayed.parted is None:
             break
-    found.warnings.extend(feed.warnings)
+        if last:
+            raise _parted(replayed.parted, strange or _changing(numbers))
+    found.warnings.extend([*feed.warnings, *replayed.warnings])
     counted = {state.name for state in model.states}
-    for path, (before, after) in strange.items():
+    seen = max(steps, replayed.steps)
+    for path, how in strange.items():
         if path in counted:
             raise error(
                 "SNC-I027",
-                f"{path} follows from no input and is another number after every step",
+                f"{path} follows from no input and {how}",
                 node=path,
                 remedy="give it as an input of the step: a counter is none of a neuron's states",
             )
         found.warnings.append(
             Problem(
                 "SNC-W013",
-                f"the model's {path!r} is another number after every step ({before}, then "
-                f"{after}): what it changes after {STEPS[-1]} steps is not seen",
+                f"the model's {path!r} {how}: what it changes after {seen} steps is not seen",
                 path,
                 "make it an input of the step, or compute it with tensors that follow from one",
                 "warning",
@@ -302,10 +427,20 @@ def _rolled(
     return found
 
 
-def _never_again(numbers: Sequence[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+def _named(fault: SnnccError, numbers: Sequence[dict[str, Any]]) -> SnnccError:
+    """A step without a loop, with what the model holds that changes at every step."""
+    changing = _changing(numbers)
+    if fault.code != "SNC-I003" or not changing:
+        return fault
+    path, how = next(iter(changing.items()))
+    problem = fault.problems[0]
+    return SnnccError(replace(problem, message=f"{problem.message}; {path!r} {how}", node=path))
+
+
+def _never_again(numbers: Sequence[dict[str, Any]]) -> dict[str, str]:
     """
-    What a model held last and never before, beside what follows from its inputs. Where
-    all comes again, the steps that were seen are all that there are.
+    What a model held last and never before, beside what follows from its inputs: place ->
+    what it does. Where all comes again, the steps that were seen are all that there are.
     """
     last = numbers[-1]
     if len(numbers) < 2 or any(earlier == last for earlier in numbers[:-1]):
@@ -313,16 +448,53 @@ def _never_again(numbers: Sequence[dict[str, Any]]) -> dict[str, tuple[str, str]
     before = numbers[-2]
     found = {}
     for path, value in last.items():
-        earlier = before.get(path)
-        if path in before and all(n.get(path) != value for n in numbers[:-1]):
-            found[path] = (_shown(earlier), _shown(value))
+        if path not in before:
+            if path not in numbers[0]:
+                found[path.rpartition(".")[0] or path] = "grows at every step"
+        elif all(n.get(path) != value for n in numbers[:-1]):
+            found[path] = _told(before[path], value)
     return found
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple) and len(value) == 3:
-        value = value[2]
-    return str(value)[:40]
+def _changing(numbers: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """What a model holds that is something else after the last step than before it."""
+    if len(numbers) < 2:
+        return {}
+    before, last = numbers[-2:]
+    changing = {}
+    for path, value in last.items():
+        if path not in before:
+            changing[path.rpartition(".")[0] or path] = "grows at every step"
+        elif before[path] != value:
+            changing[path] = _told(before[path], value)
+    return changing
+
+
+def _told(before: Any, after: Any) -> str:
+    return f"is another number after every step ({shown(before)}, then {shown(after)})"
+
+
+def _expect_no_loop_inside(imported: Imported) -> None:
+    """Raises SNC-I003 where spikes follow from spikes as of one neuron in several steps."""
+    depth: dict[Value, int] = {}
+    for spike in imported.stateless:
+        before = [
+            depth[operand]
+            for value in (spike, *membrane(spike))
+            if value is spike or value.op in ELEMENTWISE
+            for operand in value.operands
+            if operand in depth and operand.shape == spike.shape
+        ]
+        depth[spike] = 1 + max(before, default=0)
+        if depth[spike] >= CHAINED:
+            raise error(
+                "SNC-I003",
+                "spikes follow from spikes without weights in between, and no step from the step "
+                "before: the model runs a neuron for several steps in one call",
+                node=spike.scope,
+                remedy="return the outputs of all steps, stacked, and take sums and means of "
+                "what the network gives (T=... where the input is constant)",
+            )
 
 
 def _expect_all_fed(session: Session, feed: Feed, imported: Imported) -> None:
@@ -375,13 +547,41 @@ def _with_states(session: Session, states: States, axes: Axes) -> Imported:
     A step whose states the caller names; one that keeps others by itself is run for several
     steps, in which the named ones are handed on.
     """
-    if not session.carries():
-        return _import(session, _recording(session), axes, states=states)
-    places = paths_of(session.fresh_call({}))
-    outputs = [f"output{i}" for i in range(len(places))]
+    result = session.fresh_call({})
+    places = paths_of(result)
+    outputs = ["output"] if len(places) == 1 else [f"output{i}" for i in range(len(places))]
+    names = named_parts(session.model, result)
+    told = {o: names[place] for o, place in zip(outputs, places, strict=True) if place in names}
     feed, initial = Feed(), {}
-    for label, before, after in paired(states, session.names, outputs):
+    session.warnings.extend(_crossed(states, told))
+    for label, before, after in paired(states, session.names, outputs, told):
         initial[before] = torch.zeros_like(session.example[session.names.index(before)])
         feed.paths[before] = places[outputs.index(after)]
         feed.labels[before] = label
-    return _rolled(session, feed, initial, axes)
+    if session.carries():
+        return _rolled(session, feed, initial, axes)
+    model = replace(_recording(session), told=told)
+    imported = _import(session, model, axes, states=states)
+    replayed = replay(imported, of_steps(session, feed, initial), axes)
+    if replayed.parted is not None:
+        raise _parted(replayed.parted, {})
+    imported.warnings.extend(replayed.warnings)
+    return imported
+
+
+def _crossed(states: States, told: Mapping[str, str]) -> list[Problem]:
+    """States whose outputs a caller names, where the model calls these as other states."""
+    if not isinstance(states, Mapping):
+        return []
+    stems = {stem(label): label for label in states}
+    return [
+        Problem(
+            "SNC-W014",
+            f"the state {label!r} gets the output {after!r}, which the model calls {told[after]!r}",
+            label,
+            f"{told[after]!r} is the name of another state: outputs are counted from output0",
+            "warning",
+        )
+        for label, (_, after) in states.items()
+        if after in told and stems.get(stem(told[after]), label) != label
+    ]

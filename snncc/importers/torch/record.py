@@ -187,7 +187,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     "SNC-I027",
                     "a tensor follows from the inputs by other ways than torch's operators",
                     node=self.scope,
-                    remedy="compute with torch's operators, and without views of foreign memory",
+                    remedy="compute with torch's operators, and without views of foreign memory "
+                    "or nn.Parameter(...) of what was computed",
                 )
             name = label or f"{kind}_{len(self.tensors)}"
             if learnable:
@@ -208,7 +209,12 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return [self.argument(part) for part in value]
         if isinstance(value, torch.dtype):
             if value not in DTYPES:
-                raise error("SNC-I012", f"{value} is not supported", node=self.scope)
+                raise error(
+                    "SNC-I012",
+                    f"{value} is not supported",
+                    node=self.scope,
+                    remedy="compute in float32: without autocast, .half() or quantized tensors",
+                )
             return DTYPES[value]
         if value is None or isinstance(value, bool | int | float | str):
             return value

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import textwrap
+import types
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
+
+from snncc.errors import error
 
 Path: TypeAlias = tuple[Any, ...]
 """From a result to a part of it, by positions, keys and fields; a slice is a tuple's rest."""
 
 
+MAX_DEPTH = 16
+"""Of structures in structures."""
+
+
 def parts_of(result: Any) -> list[tuple[Any, str | None, Any]]:
-    """(key, name, part) of a structure; nothing of a tensor or a foreign object."""
+    """(key, name, part) of a structure, or of an object by its attributes."""
     if isinstance(result, Mapping):
         return [(key, str(key), part) for key, part in result.items()]
     if isinstance(result, tuple | list):
@@ -24,12 +33,56 @@ def parts_of(result: Any) -> list[tuple[Any, str | None, Any]]:
         return [(i, name, part) for i, (name, part) in enumerate(zip(names, result, strict=True))]
     if is_dataclass(result) and not isinstance(result, type):
         return [(f.name, f.name, getattr(result, f.name)) for f in fields(result)]
+    if is_plain_object(result):
+        return [(name, name, getattr(result, name)) for name in _attributes(result)]
     return []
+
+
+def is_plain_object(value: Any) -> bool:
+    """An object of a class of somebody's own (or a SimpleNamespace), seen by its attributes."""
+    kind = type(value)
+    if isinstance(value, torch.Tensor | torch.nn.Module | type | Mapping | tuple | list):
+        return False
+    if kind is types.SimpleNamespace:
+        return True
+    own = kind.__module__.partition(".")[0] not in ("builtins", "torch", "numpy", "collections")
+    return own and not callable(value) and bool(_attributes(value))
+
+
+def _attributes(value: Any) -> list[str]:
+    """The attributes of an object, by its dictionary and its slots."""
+    names = list(vars(value)) if isinstance(getattr(value, "__dict__", None), dict) else []
+    for kind in type(value).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in names and not name.startswith("__") and hasattr(value, name):
+                names.append(name)
+    return names
+
+
+def expect_readable(result: Any, depth: int = 0) -> None:
+    """Raises SNC-I027 where a result holds what tensors cannot be found in."""
+    if result is None or isinstance(result, torch.Tensor | bool | int | float | str | bytes):
+        return
+    parts = parts_of(result)
+    known = isinstance(result, Mapping | tuple | list) or is_dataclass(result)
+    readable = known or is_plain_object(result) or isinstance(result, np.generic | np.ndarray)
+    if depth > MAX_DEPTH or not readable:
+        what = f"a {type(result).__name__}"
+        raise error(
+            "SNC-I027",
+            f"the model gives back {what}, in which tensors are not seen"
+            if not readable
+            else f"the model gives back {what} that holds itself",
+            remedy="give back tensors, in tuples, dictionaries, dataclasses or plain objects",
+        )
+    for _, _, part in parts:
+        expect_readable(part, depth + 1)
 
 
 def part_at(result: Any, path: Path) -> Any:
     for key in path:
-        if is_dataclass(result) and not isinstance(result, type):
+        if is_plain_object(result) or (is_dataclass(result) and not isinstance(result, type)):
             result = getattr(result, key)
         else:
             result = result[key]
@@ -64,6 +117,11 @@ def mapped(structure: Any, function: Any) -> Any:
     if is_dataclass(structure) and not isinstance(structure, type):
         made = {f.name: mapped(getattr(structure, f.name), function) for f in fields(structure)}
         return type(structure)(**made)
+    if is_plain_object(structure):
+        copied = copy.copy(structure)
+        for name, _, part in parts_of(structure):
+            object.__setattr__(copied, name, mapped(part, function))
+        return copied
     return structure
 
 

@@ -13,6 +13,7 @@ import torch
 
 from snncc.errors import Problem, SnnccError, error
 from snncc.importers.graph.importer import AUTO, Axes
+from snncc.importers.torch.aten_quantization import OBSERVER
 from snncc.importers.torch.feeding import REST
 from snncc.importers.torch.holding import Holdings, Snapshot
 from snncc.importers.torch.influence import Influence
@@ -49,6 +50,7 @@ class Session:
         """
         for module in self.modules:
             _expect_runnable(module)
+            _expect_fixed_grids(module)
         kept = Snapshot(self.model)
         try:
             for module in self.modules:
@@ -116,13 +118,14 @@ class Session:
     def _failed(self, inputs: Sequence[torch.Tensor], fault: Exception) -> SnnccError:
         text = " ".join(str(fault).split())[:400]
         shapes = ", ".join(f"{n}: {list(x.shape)}" for n, x in zip(self.names, inputs, strict=True))
-        strange = next((t for t in self._floats() if t.dtype != torch.float32), None)
+        known = floats_of(self.model, list(self.example))
+        strange = next((t for t in self._floats() if t.dtype != known), None)
         if strange is not None:
             return error(
                 "SNC-I012",
-                f"the model computes in {strange.dtype}: networks compute in float32 "
+                f"the model computes in {strange.dtype} beside {known}, and networks in one type "
                 f"({type(fault).__name__}: {text})",
-                remedy="convert it: model.float()",
+                remedy="convert it as a whole: model.float()",
             )
         return error(
             "SNC-I026",
@@ -138,7 +141,22 @@ class Session:
                     yield tensor
 
 
-def example_of(given: Any) -> list[torch.Tensor]:
+def floats_of(model: Any, given: Any) -> torch.dtype:
+    """
+    The type of the floats of a model's inputs: float64 where its parameters are; or, of a
+    function, where its example is made of such tensors. Else float32, which is what arrays
+    and other tensors are converted to.
+    """
+    if isinstance(model, torch.nn.Module):
+        floats = [t for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()]
+    else:
+        parts = given if isinstance(given, tuple | list) else (given,)
+        floats = [t for t in parts if isinstance(t, torch.Tensor) and t.is_floating_point()]
+    double = bool(floats) and all(t.dtype == torch.float64 for t in floats)
+    return torch.float64 if double else torch.float32
+
+
+def example_of(given: Any, floats: torch.dtype = torch.float32) -> list[torch.Tensor]:
     """The inputs of a call: a tensor, an array or a number, or a tuple or list of them."""
     if given is None or (isinstance(given, tuple | list) and not given):
         raise error(
@@ -147,10 +165,10 @@ def example_of(given: Any) -> list[torch.Tensor]:
             remedy="give a tensor (or a tuple of tensors) as the model takes it",
         )
     parts = given if isinstance(given, tuple | list) else (given,)
-    return [_tensor(part) for part in parts]
+    return [_tensor(part, floats) for part in parts]
 
 
-def _tensor(part: Any) -> torch.Tensor:
+def _tensor(part: Any, floats: torch.dtype) -> torch.Tensor:
     if isinstance(part, np.ndarray | np.generic | bool | int | float):
         part = np.asarray(part)
         if part.dtype.kind not in "biuf":
@@ -158,7 +176,7 @@ def _tensor(part: Any) -> torch.Tensor:
         part = torch.as_tensor(part)
     elif isinstance(part, list):
         try:
-            return _tensor(np.asarray(part))
+            return _tensor(np.asarray(part), floats)
         except ValueError:
             raise _no_example(part, "a list of different sizes") from None
     if not isinstance(part, torch.Tensor):
@@ -166,7 +184,7 @@ def _tensor(part: Any) -> torch.Tensor:
     if part.is_meta or part.is_sparse or part.is_quantized:
         raise _no_example(part, "a tensor without plain values")
     if part.is_floating_point():
-        return part.detach().to(torch.float32).clone()
+        return part.detach().to(floats).clone()
     dtype_of(part)
     return part.detach().clone()
 
@@ -197,6 +215,19 @@ def _expect_runnable(module: torch.nn.Module) -> None:
             )
         if tensor.is_meta:
             raise error("SNC-C003", f"{name} has no values: it is on the meta device", node=name)
+
+
+def _expect_fixed_grids(module: torch.nn.Module) -> None:
+    """Observers of fake quantization learn from what they see, in evaluation mode too."""
+    for name, part in module.named_modules():
+        switch = getattr(part, "observer_enabled", None)
+        if isinstance(switch, torch.Tensor) and bool(switch.any()):
+            raise error(
+                "SNC-I012",
+                f"{type(part).__name__}: its observer is on, and moves the grid at every call",
+                node=name or None,
+                remedy=OBSERVER,
+            )
 
 
 _NOISE = ("Dropout",)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
 
@@ -72,7 +72,7 @@ class Spikes:
 
     def _fired(self, run: Callable[..., Any], args: Sequence[Any]) -> Fires | None:
         """What a function of a varying membrane fires."""
-        if not args or not isinstance(args[0], torch.Tensor) or args[0].dtype != torch.float32:
+        if not args or not _is_float(args[0]):
             return None
         if not self.recorder.is_computed(args[0]) or not args[0].numel():
             return None
@@ -136,7 +136,7 @@ class Spikes:
 
     def _varies(self, argument: Any) -> bool:
         """Whether an argument is no number that could stand in a body."""
-        if not isinstance(argument, torch.Tensor) or argument.dtype != torch.float32:
+        if not _is_float(argument):
             return False
         learns = isinstance(argument, torch.nn.Parameter) and argument.requires_grad
         return argument.numel() > 1 or learns or self.recorder.is_computed(argument)
@@ -145,6 +145,10 @@ class Spikes:
         if isinstance(threshold, torch.Tensor):
             return threshold
         return torch.tensor(float(threshold), dtype=v.dtype)
+
+
+def _is_float(value: Any) -> TypeGuard[torch.Tensor]:
+    return isinstance(value, torch.Tensor) and value.dtype in (torch.float32, torch.float64)
 
 
 def _is_function_of(surrogate: SurrogateAttr, count: int) -> bool:

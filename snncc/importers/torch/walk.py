@@ -52,6 +52,10 @@ def walk(program: ExportedGraph) -> Model:
             stateful |= written  # again: what depends on them is not constant
 
 
+def _listed(names: Names) -> Sequence[str | None]:
+    return names if isinstance(names, list) else [names]
+
+
 def functional(target: str) -> str | None:
     """The operator that computes what an in-place one writes: aten.add of aten.add_."""
     if not target.startswith("aten.") or not target.endswith("_") or target.endswith("__"):
@@ -326,6 +330,20 @@ class _Run:
             raise error("SNC-I011", f"refers to {argument.name!r}, which nothing gives")
         return environment[argument.name]
 
+    def _unsupported(self, result: Ref) -> SnnccError:
+        """A result that an operator has beside those that are known."""
+        found = (n for n in self.program.nodes() for o in n.outputs if result.name in _listed(o))
+        node = next(found, None)
+        return error(
+            "SNC-I012",
+            f"{result.name!r}, a result of {node.target}, is not supported"
+            if node is not None
+            else f"{result.name!r} is a result that is not supported",
+            node=node.place if node is not None else None,
+            remedy="compute it with operators that are supported (torch.max over an axis, for "
+            "example, as amax)",
+        )
+
     def _value(self, argument: Any, environment: Mapping[str, Bound]) -> Any:
         """An argument with the values that its names stand for."""
         if isinstance(argument, list):
@@ -336,7 +354,7 @@ class _Run:
         if isinstance(bound, list):
             return [p.read(self.graph) if isinstance(p, Tensor) else p for p in bound]
         if bound is None and isinstance(argument, Ref):
-            raise error("SNC-I012", f"{argument.name!r} is a result that is not supported")
+            raise self._unsupported(argument)
         return bound
 
     # --- operators with bodies

@@ -129,6 +129,7 @@ def _batch_norm(value: Value, args: list[Array], epsilon: float, axis: int) -> A
 _OPERATIONS: dict[str, Any] = {
     "where": lambda value, args: np.where(*args),
     "cast": lambda value, args: args[0].astype(value.dtype),
+    "fake_quantize": lambda value, args, **rounding: ops.fake_quantize(*args, **rounding),
     "detach": lambda value, args: args[0],
     "spike": _spike,
     "spike_count": lambda value, args, maximum, surrogate: np.clip(np.trunc(args[0]), 0, maximum),

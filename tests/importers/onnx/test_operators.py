@@ -802,12 +802,13 @@ def test_quantized_weights(kind: str, dtype: Any, tmp_path: Path) -> None:
     used = found.outputs["y"].operands[1]
     assert used.name == "fc.weight"
     np.testing.assert_array_equal(used.content, expected)
-    recorded = found.quantizations["fc.weight"]
-    np.testing.assert_array_equal(recorded.integers, integers)
-    np.testing.assert_array_equal(recorded.scale, scale)
-    np.testing.assert_array_equal(recorded.zero_point, zero)
-    assert recorded.axis == (0 if kind == "axis" else None)
-    assert recorded.bits == integers.dtype.itemsize * 8
+    assert used.grid is not None
+    assert weight.grid is not None
+    np.testing.assert_array_equal(used.grid.whole(used.content) + 4 * (dtype != np.int32), integers)
+    np.testing.assert_array_equal(weight.grid.scale.ravel(), scale.ravel())
+    assert weight.grid.scale.shape == ((3, 1) if kind == "axis" else (1, 1))
+    assert (weight.grid.zero_point == zero.ravel()[0]).all()
+    assert weight.grid.bits == integers.dtype.itemsize * 8
 
 
 @pytest.mark.parametrize("kind", [TensorProto.INT4, TensorProto.UINT4])
@@ -826,8 +827,9 @@ def test_weights_of_four_bits(kind: int, raw: bool, tmp_path: Path) -> None:
     )
     found = read(proto, tmp_path)
     np.testing.assert_array_equal(found.outputs["y"].content, integers * np.float32(0.5))
-    (recorded,) = found.quantizations.values()
-    assert recorded.bits == 4
+    grid = found.outputs["y"].grid
+    assert grid is not None
+    assert grid.bits == 4
 
 
 def test_activations_of_four_bits(tmp_path: Path) -> None:

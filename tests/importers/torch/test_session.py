@@ -104,8 +104,6 @@ class TestWhatMayBeGiven:
         refused("SNC-I026", lambda x: None)
 
     def test_double_precision(self) -> None:
-        refused("SNC-I012", nn.Sequential(nn.Linear(4, 3).double(), nn.ReLU()))
-
         def step(x: torch.Tensor) -> torch.Tensor:
             return (x.double() * 0.7 > 0.5).float()
 

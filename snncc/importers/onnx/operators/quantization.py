@@ -1,6 +1,6 @@
 """
-Numbers as integers with a scale. Constants are recorded with what they were made of;
-activations are written out in exact steps.
+Numbers as integers with a scale. Constants lie on the grid that their integers say;
+activations are rounded to theirs in exact steps.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from snncc.dialects.arrays import Array
+from snncc.dialects.grids import Grid
 from snncc.errors import error
-from snncc.importers.graph.graph import Value
-from snncc.importers.graph.quantization import Quantization
+from snncc.importers.graph.graph import Rounding, Value
 from snncc.importers.onnx.call import Call
 from snncc.importers.onnx.document import ELEMENT_TYPES, NARROW_TYPES
 from snncc.importers.onnx.operators.registry import operator
@@ -25,42 +25,42 @@ ATTRIBUTES = "axis block_size output_dtype precision saturate"
 def quantize(call: Call) -> list[Value]:
     """saturate(round(x / scale) + zero point), halves to even."""
     graph, x = call.graph, call.value(0, "f")
-    scale, _ = _scale(call, x)
+    scale = _scale(call, x)
     dtype, bits, zero = _target(call, x)
-    info = np.iinfo(dtype)
-    low, high = (int(info.min), int(info.max)) if bits != 4 else _narrow(dtype)
-    y = graph.unary("round", graph.binary("div", x, graph.constant(scale.astype(x.dtype))))
-    if zero is not None:
-        y = graph.binary("add", y, graph.constant(zero.astype(x.dtype)))
-    y = graph.binary("maximum", y, call.like(y, low))
-    y = graph.binary("minimum", y, call.like(y, high))
-    if y.is_constant:
-        return [graph.cast(y, dtype)]
-    integers = graph.cast(y, dtype)
-    call.inliner.integral[integers] = y
-    return [integers]
+    rounding = Rounding(
+        graph.constant(scale.astype(x.dtype)),
+        graph.constant(scale.astype(x.dtype)),
+        graph.constant(zero.astype(x.dtype)),
+        True,
+        *_range(dtype, bits),
+    )
+    return [graph.quantize(x, rounding, dtype)]
 
 
-def _narrow(dtype: np.dtype[Any]) -> tuple[int, int]:
-    return (-8, 7) if dtype.kind == "i" else (0, 15)
+def _range(dtype: np.dtype[Any], bits: int) -> tuple[int, int]:
+    """The numbers that so many bits store."""
+    signed = dtype.kind == "i"
+    return (-(1 << (bits - 1)) if signed else 0, (1 << (bits - signed)) - 1)
 
 
-def _target(call: Call, x: Value) -> tuple[np.dtype[Any], int, Array | None]:
+def _target(call: Call, x: Value) -> tuple[np.dtype[Any], int, Array]:
     """The type of the integers, the width of its elements, and the zero point."""
     if call.has(2):
         zero = call.array(2, "a zero point")
         _expect_integers(call, zero)
-        return zero.dtype, call.bits[2], _spread(call, zero, x, "zero point")
+        width = call.bits[2] or zero.dtype.itemsize * 8
+        return zero.dtype, width, _spread(call, zero, x, "zero point")
     kind = call.integer("output_dtype", 0) or 2
     dtype = ELEMENT_TYPES.get(kind, NARROW_TYPES.get(kind))
     if dtype is None or dtype.kind not in "iu" or dtype.itemsize > 2:
         raise call.unsupported(f"the element type of number {kind}")
-    return dtype, 4 if kind in NARROW_TYPES else dtype.itemsize * 8, None
+    bits = 4 if kind in NARROW_TYPES else dtype.itemsize * 8
+    return dtype, bits, np.zeros((), dtype)
 
 
 @operator("DequantizeLinear", attributes=ATTRIBUTES, since=10)
 def dequantize(call: Call) -> list[Value]:
-    """(x - zero point) * scale; a constant is recorded as what it was made of."""
+    """(x - zero point) * scale; a constant lies on the grid then."""
     x = call.value(0, "iu")
     key = (tuple(call.inputs), call.integer("axis", 1), call.integer("block_size", 0))
     known = call.inliner.dequantized.get(key)
@@ -71,32 +71,19 @@ def dequantize(call: Call) -> list[Value]:
 
 def _dequantized(call: Call, x: Value) -> Value:
     graph = call.graph
-    scale, stored = _scale(call, x)
-    zero = call.array(2, "a zero point") if call.has(2) else None
-    if zero is not None:
+    scale, zero = _scale(call, x), np.zeros((), x.dtype)
+    if call.has(2):
+        zero = call.array(2, "a zero point")
         _expect_integers(call, zero)
-    wide = None if zero is None else _spread(call, zero, x, "zero point").astype(np.int64)
-    if x.is_constant:
-        integers = x.content
-        graph.charge(8 * integers.size)
-        exact = integers.astype(np.int64) if wide is None else integers.astype(np.int64) - wide
-        array = exact.astype(scale.dtype) * scale
-        name = x.name or f"{call.name} ({x.number})"
-        name = name.removesuffix("_quantized")
-        call.inliner.quantizations[name] = Quantization(
-            stored,
-            np.zeros_like(stored, x.dtype) if zero is None else zero,
-            _axis(call, x) if stored.ndim else None,
-            integers,
-            call.bits[0] or integers.dtype.itemsize * 8,
-        )
-        return graph.constant(array.astype(scale.dtype), name)
-    y = call.inliner.integral.get(x)
-    if y is None or y.dtype != scale.dtype:
-        y = graph.cast(x, scale.dtype)
-    if wide is not None:
-        y = graph.binary("sub", y, graph.constant(wide.astype(scale.dtype)))
-    return graph.binary("mul", y, graph.constant(scale))
+        zero = _spread(call, zero, x, "zero point")
+    number = graph.constant(scale)
+    if not x.is_constant:
+        return graph.dequantize(x, number, graph.constant(zero.astype(scale.dtype)))
+    bits = call.bits[0] or x.dtype.itemsize * 8
+    grid = Grid.of(scale, zero, *_range(x.dtype, bits), rank=len(x.shape))
+    graph.charge(x.content.nbytes)
+    name = (x.name or f"{call.name} ({x.number})").removesuffix("_quantized")
+    return graph.dequantize(x, number, graph.constant(zero), grid, name)
 
 
 def _expect_integers(call: Call, zero: Array) -> None:
@@ -104,13 +91,13 @@ def _expect_integers(call: Call, zero: Array) -> None:
         raise error("SNC-I014", f"{call.op}: a zero point of {zero.dtype}")
 
 
-def _scale(call: Call, x: Value) -> tuple[Array, Array]:
-    """The scale as it broadcasts to `x`, and as it is stored."""
+def _scale(call: Call, x: Value) -> Array:
+    """The scale as it broadcasts to `x`."""
     scale = call.array(1, "a scale")
     call.graph.charge(scale.nbytes)
-    if scale.dtype.kind != "f" or not np.all(scale > 0):
+    if scale.dtype.kind != "f" or not np.all(np.isfinite(scale) & (scale > 0)):
         raise error("SNC-I015", f"{call.op}: expected scales above 0")
-    return _spread(call, scale, x, "scale"), scale.reshape(()) if scale.size == 1 else scale
+    return _spread(call, scale, x, "scale")
 
 
 def _axis(call: Call, x: Value) -> int:
