@@ -51,7 +51,9 @@ CODES: dict[str, str] = {
     "SNC-Q004": "no layer has this name",
     "SNC-Q005": "the budget is too small",
     "SNC-Q006": "weights were trained on another grid than is asked for",
+    "SNC-Q007": "the network is one of integers already",
     "SNC-T001": "the network has no gradient",
+    "SNC-T002": "the network has no smoothed twin",
     "SNC-W001": "the framework departs from the equations of NIR",
     "SNC-W002": "batch axes were left out",
     "SNC-W003": "an edge stands twice",
@@ -71,6 +73,9 @@ CODES: dict[str, str] = {
     "SNC-W020": "a function is computed in float",
     "SNC-W021": "neurons are silent or saturated",
     "SNC-W022": "weights that were trained on a grid are rounded again",
+    "SNC-W023": "a stream or state that nothing bounds saturates",
+    "SNC-W024": "calibration data leave the range of an input",
+    "SNC-W025": "weights are rounded without calibration data",
     "SNC-X001": "internal error",
     "SNC-X002": "the system refused",
 }
@@ -116,7 +121,9 @@ class SnnccError(Exception):
         assert self.problems
         text = str(self.problems[0])
         if len(self.problems) > 1:
-            text += f"\n  (and {len(self.problems) - 1} more: `snncc check` lists them all)"
+            imported = self.problems[0].code.startswith("SNC-I")
+            where = "`snncc check` lists them all" if imported else "`problems` has them all"
+            text += f"\n  (and {len(self.problems) - 1} more: {where})"
         super().__init__(text)
 
     @property

@@ -17,6 +17,11 @@ def signed(b: Body, u: Scalar, size: Scalar) -> Scalar:
     return b.select(b.compare("lt", u, 0.0), -size, size)
 
 
+def magnitude(b: Body, u: Scalar) -> Scalar:
+    """|u|, of slope 1 at 0: `signed` functions of it have a slope there, where |u| has none."""
+    return signed(b, u, u)
+
+
 def line(b: Body, u: Scalar, slope: float = 1.0) -> Scalar:
     """Of a constant slope."""
     return u * slope + 0.5
@@ -44,7 +49,7 @@ def hyperbola(b: Body, u: Scalar, k: float, scale: float) -> Scalar:
 
 def laplace(b: Body, u: Scalar, k: float, scale: float) -> Scalar:
     """+-scale (1 - e^(-k |u|)) / k + .5: of scale e^(-k |u|)."""
-    size = (1.0 - b.exp(b.absolute(u) * -k)) * (scale / k)
+    size = (1.0 - b.exp(magnitude(b, u) * -k)) * (scale / k)
     return signed(b, u, size) + 0.5
 
 
@@ -61,5 +66,5 @@ def window(b: Body, u: Scalar, half: float, height: float) -> Scalar:
 
 def tent(b: Body, u: Scalar, half: float, height: float) -> Scalar:
     """Of height (1 - |u| / half) where |u| < half."""
-    x = b.minimum(b.absolute(u), b.constant(half))
+    x = b.minimum(magnitude(b, u), b.constant(half))
     return signed(b, u, (x - x * x * (0.5 / half)) * height) + 0.5

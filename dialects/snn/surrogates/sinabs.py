@@ -22,7 +22,7 @@ def _single_exponential(
     b: Body, v: Scalar, threshold: Scalar, grad_width: float, grad_scale: float
 ) -> Scalar:
     u = v - threshold
-    size = 1.0 - b.exp(-(b.absolute(u) / (threshold * grad_width)))
+    size = 1.0 - b.exp(-(integrals.magnitude(b, u) / (threshold * grad_width)))
     return integrals.signed(b, u, size * grad_scale) + 0.5
 
 
@@ -49,7 +49,7 @@ def _periodic_exponential(
     turns = v / threshold - 0.5
     whole = b.floor(turns)
     place = threshold * (2.0 * (turns - whole) - 1.0)
-    inner = integrals.signed(b, place, 1.0 - b.exp(b.absolute(place) * (-1.0 / w)))
+    inner = integrals.signed(b, place, 1.0 - b.exp(integrals.magnitude(b, place) * (-1.0 / w)))
     above = whole * period * w + inner * (w / 2)
     u = v - threshold
     below = (b.exp(b.minimum(u, b.constant(0.0)) * (1.0 / w)) - 1.0) * w

@@ -83,7 +83,7 @@ def atan(b: Body, g: Gradient, u: Scalar, alpha: float) -> Scalar:
 
 
 def _nonzero_sign_log_abs(b: Body, u: Scalar, alpha: float) -> Scalar:
-    return integrals.signed(b, u, b.log(b.absolute(u) * alpha + 1.0)) + 0.5
+    return integrals.signed(b, u, b.log(integrals.magnitude(b, u) * alpha + 1.0)) + 0.5
 
 
 @surrogate("spikingjelly.nonzero_sign_log_abs", alpha=1.0, integral=_nonzero_sign_log_abs)
@@ -155,7 +155,7 @@ def s2nn(b: Body, g: Gradient, u: Scalar, alpha: float, beta: float) -> Scalar:
 
 
 def _q_pseudo_spike(b: Body, u: Scalar, alpha: float) -> Scalar:
-    base = b.absolute(u) * (2 / (alpha - 1)) + 1.0
+    base = integrals.magnitude(b, u) * (2 / (alpha - 1)) + 1.0
     size = (1.0 - b.power(base, b.constant(1.0 - alpha))) * 0.5
     return integrals.signed(b, u, size) + 0.5
 
@@ -180,7 +180,7 @@ def leaky_k_relu(b: Body, g: Gradient, u: Scalar, leak: float, k: float) -> Scal
 
 
 def _fake_numerical_gradient(b: Body, u: Scalar, alpha: float) -> Scalar:
-    size = b.absolute(u)
+    size = integrals.magnitude(b, u)
     tail = b.log(b.maximum(size, b.constant(1.0 / alpha)) * alpha) + 1.0
     inside = b.compare("lt", size, 1.0 / alpha)
     return integrals.signed(b, u, b.select(inside, size * alpha, tail)) + 0.5
