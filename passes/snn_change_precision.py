@@ -27,7 +27,7 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import array_of, blob_of, dense_of, dtype_of
 from snncc.dialects.snn.attributes import BlobAttr
 
-WIDTHS = {32: f32, 64: f64}
+WIDTHS: dict[int, AnyFloat] = {32: f32, 64: f64}
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,9 @@ class _Change:
     def _dense(self, attribute: DenseIntOrFPElementsAttr) -> Attribute:
         if attribute.get_element_type() == self.target:
             return attribute
-        array = array_of(attribute, attribute.type)
+        type = attribute.type
+        assert isinstance(type, TensorType)
+        array = array_of(attribute, type)
         if array.dtype == np.float32:
             flat = [float(str(number)) for number in array.ravel()]
             array = np.array(flat, np.float64).reshape(array.shape)

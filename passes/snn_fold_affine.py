@@ -20,6 +20,7 @@ from xdsl.pattern_rewriter import (
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, batch_norm_factors, blob_of, constant_of, type_of
+from snncc.dialects.grids import read_grid, write_grid
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.types import integer_width, is_float, shape_of, stream_type
 
@@ -81,6 +82,15 @@ def _name(value: SSAValue) -> str:
     return owner.symbol if isinstance(owner, snn.UseOp) else "folded"
 
 
+def _keep_grid(old: SSAValue, new: SSAValue, factor: Array) -> None:
+    """Weights that were trained on a grid lie on the scaled one."""
+    if isinstance(old.owner, snn.UseOp) and isinstance(new.owner, snn.UseOp):
+        grid = read_grid(old.owner.declaration)
+        if grid is not None:
+            factors = factor.reshape(-1, *(1,) * (len(shape_of(old)) - 1))
+            write_grid(new.owner.declaration, grid.scaled(factors))
+
+
 def _fold(
     op: Operation,
     source: WeightedSum,
@@ -113,6 +123,7 @@ def _fold(
             return
     rewriter.insertion_point = rewriter.insertion_point.before(source)
     new_weight = _parameter(op, f"{_name(source.weight)}.folded", scaled, rewriter)
+    _keep_grid(source.weight, new_weight, factor)
     operands = [source.input, new_weight]
     if scaled_bias is not None:
         name = "bias" if source.bias is None else _name(source.bias)

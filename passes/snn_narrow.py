@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +18,20 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, is_uniform
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.types import integer_width, is_float, shape_of, stream_type
-from snncc.passes.ranges import NetworkRanges, network_ranges
+from snncc.passes.ranges import Doubt, NetworkRanges, network_ranges
 from snncc.passes.ranges.intervals import Interval
 from snncc.passes.ranges.widths import narrowest_width
 
 MOVES = (snn.ReshapeOp, snn.RearrangeOp, snn.ConcatOp, snn.DelayOp)
 """What gives elements on as they are: operands and results have one type."""
+
+
+class MayWrap(PassFailedException):
+    """Where integers may wrap."""
+
+    def __init__(self, doubts: Sequence[Doubt]):
+        super().__init__("snn-narrow: " + "; ".join(map(str, doubts)))
+        self.doubts = tuple(doubts)
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class SnnNarrow(ModulePass):
         for network in [inner for inner in op.ops if isinstance(inner, snn.NetworkOp)]:
             ranges = network_ranges(network)
             if ranges.doubts:
-                raise PassFailedException(f"snn-narrow: {ranges.doubts[0]}")
+                raise MayWrap(ranges.doubts)
             _Narrowing(network, ranges, self.least).run()
 
 

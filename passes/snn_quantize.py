@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, SymbolRefAttr
 from xdsl.ir import Attribute
@@ -15,13 +16,32 @@ from snncc.dialects import snn
 from snncc.dialects.snn.attributes import BiasPosition, BiasPositionAttr
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.passes.quantization.arithmetic import NoIntegerForm
-from snncc.passes.quantization.attributes import INPUT_RANGES, read_input_ranges, read_observed
+from snncc.passes.quantization.attributes import (
+    INPUT_RANGES,
+    input_ranges_of,
+    read_observed,
+    read_scale,
+)
 from snncc.passes.quantization.estimates import float_intervals
 from snncc.passes.quantization.frame import Frame
 from snncc.passes.quantization.network import quantize_network
-from snncc.passes.quantization.options import WEIGHTS, Options
+from snncc.passes.quantization.options import QAT, WEIGHTS, Options
+from snncc.passes.quantization.trained import trained_widths
+from snncc.passes.quantization.widening import widen
+from snncc.passes.ranges import NetworkRanges, network_ranges
 from snncc.passes.scheduling.forward import forget_surrogates
 from snncc.passes.snn_fuse_elementwise import SnnFuseElementwise
+
+ATTEMPTS = 4
+"""Saturating a state may leave another one without a proof; an operation's width too."""
+
+
+class NotQuantized(PassFailedException):
+    """What integers cannot say, with a fault for each layer."""
+
+    def __init__(self, fault: NoIntegerForm):
+        super().__init__(f"snn-quantize: {fault}")
+        self.faults = fault.faults
 
 
 @dataclass(frozen=True)
@@ -29,10 +49,12 @@ class SnnQuantize(ModulePass):
     """
     Replaces a float network by one of integers.
 
-    `weights` is int8, int4, int3 or ternary; `layers` gives single layers other widths
-    ("fc1=int4,fc2=int8"). A sum's scale is absorbed by the neuron that it feeds: its
-    threshold, bias and reset become whole numbers of it, so nothing is rescaled between
-    layers. The range of a float input stands in the network's attribute `input_ranges`.
+    `weights` is int8, int4, int3 or ternary, or qat: as wide as they were trained; `layers`
+    gives single layers other widths ("fc1=int4,fc2=int8"). Weights that have a grid of their
+    own (attribute `grid` of the parameter) keep it, where the width holds it. A sum's scale is
+    absorbed by the neuron that it feeds: its threshold, bias and reset become whole numbers of
+    it, so nothing is rescaled between layers. The range of a float input stands in the network's
+    attribute `input_ranges`. What is not proved to have a bound saturates.
 
     Every number is 32 bits wide afterwards; `snn-narrow` takes what is proved to be enough.
     """
@@ -51,7 +73,7 @@ class SnnQuantize(ModulePass):
     def options(self) -> Options:
         """Raises ValueError for what is none."""
         for name, value, known in (
-            ("weights", self.weights, tuple(WEIGHTS)),
+            ("weights", self.weights, (*WEIGHTS, QAT)),
             ("clip", self.clip, ("max", "mse")),
             ("state-bits", self.state_bits, (0, 16, 32)),
             ("decay", self.decay, ("multiply", "shift")),
@@ -60,7 +82,7 @@ class SnnQuantize(ModulePass):
             if value not in known:
                 raise ValueError(f"{name}: expected one of {known}, got {value!r}")
         return Options(
-            weight_bits=WEIGHTS[self.weights],
+            weight_bits=WEIGHTS.get(self.weights, 8),
             layer_bits=layer_bits(self.layers),
             per_channel=self.per_channel,
             power_of_two=self.power_of_two,
@@ -79,18 +101,67 @@ class SnnQuantize(ModulePass):
                     inner.bias_position = BiasPositionAttr(BiasPosition.LAST)
             forget_surrogates(network)
             SnnFuseElementwise().apply(ctx, op)
-            inputs = read_input_ranges(network)
-            known = {name: (given.low, given.high) for name, given in inputs.items()}
-            frame = Frame(network, options, inputs, float_intervals(network, known), read_observed)
             try:
-                quantize_network(frame)
+                if self.weights == QAT:
+                    widths = {**trained_widths(network), **options.layer_bits}
+                    options = replace(options, layer_bits=widths)
+                self._rewrite(op, network, options)
             except NoIntegerForm as fault:
-                raise PassFailedException(f"snn-quantize: {fault}") from None
+                raise NotQuantized(fault) from None
             network.attributes.pop(INPUT_RANGES, None)
-        _drop_unused(op)
+        drop_unused(op)
+
+    def _rewrite(self, module: ModuleOp, network: snn.NetworkOp, options: Options) -> None:
+        """
+        Until every state is proved to have a bound: one that has none in integers, whatever is
+        known of floats, saturates in the next attempt.
+        """
+        inputs = input_ranges_of(network)
+        known = {name: (given.low, given.high) for name, given in inputs.items()}
+        held: dict[int, set[str]] = {}
+        for last in (*(False,) * (ATTEMPTS - 1), True):
+            before = network.clone()
+            old = [inner for inner in network.body.block.ops if isinstance(inner, snn.NeuronOp)]
+            frame = Frame(
+                network,
+                options,
+                inputs,
+                float_intervals(network, known),
+                read_observed,
+                {neuron: held.get(index, set()) for index, neuron in enumerate(old)},
+            )
+            quantize_network(frame)
+            ranges = network_ranges(network)
+            found = {
+                (index, name)
+                for index, neuron in enumerate(old)
+                for name in _unproved(ranges, frame.made[neuron])
+                if name not in held.get(index, ())
+            }
+            if last or not found:
+                break
+            for index, name in found:
+                held.setdefault(index, set()).add(name)
+            network.detach_region(network.body)
+            network.add_region(before.detach_region(before.body))
+            drop_unused(module)
+        for _ in range(ATTEMPTS):
+            if not ranges.doubts or not widen(ranges):
+                break
+            ranges = network_ranges(network)
 
 
-def _drop_unused(module: ModuleOp) -> None:
+def _unproved(ranges: NetworkRanges, neuron: snn.NeuronOp) -> set[str]:
+    """The states of a neuron, made of floats, that range analysis gives no bound."""
+    found: set[str] = set()
+    for index, port in enumerate(neuron.state_ports):
+        ends = ranges.unbounded((neuron, index))
+        if any(bool(np.any(end)) for end in ends) and read_scale(neuron, port.name) is not None:
+            found.add(port.name)
+    return found
+
+
+def drop_unused(module: ModuleOp) -> None:
     """Parameters that nothing reads any more, of operations or in attributes."""
     for use in [inner for inner in module.walk() if isinstance(inner, snn.UseOp)]:
         if not use.result.uses:

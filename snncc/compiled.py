@@ -172,26 +172,30 @@ class Compiled:
         Files of an earlier save are replaced. Raises SNC-C004 where that fails, or where
         the folder holds anything else.
         """
-        target = Path(folder)
-        try:
-            _expect_own_folder(target, self.package)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-            try:
-                write_files(self.package, made)
-                made.chmod(0o755)
-                if target.exists():
-                    shutil.rmtree(target)
-                os.replace(made, target)
-            finally:
-                if made.exists():
-                    shutil.rmtree(made)
-        except OSError as fault:
-            raise error("SNC-C004", f"{target}: {fault.strerror or fault}") from None
-        return target
+        return save_package(self.package, Path(folder))
 
     def __repr__(self) -> str:
         return f"Compiled({self.network.name} for c, prefix {self.prefix})"
+
+
+def save_package(package: CPackage, target: Path) -> Path:
+    """Writes the files of a package to a folder, all or none. Raises SNC-C004."""
+    try:
+        _expect_own_folder(target, package)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        try:
+            write_files(package, made)
+            made.chmod(0o755)
+            if target.exists():
+                shutil.rmtree(target)
+            os.replace(made, target)
+        finally:
+            if made.exists():
+                shutil.rmtree(made)
+    except OSError as fault:
+        raise error("SNC-C004", f"{target}: {fault.strerror or fault}") from None
+    return target
 
 
 def _expect_own_folder(target: Path, package: CPackage) -> None:
@@ -259,7 +263,7 @@ def compile(
     """
     Compiles a network, or a model file with the options of `load`.
 
-    `quantize` (int8, int4, int3, ternary) makes it one of integers first, calibrated with
+    `quantize` (int8, int4, int3, ternary, qat) makes it one of integers first, calibrated with
     `calibration`; the other options of `snncc.quantize` are taken too.
 
     `prefix` starts every symbol of the C (default: the network's name, lower-case);

@@ -10,11 +10,17 @@ from xdsl.ir import Operation, SSAValue
 
 from snncc.backends.c import CPackage
 from snncc.dialects import kernel, snn
-from snncc.dialects.arrays import constant_of, dtype_of
+from snncc.dialects.arrays import constant_of, dtype_of, signed_dtype
 from snncc.dialects.snn.fixed import is_fixed
 from snncc.dialects.snn.graph import stream_operations
 from snncc.dialects.snn.kind import Kind, kind_of
-from snncc.dialects.snn.types import node_name, shape_of, stream_type
+from snncc.dialects.snn.types import (
+    integer_width,
+    is_float,
+    node_name,
+    shape_of,
+    stream_type,
+)
 from snncc.network import Network
 
 
@@ -167,6 +173,9 @@ def _parameter_texts(op: Operation) -> dict[str, str]:
             content = constant_of(port.operand)
             if content is None:
                 continue
+            element = stream_type(port.operand).element_type
+            if not is_float(element) and integer_width(element) > 1:  # bodies compute signed
+                content = content.view(signed_dtype(content.dtype))
             low, high = content.min(), content.max()
             found[port.name] = f"{low:g}" if low == high else f"{low:g} to {high:g}"
         return found

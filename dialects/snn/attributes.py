@@ -191,18 +191,16 @@ class SurrogateAttr(ParametrizedAttribute):
         options: dict[str, Attribute] = {}
         with parser.in_angle_brackets():
             symbol = parser.parse_optional_symbol_name()
-            function = (
-                parser.parse_str_literal(" for the name of the surrogate")
-                if symbol is None
-                else symbol
-            )
+            name = ""
+            if symbol is None:
+                name = parser.parse_str_literal(" for the name of the surrogate")
             while parser.parse_optional_punctuation(","):
                 key = parser.parse_identifier(" for the name of an option of the surrogate")
                 parser.parse_punctuation("=")
                 options[key] = parser.parse_attribute()
         if symbol is not None:
             return SymbolRefAttr(symbol), DictionaryAttr(options)
-        return StringAttr(function), DictionaryAttr(options)
+        return StringAttr(name), DictionaryAttr(options)
 
     def print_parameters(self, printer: Printer) -> None:
         with printer.in_angle_brackets():

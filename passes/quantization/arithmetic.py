@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import floor, log2
+from typing import Literal
 
 import numpy as np
 from xdsl.builder import Builder
@@ -12,6 +15,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from snncc.dialects.arrays import Array, is_uniform
+from snncc.dialects.snn.types import integer_width
 
 COEFFICIENT_BITS = 15
 """Of the whole number that stands for a factor, where the product has room."""
@@ -19,13 +23,32 @@ LEAST_BITS = 9
 """Below these a product is taken in 64 bits."""
 
 
+CLOSE = 2.0**-20
+"""A factor that is as close to a whole number or a power of two is that: floats made it."""
+NEARLY = 12
+"""Bits of a whole number's neighbourhood that inexact factors may miss it by."""
+Rounding = Literal["even", "floor", "ceil", "trunc"]
+
+
 def single(value: float) -> Array:
     """One number as an array without axes."""
     return np.asarray(value, np.float64)
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What integers cannot say of one layer; `layer` is None of the network as a whole."""
+
+    layer: str | None
+    text: str
+
+
 class NoIntegerForm(Exception):
-    """What integers cannot say; the text says which and why."""
+    """What integers cannot say; the text says which and why. `faults` has one for each layer."""
+
+    def __init__(self, text: str, faults: Sequence[Fault] = ()):
+        super().__init__(text)
+        self.faults = tuple(faults) or (Fault(None, text),)
 
 
 class IntegerBuilder:
@@ -117,6 +140,11 @@ class IntegerBuilder:
     def _multiply_shift(self, x: SSAValue, factor: Array, bits: int, name: str) -> SSAValue:
         lost = 1.0 - factor
         decays = x.type == i32 and bool(np.all((factor > 0.5) & (factor < 1.0)))
+        if decays and is_uniform(lost) and np.frexp(lost.ravel()[0])[0] == 0.5:
+            # 1 - 2^-k: the shift of the product with 2^-k, without the product
+            shift = 1 - int(np.frexp(lost.ravel()[0])[1])
+            if shift <= 30:
+                return self.insert(arith.SubiOp(x, self._rounding_shift(x, shift)))
         if decays and self.shift_decays:
             shift = int(np.clip(np.rint(-np.log2(np.median(lost))), 1, 30))
             return self.insert(arith.SubiOp(x, self._rounding_shift(x, shift)))
@@ -136,10 +164,68 @@ class IntegerBuilder:
         scaled = self._rounding_shift(product, shift)
         return self.insert(arith.SubiOp(x, self._narrow(scaled))) if decays else scaled
 
+    def rounded(
+        self, x: SSAValue, factor: Array, bits: int, mode: Rounding, *, name: str = "factor"
+    ) -> SSAValue:
+        """
+        x * factor as a whole number of 32 bits: exactly where the factor is a whole number or a
+        power of two (up to float32), else to some 24 bits of the factor. `bits` are those of
+        x's magnitude; what 32 bits may not hold is held within 2^30.
+        """
+        factor = np.asarray(factor, np.float64)
+        exponent = _exponent(factor)
+        wide = bits + max(exponent, 0) > 29
+        nearest = np.rint(factor)
+        whole = np.all(np.abs(factor - nearest) <= CLOSE * np.abs(factor))
+        power = np.rint(np.log2(np.abs(factor.ravel()[0]))) if is_uniform(factor) else 0.0
+        shifts = abs(float(factor.ravel()[0]) * 2.0**-power - 1.0) <= CLOSE
+        multiplied = not whole and not (shifts and -30 < power < 0)
+        if (wide or multiplied) and x.type != i64:
+            x = self.insert(arith.ExtSIOp(x, i64))
+        if whole:
+            result = self._times(x, nearest, bits, name)
+        elif not multiplied:
+            result = self._shift(x, int(-power), mode)
+        else:
+            shift = min(62, min(24, 62 - bits) - exponent)
+            if shift < 1:
+                raise NoIntegerForm(f"{name}: a product with {np.abs(factor).max():.3g}")
+            parts = np.rint(factor * 2.0**shift)
+            product = self.insert(arith.MuliOp(x, self.parameter(name, parts, i64)))
+            if mode != "even" and shift > NEARLY:
+                # what is nearly the next whole number is that: the factor is not exact
+                slack = (1 << (shift - NEARLY)) * (-1 if mode == "ceil" else 1)
+                product = self.insert(arith.AddiOp(product, self.constant(slack, i64)))
+            result = self._shift(product, shift, mode)
+        if wide:
+            for bound, end in ((1 << 30, arith.MinSIOp), (-(1 << 30), arith.MaxSIOp)):
+                result = self.insert(end(result, self.constant(bound, i64)))
+        return self._narrow(result)
+
+    def _shift(self, x: SSAValue, shift: int, mode: Rounding) -> SSAValue:
+        """x / 2^shift as a whole number; halves go to the even one."""
+        amount = self.constant(shift, x.type)
+        add: SSAValue | None = None
+        if mode == "even":
+            odd = self.insert(arith.ShRSIOp(x, amount))
+            odd = self.insert(arith.AndIOp(odd, self.constant(1, x.type)))
+            x = self.insert(arith.AddiOp(x, self.constant((1 << (shift - 1)) - 1, x.type)))
+            add = odd
+        elif mode == "ceil":
+            add = self.constant((1 << shift) - 1, x.type)
+        elif mode == "trunc":
+            sign = self.insert(arith.ShRSIOp(x, self.constant(integer_width(x.type) - 1, x.type)))
+            add = self.insert(arith.AndIOp(sign, self.constant((1 << shift) - 1, x.type)))
+        if add is not None:
+            x = self.insert(arith.AddiOp(x, add))
+        return self.insert(arith.ShRSIOp(x, amount))
+
     def _rounding_shift(self, x: SSAValue, shift: int) -> SSAValue:
         """x / 2^shift, half up; a negative shift multiplies."""
         if shift == 0:
             return x
+        if shift > integer_width(x.type) - 2:  # magnitudes have a bit of room: all are below half
+            return self.constant(0, x.type)
         if shift < 0:
             return self.insert(arith.ShLIOp(x, self.constant(-shift, x.type)))
         half = self.insert(arith.AddiOp(x, self.constant(1 << (shift - 1), x.type)))

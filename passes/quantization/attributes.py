@@ -5,6 +5,10 @@ What calibration leaves on a network for `snn-quantize` to read, and the pass fo
     snn.neuron    observed = {v = 3.5}                       the largest magnitude of a state
     snn.linear    grid = @fc1.grid                           the scale of each output's weights
     any           scales = {result = 0.01}                   what a whole number is worth
+
+What quantization leaves on neurons of integers for people:
+
+    snn.neuron    held = {v = 32767.0}                       where a state saturates
 """
 
 from __future__ import annotations
@@ -20,20 +24,35 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array, parameter_array
 from snncc.dialects.symbols import symbol_named
 from snncc.passes.quantization.arithmetic import single
+from snncc.passes.quantization.rounded_inputs import Rounding, own_roundings
 
 INPUT_RANGES, OBSERVED, GRID, SCALES = "input_ranges", "observed", "grid", "scales"
+HELD = "held"
 
 
 @dataclass(frozen=True)
 class InputRange:
     """
     What an input may be: what lies outside is held at the ends. `step` is that of a grid
-    on which all its values lie, where there is one.
+    on which all its values lie, where there is one; `rounding` the model's own.
     """
 
     low: float
     high: float
     step: float | None = None
+    rounding: Rounding | None = None
+
+    @classmethod
+    def rounded(cls, own: Rounding) -> InputRange:
+        """Of an input that the model rounds to a grid."""
+        return cls(own.low * own.scale, own.high * own.scale, own.scale, own)
+
+    def step_of(self, bits: int) -> float:
+        """What one whole number is worth: of the own grid, or of the finest that `bits` hold."""
+        largest, top = max(abs(self.low), abs(self.high), 1e-30), (1 << (bits - 1)) - 1
+        if self.step is None or (self.rounding is None and largest / self.step > top):
+            return largest / top
+        return self.step
 
 
 def write_input_ranges(network: snn.NetworkOp, ranges: Mapping[str, InputRange]) -> None:
@@ -62,8 +81,14 @@ def read_input_ranges(network: snn.NetworkOp) -> dict[str, InputRange]:
             raise ValueError(f"{INPUT_RANGES}: expected {name} = [least, largest, (step)]")
         if numbers[0] > numbers[1] or (len(numbers) == 3 and numbers[2] <= 0):
             raise ValueError(f"{INPUT_RANGES}: {name} = {numbers} is no range")
-        found[name] = InputRange(*numbers)
+        found[name] = InputRange(numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else None)
     return found
+
+
+def input_ranges_of(network: snn.NetworkOp) -> dict[str, InputRange]:
+    """Those that are written on a fused network, and those of inputs that it rounds itself."""
+    own = {name: InputRange.rounded(found) for name, found in own_roundings(network).items()}
+    return {**read_input_ranges(network), **own}
 
 
 def write_observed(neuron: snn.NeuronOp, largest: Mapping[str, float]) -> None:
@@ -76,6 +101,22 @@ def read_observed(neuron: snn.NeuronOp, state: str) -> float | None:
     given = neuron.attributes.get(OBSERVED)
     value = given.data.get(state) if isinstance(given, DictionaryAttr) else None
     return value.value.data if isinstance(value, FloatAttr) else None
+
+
+def write_held(neuron: snn.NeuronOp, bounds: Mapping[str, float]) -> None:
+    """Where states (or operations, by name) saturate, beside what is written already."""
+    known = neuron.attributes.get(HELD)
+    found = dict(known.data) if isinstance(known, DictionaryAttr) else {}
+    found.update({name: FloatAttr(bound, f64) for name, bound in bounds.items()})
+    if found:
+        neuron.attributes[HELD] = DictionaryAttr(found)
+
+
+def read_held(neuron: snn.NeuronOp) -> dict[str, float]:
+    given = neuron.attributes.get(HELD)
+    if not isinstance(given, DictionaryAttr):
+        return {}
+    return {n: v.value.data for n, v in given.data.items() if isinstance(v, FloatAttr)}
 
 
 def read_grid(op: Operation) -> Array | None:

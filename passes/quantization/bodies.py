@@ -22,8 +22,8 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.functions import FUNCTIONS
 from snncc.dialects.snn.types import integer_width
-from snncc.passes.quantization.arithmetic import IntegerBuilder, NoIntegerForm, single
-from snncc.passes.quantization.classes import Classes
+from snncc.passes.quantization.arithmetic import IntegerBuilder, NoIntegerForm, Rounding, single
+from snncc.passes.quantization.classes import ROUNDINGS, Classes
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class Written:
     outputs: list[Array | None] = field(default_factory=list)
     """The unit of each output; None for spikes and counts."""
     states: list[Array | None] = field(default_factory=list)
+    held: dict[str, float] = field(default_factory=dict)
+    """Where states saturate, by name."""
     largest: float = 1.0
     """Four times what any state or output may count."""
     in_float: list[str] = field(default_factory=list)
@@ -61,6 +63,13 @@ class Written:
 
 
 Interval = tuple[Array, Array]
+
+ROUNDING_MODES: dict[type[Operation], Rounding] = {
+    math.RoundEvenOp: "even",
+    math.FloorOp: "floor",
+    math.CeilOp: "ceil",
+    math.TruncOp: "trunc",
+}
 
 
 class BodyWriter(IntegerBuilder):
@@ -116,7 +125,7 @@ class BodyWriter(IntegerBuilder):
             if op is neuron.terminator:
                 break
             result = op.results[0]
-            if result in self.classes.coefficients:
+            if result in self.classes.coefficients or self._is_rounded_only(result):
                 continue
             self.values[result] = self._operation(op)
         self._finish()
@@ -142,6 +151,7 @@ class BodyWriter(IntegerBuilder):
             value = self._value(after, format)
             if format.saturates:
                 bound = int(format.bound)
+                self.written.held[port.name] = float(bound)
                 value = self.insert(arith.MinSIOp(value, self.constant(bound)))
                 value = self.insert(arith.MaxSIOp(value, self.constant(-bound)))
             states.append(value)
@@ -179,6 +189,10 @@ class BodyWriter(IntegerBuilder):
             case arith.NegfOp():
                 zero = self.constant(0)
                 return self.insert(arith.SubiOp(zero, self.values[op.operand]))
+            case math.AbsFOp():
+                value = self.values[op.operand]
+                negative = self.insert(arith.SubiOp(self.constant(0), value))
+                return self.insert(arith.MaxSIOp(value, negative))
             case arith.MulfOp():
                 return self._product(op)
             case arith.DivfOp():
@@ -198,6 +212,8 @@ class BodyWriter(IntegerBuilder):
                 return self._count(op)
             case snn.DetachOp():
                 return self.values[op.argument]
+        if isinstance(op, ROUNDINGS):
+            return self._rounding(op)
         if type(op) in FUNCTIONS:
             return self._function(op)
         if not any(isinstance(v.type, AnyFloat) for v in (*op.operands, *op.results)):
@@ -239,7 +255,7 @@ class BodyWriter(IntegerBuilder):
             if coefficient is None:
                 continue
             source = self._format(varying)
-            factor = coefficient * source.unit / target.unit
+            factor = coefficient * (source.unit / target.unit)  # of equal units exactly 1
             whole = self.classes.of(varying).whole
             return self.scaled(
                 self.values[varying],
@@ -267,7 +283,7 @@ class BodyWriter(IntegerBuilder):
         source, target = self._format(op.lhs), self._format(op.result)
         return self.scaled(
             self.values[op.lhs],
-            source.unit / divisor / target.unit,
+            (source.unit / target.unit) / divisor,
             self._bits(op.lhs, source.unit),
             whole=self.classes.of(op.lhs).whole,
             name=self._name_of(op.rhs),
@@ -323,6 +339,47 @@ class BodyWriter(IntegerBuilder):
             return whole
         return self.insert(arith.TruncIOp(whole, IntegerType(width)))
 
+    def _scaling(self, value: SSAValue) -> tuple[SSAValue, Array] | None:
+        """(x, factor) of a product x * factor, or of a quotient by a coefficient."""
+        owner = value.owner
+        if not isinstance(owner, arith.MulfOp | arith.DivfOp):
+            return None
+        pairs = [(owner.lhs, owner.rhs), (owner.rhs, owner.lhs)]
+        for x, other in pairs[:1] if isinstance(owner, arith.DivfOp) else pairs:
+            coefficient = self.classes.coefficients.get(other)
+            if coefficient is None or not np.all(coefficient != 0):
+                continue
+            inverse = isinstance(owner, arith.DivfOp)
+            return x, 1.0 / coefficient if inverse else coefficient
+        return None
+
+    def _is_rounded_only(self, value: SSAValue) -> bool:
+        """A product that one rounding reads: the rounding takes its factor."""
+        user = next(iter(value.uses)).operation if value.has_one_use() else None
+        return isinstance(user, ROUNDINGS) and self._scaling(value) is not None
+
+    def _rounding(self, op: Operation) -> SSAValue:
+        """
+        Whole numbers, of a product with one rounding alone: from the unit of what is scaled
+        to ones, then to the unit of the result where that is another.
+        """
+        (operand,), (result,) = op.operands, op.results
+        x, factor = operand, single(1.0)
+        if self._is_rounded_only(operand):
+            scaling = self._scaling(operand)
+            assert scaling is not None
+            x, factor = scaling
+        unit = self._format(x).unit
+        whole = self.rounded(
+            self.values[x],
+            factor * unit,
+            self._bits(x, unit),
+            ROUNDING_MODES[type(op)],
+            name=self._name_of(result),
+        )
+        per_one = 1.0 / self._format(result).unit
+        return self.scaled(whole, per_one, self._bits(result, single(1.0)), whole=True)
+
     def _function(self, op: Operation) -> SSAValue:
         """A function of numbers: in float between two conversions, and said so."""
         arguments: list[SSAValue] = []
@@ -368,11 +425,11 @@ class BodyWriter(IntegerBuilder):
         """The largest magnitude of a scalar, counted in a unit; at least 1."""
         low, high = self.intervals(value)
         largest = float(np.max(np.maximum(np.abs(low), np.abs(high)) / unit, initial=1.0))
-        if np.isfinite(largest):
-            return largest
-        # held by a state that saturates, and one sum further
         format = self._format(value)
-        return 4.0 * format.bound * float(np.max(format.unit / unit))
+        held = format.bound * float(np.max(format.unit / unit))
+        if not np.isfinite(largest):  # held by a state that saturates, and one sum further
+            return 4.0 * held
+        return max(largest, 2.0 * held) if format.saturates else largest
 
     def _value(self, value: SSAValue, format: Format) -> SSAValue:
         """A scalar in the unit of a format it belongs to; a coefficient as a whole number."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from xdsl.dialects import arith
+from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 
@@ -20,6 +20,8 @@ from snncc.dialects.arrays import Array, constant_of
 from snncc.dialects.snn.fixed import scalars_of
 from snncc.dialects.snn.functions import FUNCTIONS
 
+ROUNDINGS = (math.RoundEvenOp, math.FloorOp, math.CeilOp, math.TruncOp)
+"""Operations that give whole numbers."""
 JOINS = (arith.AddfOp, arith.SubfOp, arith.MaximumfOp, arith.MinimumfOp)
 """Operations whose operands and result have one unit."""
 
@@ -33,6 +35,8 @@ class UnitClass:
     """Inputs of the body among the members: streams that have a unit already."""
     states: list[SSAValue] = field(default_factory=list)
     whole: bool = False
+    rounded: bool = False
+    """Whether a member was rounded to a whole number."""
     sources: list[tuple[SSAValue, Array]] = field(default_factory=list)
     """Scalars of other classes that a coefficient brings into this one."""
     constants: list[Array] = field(default_factory=list)
@@ -91,7 +95,7 @@ class Classes:
         for op in body.ops:
             if isinstance(op, JOINS):
                 self._unite(*op.operands, op.results[0])
-            elif isinstance(op, arith.NegfOp | snn.DetachOp):
+            elif isinstance(op, arith.NegfOp | math.AbsFOp | snn.DetachOp):
                 self._unite(op.operands[0], op.results[0])
             elif isinstance(op, arith.CmpfOp):
                 self._unite(*op.operands)
@@ -151,7 +155,9 @@ class Classes:
                     continue
                 if isinstance(op, arith.MulfOp | arith.DivfOp):
                     self._product(op, unit)
-                elif type(op) in FUNCTIONS:
+                elif isinstance(op, ROUNDINGS):
+                    unit.rounded = True
+                elif type(op) in FUNCTIONS and not isinstance(op, math.AbsFOp):
                     unit.whole = False
             if isinstance(op, (*JOINS, arith.CmpfOp, arith.SelectOp)):
                 varying = [v for v in (*op.operands, *op.results) if self.is_varying(v)]

@@ -27,11 +27,7 @@ def read_input(f: Frame, name: str, value: SSAValue) -> Stream:
     known = f.inputs.get(name)
     if known is None:
         raise NoIntegerForm(f"input {name!r}: its range is not known; calibrate")
-    largest = max(abs(known.low), abs(known.high), 1e-30)
-    top = (1 << (f.options.input_bits - 1)) - 1
-    step = known.step
-    if step is None or largest / step > top:
-        step = largest / top
+    step, own = known.step_of(f.options.input_bits), known.rounding
     builder = IntegerBuilder([stream_type(value).element_type])
     (x,) = builder.block.args
     element = x.type
@@ -41,7 +37,9 @@ def read_input(f: Frame, name: str, value: SSAValue) -> Stream:
         return builder.insert(arith.ConstantOp(FloatAttr(given, element)))
 
     low, high = ceil(known.low / step - 0.5), floor(known.high / step + 0.5)
-    scaled = builder.insert(arith.MulfOp(x, number(1.0 / step)))
+    factor = number(1.0 / step if own is None else own.factor)
+    divides = own is not None and own.divides
+    scaled = builder.insert((arith.DivfOp if divides else arith.MulfOp)(x, factor))
     for test, bound in (("olt", float(high)), ("ogt", float(low))):
         inside = builder.insert(arith.CmpfOp(scaled, number(bound), test))
         scaled = builder.insert(arith.SelectOp(inside, scaled, number(bound)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from math import ceil, log2
 
@@ -22,13 +22,16 @@ from xdsl.ir import Attribute, Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
 
 from snncc.dialects import snn
-from snncc.dialects.arrays import Array, blob_of, dense_of, is_uniform, type_of
+from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, is_uniform, type_of
 from snncc.dialects.snn.linear import WeightedSum
-from snncc.dialects.snn.types import integer_width, node_name, shape_of, stream_type
+from snncc.dialects.snn.types import integer_width, is_float, node_name, shape_of, stream_type
 from snncc.passes.quantization.arithmetic import IntegerBuilder, NoIntegerForm, single
 from snncc.passes.quantization.attributes import SCALES, InputRange
 from snncc.passes.quantization.bodies import Interval
 from snncc.passes.quantization.options import Options
+
+CONSTANT = (1 << 15) - 1
+"""The largest whole number of a constant that stands for a stream."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,18 @@ class Frame:
         inputs: Mapping[str, InputRange],
         intervals: Callable[[SSAValue], Interval],
         observed: Callable[[snn.NeuronOp, str], float | None],
+        held: Mapping[snn.NeuronOp, Collection[str]] | None = None,
     ):
         self.network = network
         self.options = options
         self.inputs = inputs
         self.intervals = intervals
         self.observed = observed
+        self.held = held or {}
+        """States that saturate though the float network's are bounded."""
+        self.made: dict[snn.NeuronOp, snn.NeuronOp] = {}
+        """Neuron of the float network -> of integers."""
         self.streams: dict[SSAValue, Stream] = {}
-        self.scales: dict[WeightedSum, Array] = {}
         self.in_float: dict[str, list[str]] = {}
         self.input_units: dict[WeightedSum, Array | None] = {}
         """What the whole numbers that each sum reads are worth; None: spikes or counts."""
@@ -71,6 +78,26 @@ class Frame:
         assert block is not None
         block.insert_op_before(op, self.where)
         return op
+
+    def stream(self, value: SSAValue) -> Stream:
+        """What a value is in the integer network; a constant is rounded to 16 bits."""
+        if value in self.streams:
+            return self.streams[value]
+        content = constant_of(value)
+        if content is None:
+            raise NoIntegerForm("what it reads is not known yet")
+        if not is_float(stream_type(value).element_type):
+            return Stream(value, None)
+        largest = float(np.abs(content).max(initial=0.0))
+        whole = np.array_equal(content, np.rint(content)) and largest <= CONSTANT
+        unit = single(1.0 if whole else largest / CONSTANT)
+        content = np.broadcast_to(np.rint(content / unit), shape_of(value))
+        made = self.parameter("constant", content, i32)
+        if made.type != TensorType(i32, shape_of(value)):
+            symbol = self.declare("constant", _stored(content, 32))
+            use = snn.UseOp(symbol, TensorType(i32, shape_of(value)))
+            made = self.insert(use).results[0]
+        return Stream(made, unit)
 
     def map(
         self, builder: IntegerBuilder, input: SSAValue, result: SSAValue, name: str, unit: Array
@@ -90,7 +117,7 @@ class Frame:
 
     def in_unit(self, value: SSAValue, unit: Array, name: str) -> Stream:
         """A stream in another unit: a rescale that the report shows."""
-        stream = self.streams[value]
+        stream = self.stream(value)
         current = single(1.0) if stream.unit is None else stream.unit
         element = stream_type(stream.value).element_type
         if stream.unit is not None and np.array_equal(

@@ -11,11 +11,8 @@ from snncc.dialects.arrays import Array
 
 Clip = Literal["max", "mse"]
 
-MAX_SPREAD = 64.0
-"""
-How much finer the grid of one output may be than the coarsest: a neuron with tiny weights
-would have a threshold of many bits, and all of its layer's states with it.
-"""
+MAX_SPREAD = 2.0**24
+"""How much finer the grid of one output may be than the coarsest."""
 CLIPS = np.linspace(1.0, 0.35, 27)
 """Candidates for the largest weight that is kept, as parts of the largest there is."""
 
@@ -60,9 +57,13 @@ def own_scale(
     if power_of_two:
         with np.errstate(divide="ignore"):
             scale = np.where(scale > 0, np.exp2(np.ceil(np.log2(scale))), 0.0)
-    finest = scale.max(initial=0.0) / MAX_SPREAD
-    scale = np.maximum(scale, finest if finest > 0 else 1.0)
-    return np.broadcast_to(scale, weight.shape[:1]).copy()
+    return np.broadcast_to(within_spread(scale), weight.shape[:1]).copy()
+
+
+def within_spread(scale: Array) -> Array:
+    """Scales no finer than the coarsest allows; that of rows without weights is the coarsest."""
+    coarsest = float(scale.max(initial=0.0)) or 1.0
+    return np.where(scale > 0, np.maximum(scale, coarsest / MAX_SPREAD), coarsest)
 
 
 def on_grid(weight: Array, scale: Array, bits: int) -> Grid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import floor, log2
 
 import numpy as np
@@ -19,7 +20,7 @@ from snncc.passes.quantization.frame import Frame, Stream
 
 
 def quantize_pool(f: Frame, op: snn.Pool2dOp) -> None:
-    stream = f.streams[op.input]
+    stream = f.stream(op.input)
     pool, unit = op.pool.data, stream.unit
     if unit is not None:
         full = np.broadcast_to(unit, shape_of(op.input))
@@ -53,7 +54,7 @@ def quantize_pool(f: Frame, op: snn.Pool2dOp) -> None:
 def rearrange(f: Frame, op: snn.ReshapeOp | snn.RearrangeOp) -> None:
     if constant_of(op.result) is not None:
         return  # of a parameter: what reads it has its content
-    stream = f.streams[op.input]
+    stream = f.stream(op.input)
     made = op.clone({op.input: stream.value})
     f.retyped(made.results[0], stream_type(stream.value).element_type)
     f.insert(made)
@@ -71,7 +72,15 @@ def rearrange(f: Frame, op: snn.ReshapeOp | snn.RearrangeOp) -> None:
 
 
 def concat(f: Frame, op: snn.ConcatOp) -> None:
-    streams = [f.streams[value] for value in op.inputs]
+    streams = [f.stream(value) for value in op.inputs]
+    moving = [value for value in op.inputs if constant_of(value) is None]
+    coarsest = [f.stream(value).unit for value in moving]
+    for index, value in enumerate(op.inputs):
+        content, own = constant_of(value), streams[index].unit
+        if content is not None and own is not None and not np.any(content):
+            # zeros count as their neighbours do
+            near = max((float(np.max(u)) for u in coarsest if u is not None), default=1.0)
+            streams[index] = replace(streams[index], unit=single(near))
     axis = op.axis.value.data
     unit: Array | None = None
     if any(stream.unit is not None for stream in streams):

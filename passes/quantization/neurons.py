@@ -15,11 +15,12 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array, constant_of
 from snncc.dialects.snn.types import node_name
 from snncc.passes.quantization.arithmetic import NoIntegerForm
-from snncc.passes.quantization.attributes import OBSERVED
+from snncc.passes.quantization.attributes import OBSERVED, write_held
 from snncc.passes.quantization.bodies import BodyWriter, Written
 from snncc.passes.quantization.classes import Classes
-from snncc.passes.quantization.formats import formats_of
+from snncc.passes.quantization.formats import formats_of, largest_magnitude
 from snncc.passes.quantization.frame import Frame, Stream
+from snncc.passes.quantization.unbounded import bound_ports, saturate
 
 
 def quantize_neuron(f: Frame, op: snn.NeuronOp) -> None:
@@ -27,20 +28,16 @@ def quantize_neuron(f: Frame, op: snn.NeuronOp) -> None:
     ports: dict[SSAValue, Array | None] = {}
     inputs: dict[str, SSAValue] = {}
     for port in op.input_ports:
-        stream = f.streams.get(port.operand)
-        if stream is None:
-            constant = constant_of(port.operand)
-            assert constant is not None, "an input is a stream or constant"
-            raise NoIntegerForm(f"input {port.name!r} is a constant")
+        stream = f.stream(port.operand)
         ports[port.argument] = stream.unit
         inputs[port.name] = stream.value
-    formats = formats_of(
-        classes,
-        ports,
-        f.intervals,
-        lambda value: f.observed(op, value.name_hint or ""),
-        f.options.state_bits,
-    )
+    bound_ports(f, op)
+
+    def observed(state: SSAValue) -> float | None:
+        return f.observed(op, state.name_hint or "")
+
+    held = {p.argument for p in op.state_ports if p.name in f.held.get(op, ())}
+    formats = formats_of(classes, ports, f.intervals, observed, f.options.state_bits, held)
     writer = BodyWriter(
         classes,
         formats,
@@ -49,12 +46,16 @@ def quantize_neuron(f: Frame, op: snn.NeuronOp) -> None:
         shift_decays=f.options.decay == "shift",
     )
     written = writer.write()
-    made = _made(f, op, written, inputs)
+    made = f.made[op] = _made(f, op, written, inputs)
     if written.in_float:
         f.in_float[node_name(op) or "neuron"] = written.in_float
     f.insert(made)
     for result, new, unit in zip(op.outputs, made.outputs, written.outputs, strict=True):
         f.streams[result] = Stream(new, unit, written.largest)
+    for result, value in zip(op.outputs, op.terminator.outputs, strict=True):
+        if f.streams[result].unit is not None and classes.is_varying(value):
+            largest, _ = largest_magnitude(classes.of(value), f.intervals, observed)
+            saturate(f, op, result, largest)
 
 
 def _made(
@@ -92,4 +93,5 @@ def _made(
         if unit is not None:
             scales[f"output{index or ''}"] = unit
     f.record(made, scales)
+    write_held(made, written.held)
     return made

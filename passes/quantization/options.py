@@ -12,6 +12,8 @@ Decay = Literal["multiply", "shift"]
 
 WEIGHTS = {"int8": 8, "int4": 4, "int3": 3, "ternary": 2}
 """What users call the widths of weights."""
+QAT = "qat"
+"""Weights as wide as quantization-aware training left them."""
 
 
 @dataclass(frozen=True)

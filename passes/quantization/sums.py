@@ -6,20 +6,20 @@ from math import ceil, log2
 
 import numpy as np
 from xdsl.dialects.builtin import (
-    AnyFloat,
     i8,
     i32,
 )
 from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
-from snncc.dialects.arrays import Array, constant_of
+from snncc.dialects.arrays import Array, constant_of, is_uniform
 from snncc.dialects.snn.linear import WeightedSum
-from snncc.dialects.snn.types import node_name, shape_of, stream_type
+from snncc.dialects.snn.types import node_name, shape_of
 from snncc.passes.quantization.arithmetic import NoIntegerForm, single
 from snncc.passes.quantization.attributes import GRID, read_grid
 from snncc.passes.quantization.frame import Frame, Stream
-from snncc.passes.quantization.grids import on_grid, own_scale
+from snncc.passes.quantization.grids import Grid, on_grid, own_scale
+from snncc.passes.quantization.trained import taken
 
 LARGEST_INPUT = (1 << 15) - 1
 """Of a weighted sum: values between layers that are no spikes have 16 bits."""
@@ -29,12 +29,18 @@ def quantize_sum(f: Frame, op: WeightedSum) -> None:
     weight = constant_of(op.weight)
     if weight is None:
         raise NoIntegerForm("the weight is not constant")
-    stream = _uniform_for(f, op)
+    known = taken(f.options, op)
+    stream = _uniform_for(f, op, one_unit=known is not None)
     f.input_units[op] = stream.unit
-    effective = _effective(f, op, weight, stream.unit)
-    scale = _scale_of(f, op, effective)
     bits = f.options.bits_of(node_name(op))
-    grid = on_grid(effective, scale, bits)
+    if known is not None:
+        unit = single(1.0) if stream.unit is None else stream.unit
+        scale = known.scale * float(np.ravel(unit)[0])
+        grid = Grid(known.whole, scale)
+    else:
+        effective = _effective(f, op, weight, stream.unit)
+        scale = _scale_of(f, op, effective)
+        grid = on_grid(effective, scale, bits)
     new_weight = f.parameter(f"{_symbol(op.weight)}.int{bits}", grid.whole, i8)
     bias: SSAValue | None = None
     if op.bias is not None:
@@ -53,13 +59,18 @@ def quantize_sum(f: Frame, op: WeightedSum) -> None:
     f.streams[op.result] = Stream(made.results[0], unit)
 
 
-def _uniform_for(f: Frame, op: WeightedSum) -> Stream:
-    """The input, in a unit that goes into the weights: of a convolution one per channel."""
-    stream = f.streams[op.input]
+def _uniform_for(f: Frame, op: WeightedSum, *, one_unit: bool) -> Stream:
+    """
+    The input, in a unit that goes into the weights: of a convolution one per channel, with
+    `one_unit` one for all, which leaves whole weights as they are.
+    """
+    stream = f.stream(op.input)
     if stream.unit is None:
         return stream
     unit = stream.unit
-    if not isinstance(op, snn.LinearOp):
+    if one_unit and not is_uniform(np.asarray(unit)):
+        unit = single(np.max(unit))
+    elif not isinstance(op, snn.LinearOp):
         full = np.broadcast_to(stream.unit, shape_of(op.input))
         rows = full.reshape(full.shape[0], -1)
         if not np.all(rows == rows[:, :1]):
@@ -92,34 +103,10 @@ def _effective(f: Frame, op: WeightedSum, weight: Array, unit: Array | None) -> 
 
 
 def _scale_of(f: Frame, op: WeightedSum, effective: Array) -> Array:
-    """
-    The scale of a sum's outputs: its own, but sums that meet in one neuron differ by a
-    power of two, so that one shift brings them together.
-    """
-    if op in f.scales:
-        return f.scales[op]
+    """What calibration rounded to, else the sum's own."""
     rounded = read_grid(op)
     if rounded is not None:
         return rounded
-    own = {op: _own_scale(f, op, effective)}
-    for other in _meeting(op):
-        if other is op or other in f.scales or read_grid(other) is not None:
-            continue
-        known = f.streams.get(other.input)
-        if known is None and isinstance(stream_type(other.input).element_type, AnyFloat):
-            continue
-        weight = constant_of(other.weight)
-        if weight is not None and shape_of(other.result) == shape_of(op.result):
-            unit = None if known is None else known.unit
-            own[other] = _own_scale(f, other, _effective(f, other, weight, unit))
-    anchor = np.max(list(own.values()), axis=0)
-    for each, scale in own.items():
-        steps = np.floor(np.log2(anchor / scale).min() + 1e-9)
-        f.scales[each] = anchor * 2.0**-steps
-    return f.scales[op]
-
-
-def _own_scale(f: Frame, op: WeightedSum, effective: Array) -> Array:
     return own_scale(
         effective,
         f.options.bits_of(node_name(op)),
@@ -127,17 +114,6 @@ def _own_scale(f: Frame, op: WeightedSum, effective: Array) -> Array:
         clip=f.options.clip,
         power_of_two=f.options.power_of_two,
     )
-
-
-def _meeting(op: WeightedSum) -> list[WeightedSum]:
-    """The sums that feed the same neuron as this one."""
-    if not op.result.has_one_use():
-        return [op]
-    user = op.result.first_use.operation if op.result.first_use else None
-    if not isinstance(user, snn.NeuronOp):
-        return [op]
-    owners = [value.owner for value in user.inputs]
-    return [o for o in owners if isinstance(o, WeightedSum) and o.result.has_one_use()]
 
 
 def _symbol(value: SSAValue) -> str:

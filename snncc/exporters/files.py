@@ -10,6 +10,8 @@ from pathlib import Path
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.dialects import snn
+from snncc.dialects.snn.linear import WeightedSum
+from snncc.dialects.snn.types import is_float, node_name, stream_type
 from snncc.errors import Problem, error, expect_writable
 from snncc.options import LoadOptions
 
@@ -48,11 +50,24 @@ def export_module(
     SNC-C004 where the path is not one to write to.
     """
     expect_exportable(path, scan=scan)
+    _expect_floats(network)
     if path.suffix.lower() == ".onnx":
         if options is not None:
             options.refuse_semantics(path)
         return _write(path, lambda file: _onnx(module, network, file, scan))
     return _write(path, lambda file: _nir(module, network, file, options or LoadOptions()))
+
+
+def _expect_floats(network: snn.NetworkOp) -> None:
+    """Raises SNC-E001 for a network whose weights are integers."""
+    for op in network.body.block.ops:
+        if isinstance(op, WeightedSum) and not is_float(stream_type(op.weight).element_type):
+            raise error(
+                "SNC-E001",
+                "integer networks are not exported",
+                node=node_name(op),
+                remedy="export the float network that it was made of",
+            )
 
 
 def _onnx(module: ModuleOp, network: snn.NetworkOp, file: Path, scan: bool) -> list[Problem]:

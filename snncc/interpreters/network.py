@@ -227,7 +227,7 @@ class StreamFunctions(InterpreterFunctions):
             for x, value in zip(args, (op.left, op.right), strict=True)
         )
         if self.blas:
-            return left @ right.swapaxes(-1, -2)
+            return np.asarray(left @ right.swapaxes(-1, -2))
         return sums.outer(left, right)
 
     @impl(snn.ScaleOp)

@@ -66,7 +66,7 @@ def _summed(rows: Array) -> Array:
     """Row after row added to +0: [N, M] as [M]. One element a row would be added in pairs."""
     terms = np.zeros((rows.shape[0] + 1, max(rows.shape[1], 2)), rows.dtype)
     terms[1:, : rows.shape[1]] = rows
-    return np.add.reduce(terms, axis=0)[: rows.shape[1]]
+    return np.asarray(np.add.reduce(terms, axis=0)[: rows.shape[1]])
 
 
 def integer_operands(x: Array, weight: Array, terms: int) -> tuple[Array, Array]:

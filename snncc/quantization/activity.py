@@ -21,7 +21,7 @@ SAMPLES = 128
 
 @dataclass(frozen=True)
 class Oddity:
-    """Neurons of one layer that do what those of the float network do not."""
+    """Neurons of one layer that are silent or saturated."""
 
     layer: str
     what: str
@@ -29,19 +29,32 @@ class Oddity:
     neurons: tuple[int, ...]
     """Flat, in C order."""
     population: int
+    in_float: bool = False
+    """Whether they are so in the float network: then it is not rounding that made them."""
+    weights: tuple[str, ...] = ()
+    """The weighted sums that feed the layer and have less than 8 bits."""
 
     def problem(self) -> Problem:
         listed = ", ".join(map(str, self.neurons[:SHOWN]))
         more = ", ..." if len(self.neurons) > SHOWN else ""
         does = "never spike" if self.what == "silent" else "spike in each step"
+        where = "already in the float network" if self.in_float else "not in the float network"
         return Problem(
             "SNC-W021",
             f"{len(self.neurons)} of {self.population} neurons {does} on the calibration data, "
-            f"as they do not in the float network: {listed}{more}",
+            f"{where}: {listed}{more}",
             node=self.layer,
-            remedy="give the layer more bits, for example layers={'...': 'int8'} for its weights",
+            remedy=self._remedy(),
             severity="warning",
         )
+
+    def _remedy(self) -> str:
+        if self.in_float:
+            return "calibrate with data that drive them, or leave them out of the network"
+        if self.weights:
+            wider = ", ".join(f'"{name}": "int8"' for name in self.weights)
+            return f"give more bits: layers={{{wider}}}"
+        return "8 bits round so: calibrate with more data, or with input_bits=16 for fine inputs"
 
 
 def rates_of(network: Network, data: Data) -> dict[str, Array]:
@@ -55,18 +68,28 @@ def rates_of(network: Network, data: Data) -> dict[str, Array]:
     }
 
 
-def oddities(real: Mapping[str, Array], rounded: Mapping[str, Array]) -> list[Oddity]:
-    """From the rates of a float network and of the one made of it."""
+def oddities(
+    real: Mapping[str, Array],
+    rounded: Mapping[str, Array],
+    narrow: Mapping[str, tuple[str, ...]],
+) -> list[Oddity]:
+    """
+    From the rates of a float network and of the one made of it; `narrow`: layer -> the
+    weighted sums of few bits that feed it.
+    """
     found: list[Oddity] = []
     for name, wanted in real.items():
         got = rounded.get(name)
         if got is None or got.shape != wanted.shape:
             continue
-        for what, where in (
-            ("silent", (got == 0) & (wanted > 0)),
-            ("saturated", (got >= 1) & (wanted < 1)),
+        for what, now, before in (
+            ("silent", got == 0, wanted == 0),
+            ("saturated", got >= 1, wanted >= 1),
         ):
-            numbers = tuple(int(i) for i in np.flatnonzero(where))
-            if numbers:
-                found.append(Oddity(name, what, numbers, wanted.size))
+            for in_float in (False, True):
+                where = now & (before if in_float else ~before)
+                numbers = tuple(int(i) for i in np.flatnonzero(where))
+                if numbers:
+                    sums = () if in_float else narrow.get(name, ())
+                    found.append(Oddity(name, what, numbers, wanted.size, in_float, sums))
     return found

@@ -22,6 +22,7 @@ from snncc.interpreters.network import NetworkInterpreter, Run
 from snncc.network import Network
 from snncc.passes.quantization.attributes import read_scale
 from snncc.passes.ranges import NetworkRanges, network_ranges
+from snncc.quantization.held import reached
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class StateBounds:
     proved: tuple[int, int]
     seen: tuple[int, int]
     is_bounded: bool
-    """Whether more is proved than what its type holds."""
+    """Whether it is proved never to saturate."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ def _states(
 ) -> Iterator[StateBounds]:
     if not isinstance(op, snn.NeuronOp):
         return
+    held = reached(op, ranges)
     for index, port in enumerate(op.state_ports):
         element = port.argument.type
         name = names.name_of[op, index]
@@ -182,7 +184,7 @@ def _states(
             integer_width(element),
             (int(np.min(proved.low)), int(np.max(proved.high))),
             (int(values.min()), int(values.max())),
-            not (bool(np.any(below)) or bool(np.any(above))),
+            not (bool(np.any(below)) or bool(np.any(above)) or index in held),
         )
 
 

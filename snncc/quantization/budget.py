@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from xdsl.dialects.builtin import AnyFloat
@@ -11,7 +11,8 @@ from xdsl.dialects.builtin import AnyFloat
 from snncc.dialects import snn
 from snncc.dialects.arrays import constant_of
 from snncc.dialects.snn.types import shape_of, stream_type
-from snncc.errors import error
+from snncc.errors import SnnccError, error
+from snncc.network import Network
 from snncc.passes.quantization.options import WEIGHTS, Options
 from snncc.quantization.calibration import Data
 from snncc.quantization.layers import parting, plain
@@ -21,6 +22,8 @@ from snncc.quantization.rewriting import input_units
 WIDTHS = sorted(WEIGHTS, key=lambda name: -WEIGHTS[name])
 """From the widest to the narrowest."""
 SAMPLES = 128
+STORED_BITS = {"int8": 8, "int4": 8, "int3": 8, "ternary": 8}
+"""Of one weight in C, which unpacks none."""
 PARAMETER_BYTES = 4
 """Of what is no weight: a bias, a threshold, in 32 bits."""
 
@@ -48,8 +51,28 @@ class Budget:
 
 
 def weight_bytes(count: int, width: str) -> int:
-    """Of packed weights; ternary ones take two bits."""
-    return -(-count * WEIGHTS[width] // 8)
+    """Of weights as the C stores them."""
+    return -(-count * STORED_BITS[width] // 8)
+
+
+def measured(budget: Budget, made: Network) -> Budget:
+    """With the constants that the C really has. Raises SNC-Q005 where they are too many."""
+    from snncc.compiled import compile
+
+    stored = compile(made).report.const_bytes
+    assert stored is not None
+    if stored > budget.flash:
+        raise _too_small(budget.flash, stored)
+    return replace(budget, bytes=stored)
+
+
+def _too_small(flash: int, stored: int) -> SnnccError:
+    return error(
+        "SNC-Q005",
+        f"flash: the constants of the C take {stored} bytes, not {flash}: it stores weights of "
+        "all widths in a byte each, so that narrower ones save nothing",
+        remedy=f"give at least {stored} bytes, or make the network smaller",
+    )
 
 
 def other_bytes(model: FloatModel) -> int:
@@ -89,12 +112,7 @@ def search(
 
     least = total(dict.fromkeys(counts, WIDTHS[-1]))
     if least > flash:
-        raise error(
-            "SNC-Q005",
-            f"flash: {flash} bytes hold no width of the weights: ternary ones and the other "
-            f"parameters take {least}",
-            remedy=f"give at least {least} bytes",
-        )
+        raise _too_small(flash, least)
     steps: list[Step] = []
     while total(chosen) > flash:
         found: list[tuple[float, Step]] = []
@@ -133,7 +151,7 @@ def _errors(
             continue
         name = name_of(op)
         for width in WIDTHS:
-            fitted = plain(op, weight, WEIGHTS[width], options, units[name], None)
+            fitted = plain(op, weight, WEIGHTS[width], options, units[name])
             trial = model.clone()
             trial.set_weight(trial.sum_named(name), fitted.weight)
             got = trial.streams(list(trial.op.outputs.values()), rounded.arrays)

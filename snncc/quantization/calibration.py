@@ -12,19 +12,19 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import is_spike, shape_of, stream_type
+from snncc.errors import Problem as Warned
 from snncc.errors import error
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.passes.quantization.attributes import InputRange, write_input_ranges, write_observed
+from snncc.passes.quantization.rounded_inputs import own_roundings
 from snncc.quantization.model import FloatModel
 
 MAX_ELEMENTS = 1 << 25
 """Of one stream over all steps and samples: more samples than fit are left out, evenly."""
 MAX_LEVELS = 1 << 15
 """Of a grid that inputs lie on."""
-
-
-CROSSED = (0.1, 0.3)
-"""The parts of a sample's elements that are another one's."""
+LEAST_RANGE, MOST_RANGE = 1e-30, 1e30
+"""Of an input: what float32 can count in steps of a part of it."""
 
 
 @dataclass(frozen=True)
@@ -61,23 +61,6 @@ class Data:
         return np.sort(order[held:]), np.sort(order[:held])
 
 
-def crossed(data: Data, seed: int = 0) -> Data:
-    """
-    The samples, and as many more in which a part of each has the elements of another one: a
-    network is sure of what it was trained on, and these lie between its classes. Each
-    element keeps its own values over all steps, so that spikes stay spikes.
-    """
-    rng = np.random.default_rng(seed)
-    others = rng.permutation(data.samples)
-    parts = np.where(np.arange(data.samples) % 2 == 0, *CROSSED)
-    arrays: dict[str, Array] = {}
-    for name, array in data.arrays.items():
-        shape = array.shape[1:]
-        masks = rng.random(shape) < parts.reshape(-1, *(1,) * (len(shape) - 1))
-        arrays[name] = np.concatenate([array, np.where(masks, array[:, others], array)], axis=1)
-    return Data(arrays)
-
-
 def widest_stream(model: FloatModel) -> int:
     sizes = [
         int(np.prod(shape_of(result)))
@@ -94,8 +77,9 @@ def ranges_of(
     given: Mapping[str, tuple[float, float]] | None,
 ) -> dict[str, InputRange]:
     """
-    The range of every float input: as given, else as seen in the data; with the step of the
-    grid on which all that was seen lies. Raises SNC-Q002 where neither says it.
+    The range of every float input: that of the grid to which the model itself rounds it, else
+    as given, else as seen in the data, with the step of the grid on which all that was seen
+    lies. Raises SNC-Q002 where nothing says it.
     """
     given = given or {}
     unknown = [name for name in given if name not in model.op.inputs]
@@ -106,8 +90,12 @@ def ranges_of(
             remedy=f"inputs: {', '.join(model.op.inputs)}",
         )
     found: dict[str, InputRange] = {}
+    own = own_roundings(model.op)
     for name, value in model.op.inputs.items():
         if not isinstance(stream_type(value).element_type, AnyFloat):
+            continue
+        if name in own:
+            found[name] = InputRange.rounded(own[name])
             continue
         seen = None if data is None else data.arrays[name]
         if name not in given and seen is None:
@@ -122,7 +110,36 @@ def ranges_of(
         else:
             assert seen is not None
             low, high = float(seen.min()), float(seen.max())
+        largest = max(abs(low), abs(high))
+        if not LEAST_RANGE <= largest <= MOST_RANGE:
+            raise error(
+                "SNC-Q002",
+                f"input {name!r}: numbers from {low:g} to {high:g} give no range to count in",
+                remedy="calibrate with inputs as they are in use, or give "
+                f'input_ranges={{"{name}": (least, largest)}}',
+            )
         found[name] = InputRange(low, high, None if seen is None else grid_step(seen))
+    return found
+
+
+def outside_ranges(data: Data, ranges: Mapping[str, InputRange]) -> list[Warned]:
+    """A warning for every input whose calibration data leave the range that was given."""
+    found: list[Warned] = []
+    for name, known in ranges.items():
+        seen = data.arrays[name].astype(np.float64)
+        room = 1e-6 * max(abs(known.low), abs(known.high))
+        outside = (seen < known.low - room) | (seen > known.high + room)
+        if outside.any():
+            found.append(
+                Warned(
+                    "SNC-W024",
+                    f"input {name!r}: {100 * outside.mean():.2g} % of the calibration data lie "
+                    f"outside {known.low:g} to {known.high:g} (they go from {seen.min():g} to "
+                    f"{seen.max():g}): they are held at its ends",
+                    remedy="give input_ranges that hold them, or leave it out",
+                    severity="warning",
+                )
+            )
     return found
 
 
@@ -153,12 +170,8 @@ def grid_step(values: Array) -> float | None:
 def on_input_grid(data: Data, ranges: Mapping[str, InputRange], bits: int) -> Data:
     """Inputs as the integer network reads them: held within their range, on its grid."""
     arrays = dict(data.arrays)
-    top = (1 << (bits - 1)) - 1
     for name, known in ranges.items():
-        largest = max(abs(known.low), abs(known.high), 1e-30)
-        step = known.step
-        if step is None or largest / step > top:
-            step = largest / top
+        step = known.step_of(bits)
         held = np.clip(arrays[name].astype(np.float64), known.low, known.high)
         arrays[name] = (np.rint(held / step) * step).astype(arrays[name].dtype)
     return Data(arrays)

@@ -34,6 +34,14 @@ def read_by(op: WeightedSum) -> SSAValue:
     return found[-1].outputs[0] if found else op.result
 
 
+def is_fed_back(op: WeightedSum) -> bool:
+    """
+    Whether a sum reads what depends on its own neurons' outputs. One spike that moves moves
+    others there: soon the rounded network's inputs say nothing of the float one's.
+    """
+    return _fed(op) is None
+
+
 class Layer:
     """
     Runs a sum and its neuron on what stands in front of them: that is computed once, so that

@@ -16,7 +16,7 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.linear import WeightedSum
-from snncc.passes.quantization.grids import MAX_SPREAD, largest_whole, on_grid, own_scale
+from snncc.passes.quantization.grids import largest_whole, on_grid, own_scale, within_spread
 from snncc.passes.quantization.options import Options
 from snncc.quantization.features import (
     chosen_windows,
@@ -26,7 +26,7 @@ from snncc.quantization.features import (
     unit_columns,
 )
 from snncc.quantization.response import filtered
-from snncc.quantization.rounding import column_by_column, improved, losses
+from snncc.quantization.rounding import Order, column_by_column, improved, losses
 
 LEAST_PART = 0.3
 """Of the largest weight there is: the least that is tried as the largest that is kept."""
@@ -45,21 +45,24 @@ class Settings:
     """Added to the second moment: inputs that were never seen count too."""
     hold: float = 0.1
     """How far the fitted weights are held to the float ones."""
+    near: bool = False
+    """Whether inputs count more where a neuron is close to its threshold."""
 
 
 @dataclass(frozen=True)
 class Moments:
     """
     Of one group's inputs, in whole numbers, the means taken out: x' those of the rounded
-    network, x of the float one, both through the neuron's response.
+    network, x of the float one, both through the neuron's response. One for all rows of the
+    group, or one for each, where what a row's neuron decides weighs the inputs.
     """
 
     own: Array
-    """E[x' x'^T], [columns, columns]."""
+    """E[x' x'^T], [rows or 1, columns, columns]."""
     cross: Array
     """E[x x'^T]."""
     mean: Array
-    """Of x, per unit of the bias [columns]."""
+    """Of x, per unit of the bias [rows or 1, columns]."""
     own_mean: Array
 
 
@@ -75,11 +78,17 @@ class Fitted:
 
 
 def moments_of(
-    op: WeightedSum, x: Array, own: Array, response: Array, unit: Array | None
+    op: WeightedSum,
+    x: Array,
+    own: Array,
+    response: Array,
+    unit: Array | None,
+    weights: Array | None = None,
 ) -> list[Moments]:
     """
     `x`, `own`: the sum's input [T, B, *shape] in the float and in the rounded network;
-    `response` [T]; `unit` what one whole number of the input is worth.
+    `response` [T]; `unit` what one whole number of the input is worth; `weights`
+    [T, B, outputs] of the errors of each output, where they differ.
     """
     steps = x.shape[0]
     wholes = unit_columns(op, unit)
@@ -92,24 +101,31 @@ def moments_of(
     given, seen = columns(x), columns(own)
     count = seen.shape[1]
     # a constant current through the same response: what the bias can do
-    constant = np.repeat(np.cumsum(response), count // steps)
-    size = float(constant @ constant)
-    found = []
-    for group in range(groups_of(op)):
-        a, b = given[group], seen[group]
-        mean, own_mean = (constant @ a) / size, (constant @ b) / size
-        b_wide = b.astype(np.float64) if count * b.shape[1] <= 1 << 22 else b
-        moment = (b_wide.T @ b_wide).astype(np.float64) / count
-        cross = (a.astype(b_wide.dtype).T @ b_wide).astype(np.float64) / count
-        found.append(
-            Moments(
-                moment - np.outer(own_mean, own_mean) * size / count,
-                cross - np.outer(mean, own_mean) * size / count,
-                mean.astype(np.float64),
-                own_mean.astype(np.float64),
-            )
-        )
-    return found
+    constant = np.repeat(np.cumsum(response), count // steps).astype(np.float32)
+    if weights is None:
+        return [_moments(given[g], seen[g], constant, None) for g in range(groups_of(op))]
+    rows = weights.reshape(count, -1)
+    found = [_moments(given[0], seen[0], constant, rows[:, row]) for row in range(rows.shape[1])]
+    parts = ("own", "cross", "mean", "own_mean")
+    return [Moments(*(np.concatenate([getattr(m, part) for m in found]) for part in parts))]
+
+
+def _moments(a: Array, b: Array, constant: Array, weights: Array | None) -> Moments:
+    count = len(b)
+    weighted = b if weights is None else b * weights[:, None]
+    if weights is None and b.size <= 1 << 22:
+        a, weighted, b = (array.astype(np.float64) for array in (a, weighted, b))
+    held = constant if weights is None else constant * weights
+    size = float(held @ constant)
+    mean, own_mean = (held @ a) / size, (held @ b) / size
+    moment = (weighted.T @ b).astype(np.float64) / count
+    cross = (a.T @ weighted).astype(np.float64) / count
+    return Moments(
+        (moment - np.outer(own_mean, own_mean) * size / count)[None],
+        (cross - np.outer(mean, own_mean) * size / count)[None],
+        mean.astype(np.float64)[None],
+        own_mean.astype(np.float64)[None],
+    )
 
 
 @dataclass(frozen=True)
@@ -120,26 +136,19 @@ class Candidates:
     together: bool
 
 
-def candidates_of(rows: Array, bits: int, options: Options, anchor: Array | None) -> Candidates:
-    """
-    `rows` [outputs, columns] in whole inputs; `anchor`: the scale of a sum that meets this
-    one in a neuron, from which this one's may differ by one power of two.
-    """
+def candidates_of(rows: Array, bits: int, options: Options) -> Candidates:
+    """`rows` [outputs, columns] in whole inputs."""
     top = largest_whole(bits)
-    largest = np.abs(rows).max(axis=1)
-    floor = max(float(largest.max(initial=0.0)) / top / MAX_SPREAD, 1e-30)
-    if anchor is not None:
-        middle = np.floor(np.log2(np.max(np.maximum(largest / top, floor) / anchor)))
-        return Candidates([anchor * 2.0 ** (middle + step) for step in (1, 0, -1, -2)], True)
+    largest = within_spread(np.abs(rows).max(axis=1))
     if not options.per_channel:
         largest = np.full_like(largest, largest.max(initial=0.0))
     if options.power_of_two:
-        exact = np.exp2(np.ceil(np.log2(np.maximum(largest / top, floor))))
+        exact = np.exp2(np.ceil(np.log2(largest / top)))
         scales = [exact, exact / 2, exact / 4]
     else:
         count = int(np.clip(PARTS_TIMES_COLUMNS // rows.shape[1], PARTS, MOST_PARTS))
         parts = np.linspace(1.0, LEAST_PART, count)
-        scales = [np.maximum(largest * part / top, floor) for part in parts]
+        scales = [largest * part / top for part in parts]
     return Candidates(scales, not options.per_channel)
 
 
@@ -162,7 +171,7 @@ class Problem:
     def fitted(self, whole: Array, scale: Array, shape: tuple[int, ...]) -> Fitted:
         rounded = whole * scale[:, None]
         shift = [
-            self.rows[part] @ m.mean - rounded[part] @ m.own_mean
+            (self.rows[part] * m.mean - rounded[part] * m.own_mean).sum(axis=1)
             for part, m in zip(self.groups, self.means, strict=True)
         ]
         weight = rounded.reshape(len(self.groups), -1, rounded.shape[1]) / self.wholes
@@ -198,12 +207,13 @@ def fit(problem: Problem, candidates: Candidates, top: int) -> tuple[Array, Arra
     thorough = problem.target.shape[1] <= THOROUGH_COLUMNS
     best = np.full(len(problem.target), np.inf)
     whole, scale = np.zeros_like(problem.target), candidates.scales[0].copy()
+    orders = [Order.of(moment) for moment in problem.moments]
     for tried in candidates.scales:
         found = np.empty_like(whole)
         error = np.empty_like(best)
-        for part, moment in zip(problem.groups, problem.moments, strict=True):
+        for part, moment, order in zip(problem.groups, problem.moments, orders, strict=True):
             target = problem.target[part]
-            found[part] = column_by_column(target, tried[part], top, moment)
+            found[part] = column_by_column(target, tried[part], top, order)
             if thorough:
                 found[part] = improved(found[part], target, tried[part], top, moment)
             error[part] = losses(target, found[part] * tried[part, None], moment)
@@ -218,10 +228,15 @@ def fit(problem: Problem, candidates: Candidates, top: int) -> tuple[Array, Arra
 
 def _target(rows: Array, moments: Moments, settings: Settings) -> tuple[Array, Array]:
     """The real weights that fit best, and the moment that rounding them is judged by."""
-    size = float(np.trace(moments.own)) / len(moments.own)
-    eye = np.eye(len(moments.own))
+    columns = moments.own.shape[-1]
+    size = np.einsum("rii->r", moments.own)[:, None, None] / columns
+    eye = np.eye(columns)
     hold = settings.hold * size + 1e-12
-    target = np.linalg.solve(moments.own + hold * eye, (rows @ moments.cross + hold * rows).T).T
+    wanted = np.matmul(rows[:, None, :], moments.cross) + hold * rows[:, None, :]
+    if len(moments.own) == 1:
+        target = np.linalg.solve(moments.own[0] + hold[0] * eye, wanted[:, 0].T).T
+    else:
+        target = np.linalg.solve(moments.own + hold * eye, wanted.transpose(0, 2, 1))[:, :, 0]
     return target, moments.own + (settings.damping * size + 1e-12) * eye
 
 
@@ -231,7 +246,6 @@ def plain(
     bits: int,
     options: Options,
     unit: Array | None,
-    anchor: Array | None,
 ) -> Fitted:
     """Weights rounded one by one to the grid with the least squared error."""
     wholes = unit_columns(op, unit)
@@ -243,8 +257,6 @@ def plain(
         clip=options.clip,
         power_of_two=options.power_of_two,
     )
-    if anchor is not None:
-        scale = anchor * 2.0 ** -np.floor(np.log2(anchor / scale).min() + 1e-9)
     grid = on_grid(rows, scale, bits)
     rounded = (grid.whole * scale[:, None]).reshape(rows_of(op, weight).shape)
     none = np.zeros(len(scale))

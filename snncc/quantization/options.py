@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from snncc.errors import error
 from snncc.options import is_real, is_whole
-from snncc.passes.quantization.options import WEIGHTS
+from snncc.passes.quantization.options import QAT, WEIGHTS
 
 Method = Literal["spike-aware", "percentile", "mse", "max"]
 
@@ -16,6 +16,8 @@ METHODS: tuple[Method, ...] = ("spike-aware", "percentile", "mse", "max")
 STATE_BITS = (None, 16, 32)
 DECAYS = ("multiply", "shift")
 INPUT_BITS = (8, 16)
+FLOAT32 = 3.4e38
+"""What an end of a range may not reach."""
 AUTO = "auto"
 """The bits of each layer are searched under a flash budget."""
 
@@ -23,7 +25,8 @@ AUTO = "auto"
 @dataclass(frozen=True)
 class QuantizeOptions:
     """
-    `weights` is int8, int4, int3 or ternary; `layers` gives single layers other widths, or
+    `weights` is int8, int4, int3 or ternary, or qat: every layer as wide as it was trained.
+    Weights that were trained on a grid keep it. `layers` gives single layers other widths, or
     is "auto": then they are searched so that weights and other constants fit `flash` bytes.
     `state_bits` None takes 16 bits where that is proved to be enough. `decay` writes decays
     as products and shifts, or as shifts alone. `input_ranges` says what a float input may
@@ -43,7 +46,7 @@ class QuantizeOptions:
 
     def __post_init__(self) -> None:
         for name, value, known in (
-            ("quantize", self.weights, tuple(WEIGHTS)),
+            ("quantize", self.weights, (*WEIGHTS, QAT)),
             ("state_bits", self.state_bits, STATE_BITS),
             ("decay", self.decay, DECAYS),
             ("input_bits", self.input_bits, INPUT_BITS),
@@ -52,6 +55,12 @@ class QuantizeOptions:
             if value not in known or isinstance(value, bool):
                 shown = ", ".join(map(str, known))
                 raise error("SNC-C003", f"{name}: expected one of {shown}, got {value!r}")
+        for name, flag in (
+            ("per_channel", self.per_channel),
+            ("power_of_two", self.power_of_two),
+        ):
+            if not isinstance(flag, bool):
+                raise error("SNC-C003", f"{name}: expected True or False, got {flag!r}")
         self._check_layers()
         self._check_ranges()
 
@@ -89,7 +98,7 @@ class QuantizeOptions:
             if (
                 not isinstance(ends, tuple | list)
                 or len(ends) != 2
-                or not all(is_real(end) and abs(end) < float("inf") for end in ends)
+                or not all(is_real(end) and abs(end) < FLOAT32 for end in ends)
                 or ends[0] > ends[1]
             ):
                 raise error(

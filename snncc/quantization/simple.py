@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from snncc.passes.quantization.grids import MAX_SPREAD, largest_whole, on_grid
+from snncc.passes.quantization.grids import largest_whole, on_grid, within_spread
 from snncc.passes.quantization.options import Options
+from snncc.passes.quantization.trained import taken
 from snncc.quantization.features import rows_of, unit_columns
 from snncc.quantization.model import FloatModel, name_of
 from snncc.quantization.rewriting import input_units
-from snncc.quantization.spike_aware import LayerChoice
+from snncc.quantization.spike_aware import AS_GIVEN, LayerChoice
 
 PERCENTILE = 99.5
 """Of the magnitudes of weights: the largest that is kept."""
@@ -17,8 +18,14 @@ PERCENTILE = 99.5
 
 def plain_choices(model: FloatModel, options: Options, method: str) -> list[LayerChoice]:
     """What there is to say of layers that are rounded without regard to activity."""
-    names = [name_of(op) for op in model.sums]
-    return [LayerChoice(name, options.bits_of(name), method) for name in names]
+    return [
+        LayerChoice(
+            name_of(op),
+            options.bits_of(name_of(op)),
+            method if taken(options, op) is None else AS_GIVEN,
+        )
+        for op in model.sums
+    ]
 
 
 def clipped_to_percentile(model: FloatModel, options: Options) -> FloatModel:
@@ -28,13 +35,15 @@ def clipped_to_percentile(model: FloatModel, options: Options) -> FloatModel:
         name, weight = name_of(op), model.weight_of(op)
         if weight is None:
             continue
+        if taken(options, op) is not None:
+            continue
         bits = options.bits_of(name)
         wholes = unit_columns(op, input_units(made, options)[name])
         rows = (rows_of(op, weight) * wholes).reshape(weight.shape[0], -1)
         sizes = np.abs(rows)
         largest = np.percentile(sizes, PERCENTILE, axis=1 if options.per_channel else None)
         scale = np.broadcast_to(largest / largest_whole(bits), rows.shape[:1]).copy()
-        scale = np.maximum(scale, max(float(scale.max()) / MAX_SPREAD, 1e-30))
+        scale = within_spread(scale)
         if options.power_of_two:
             scale = np.exp2(np.ceil(np.log2(scale)))
         grid = on_grid(rows, scale, bits)

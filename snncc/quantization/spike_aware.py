@@ -8,15 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.dialects.builtin import AnyFloat
 
+from snncc.dialects import snn
 from snncc.dialects.arrays import Array, splat_shape
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.types import shape_of, stream_type
-from snncc.passes.quantization.attributes import read_grid
 from snncc.passes.quantization.grids import largest_whole
 from snncc.passes.quantization.options import Options
-from snncc.quantization.calibration import Data, crossed
+from snncc.passes.quantization.trained import taken as trained_on_grid
+from snncc.quantization.calibration import Data
 from snncc.quantization.correction import correct_bias
-from snncc.quantization.layer import Layer, read_by
+from snncc.quantization.decisions import distances_of, nearness
+from snncc.quantization.layer import Layer, is_fed_back, read_by
 from snncc.quantization.layers import (
     Fitted,
     Settings,
@@ -54,8 +56,10 @@ class LayerChoice:
     """The same with what was chosen."""
 
 
-VARIANTS = (Settings(), Settings(0.01, 0.3), Settings(0.003, 0.03), Settings(0.03, 0.1))
+VARIANTS = (Settings(), Settings(near=True), Settings(0.01, 0.3), Settings(0.003, 0.03, near=True))
 """Of the whole network, where that is quick: the one whose outputs are closest is taken."""
+MOST_MOMENTS = 1 << 23
+"""Numbers in the second moments of a sum that each of its outputs weighs."""
 KEPT_BYTES = 1 << 29
 """Of streams of the float network."""
 VERY_QUICK, QUICK = 1 << 24, 1 << 27
@@ -77,7 +81,7 @@ def calibrate_weights(
     calibration data as they are and as integers read them.
 
     Each layer is first fitted on a part of the data, and the rest decides whether that is
-    better than plain rounding; then all data are fitted, and crosses of them.
+    better than plain rounding; then all data are fitted.
     """
     names = [name_of(op) for op in model.sums]
     coarse = min((options.bits_of(name) for name in names), default=8) <= COARSE
@@ -98,13 +102,12 @@ def calibrate_weights(
         progress(0, total)
     trial, choices = _pass(model, options, Real(model, real), rounded, Settings(), None, step)
     decided = {choice.name: choice.chosen for choice in choices}
-    more, own = (crossed(real), crossed(rounded)) if quick else (real, rounded)
-    known = Real(model, more)
-    wanted = model.streams(list(model.op.outputs.values()), more.arrays)
-    found = [(_distance(trial, wanted, own), trial)]
+    known = Real(model, real)
+    wanted = model.streams(list(model.op.outputs.values()), real.arrays)
+    found = [(_distance(trial, wanted, rounded), trial)]
     for settings in VARIANTS[:count]:
-        made, _ = _pass(model, options, known, own, settings, decided, step)
-        found.append((_distance(made, wanted, own), made))
+        made, _ = _pass(model, options, known, rounded, settings, decided, step)
+        found.append((_distance(made, wanted, rounded), made))
     return min(found, key=lambda each: each[0])[1], choices
 
 
@@ -114,6 +117,20 @@ class Real:
     def __init__(self, model: FloatModel, data: Data):
         self.model, self.data = model, data
         self._found: dict[WeightedSum, tuple[Array, Array]] = {}
+        self._weights: dict[WeightedSum, Array | None] = {}
+
+    def weights_of(self, op: WeightedSum) -> Array | None:
+        """
+        How much errors of each output count, [T, B, outputs]; None where that is alike, or
+        where there are too many outputs to look at each.
+        """
+        rows, columns = shape_of(op.weight)[0], int(np.prod(shape_of(op.weight)[1:]))
+        if not isinstance(op, snn.LinearOp) or rows * columns**2 > MOST_MOMENTS:
+            return None
+        if op not in self._weights:
+            distances = distances_of(self.model, op, self.data)
+            self._weights[op] = None if distances is None else nearness(distances)
+        return self._weights[op]
 
     def of(self, op: WeightedSum) -> tuple[Array, Array]:
         """(the sum's input, the output behind it), each [T, B, *shape]."""
@@ -191,11 +208,13 @@ class _LayerCalibration:
         self.weight = weight
         self.options, self.settings = options, settings
         self.bits = options.bits_of(self.name)
-        self.anchor = anchor_of(made, self.name)
-        self.plain = plain(op, weight, self.bits, options, unit, self.anchor)
+        self.plain = plain(op, weight, self.bits, options, unit)
+        self.trained = trained_on_grid(options, op) is not None
 
     def decide(self, real: Real, rounded: Data) -> tuple[FloatModel, LayerChoice]:
         name, bits = self.name, self.bits
+        if self.trained:
+            return self.made, LayerChoice(name, bits, AS_GIVEN)
         if lies_on_grid(self.weight, self.plain):
             return taken(self.made, name, self.plain), LayerChoice(name, bits, AS_GIVEN)
         fit_on, held_out = rounded.split()
@@ -210,6 +229,8 @@ class _LayerCalibration:
         return taken(self.made, name, best), LayerChoice(name, bits, chosen, errors[0], min(errors))
 
     def follow(self, decided: str, real: Real, rounded: Data) -> FloatModel:
+        if self.trained:
+            return self.made
         every = np.arange(rounded.samples)
         best = self.fitted(real, rounded, every) if decided == FITTED else self.plain
         return taken(self.made, self.name, best)
@@ -218,10 +239,16 @@ class _LayerCalibration:
         op, name = self.op, self.name
         x, y = (stream[:, samples] for stream in real.of(op))
         given = rounded.taken(samples)
-        (own,) = self.made.streams([self.made.sum_named(name).input], given.arrays)
-        moments = moments_of(op, x, own, response_of(self.model, op, x.shape[0]), self.unit)
+        own = x
+        if not is_fed_back(op):
+            (own,) = self.made.streams([self.made.sum_named(name).input], given.arrays)
+        response = response_of(self.model, op, x.shape[0])
+        weights = real.weights_of(op) if self.settings.near else None
+        if weights is not None:
+            weights = weights[:, samples]
+        moments = moments_of(op, x, own, response, self.unit, weights)
         problem = problem_of(op, self.weight, moments, self.unit, self.settings)
-        candidates = candidates_of(problem.rows, self.bits, self.options, self.anchor)
+        candidates = candidates_of(problem.rows, self.bits, self.options)
         whole, scale = fit(problem, candidates, largest_whole(self.bits))
         best = problem.fitted(whole, scale, self.weight.shape)
         layer = Layer(self.made, name, given.taken(np.arange(given.samples)[:TRIED]))
@@ -237,16 +264,3 @@ def taken(model: FloatModel, name: str, fitted: Fitted) -> FloatModel:
     if np.any(fitted.shift):
         made.shift_bias(made.sum_named(name), fitted.shift)
     return made
-
-
-def anchor_of(model: FloatModel, name: str) -> Array | None:
-    """The scale of a sum that is rounded already and meets this one in a neuron."""
-    op = model.sum_named(name)
-    use = next(iter(op.result.uses), None)
-    for value in () if use is None else use.operation.operands:
-        other = value.owner
-        if isinstance(other, WeightedSum) and other is not op and other.result.has_one_use():
-            scale = read_grid(other)
-            if scale is not None and other.result.type == op.result.type:
-                return scale
-    return None
