@@ -6,16 +6,26 @@ Training: losses, gradients, and programs that train where they run.
 """
 
 from snncc.training.gradients import GradientsByName, value_and_grad
-from snncc.training.losses import CrossEntropy, Loss, MeanSquaredError, RateRegularization
+from snncc.training.losses import (
+    CrossEntropy,
+    Loss,
+    MeanSquaredError,
+    Projection,
+    RateRegularization,
+)
 from snncc.training.reinforce import expectation, reinforce
+from snncc.training.scales import ScaledSurrogates, scale_surrogates
 
 __all__ = [
     "CrossEntropy",
     "GradientsByName",
     "Loss",
     "MeanSquaredError",
+    "Projection",
     "RateRegularization",
+    "ScaledSurrogates",
     "expectation",
     "reinforce",
+    "scale_surrogates",
     "value_and_grad",
 ]

@@ -26,6 +26,7 @@ from snncc.passes.differentiation.wanted import UnknownName, wanted_of
 from snncc.passes.smoothing.network import NoTwin, smooth
 from snncc.passes.snn_change_precision import SnnChangePrecision
 from snncc.training.losses import Loss, loss_of
+from snncc.training.surrogates import surrogate_of
 from snncc.training.written import LossWriter, Target
 
 Dtype = Literal["float32", "float64"]
@@ -85,7 +86,7 @@ def value_and_grad(
     parameters: Mapping[str, Any] | None = None,
     steps: int | None = None,
     wrt: Sequence[str] | None = None,
-    surrogate: SurrogateAttr | None = None,
+    surrogate: SurrogateAttr | str | None = None,
     dtype: Dtype = "float32",
     mode: Mode = "bptt",
     smoothed: bool = False,
@@ -100,13 +101,13 @@ def value_and_grad(
     {output: ...} where the loss has several. `parameters` replaces parameters of the network
     by arrays of their shapes. `wrt` are the names of parameters, inputs and states to
     differentiate by; all floats but fixed parameters, where it is not given. `surrogate`
-    stands in for spikes that the model gives none. `smoothed` takes the loss and its exact
+    stands in for spikes that the model gives none: "atan(a=2.0)". `smoothed` takes the loss and its exact
     gradient of the network's smoothed twin: each step is the integral of its surrogate.
 
     Raises SnnccError: SNC-C003 for options, SNC-R001 to SNC-R003 for arrays that do not fit,
     SNC-T001 for a network that has no gradient, SNC-T002 for one that has no smoothed twin.
     """
-    options = Options(wrt, surrogate, dtype, smoothed)
+    options = Options(wrt, surrogate_of(surrogate), dtype, smoothed)
     if dtype not in ELEMENTS:
         raise error("SNC-C003", f"dtype: expected one of {', '.join(ELEMENTS)}, got {dtype!r}")
     module = prepared(net.module, dtype, parameters or {})

@@ -29,6 +29,7 @@ from snncc.inputs import to_streams
 from snncc.network import Network
 from snncc.training.gradients import prepared, value_and_grad
 from snncc.training.losses import Loss, Projection, loss_of
+from snncc.training.surrogates import surrogate_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def scale_surrogates(
     target: Any = None,
     *,
     steps: int | None = None,
-    surrogate: SurrogateAttr | None = None,
+    surrogate: SurrogateAttr | str | None = None,
     rounds: int = 2,
     draws: int = 8,
     seed: int = 0,
@@ -69,10 +70,11 @@ def scale_surrogates(
     """
     module = prepared(net.module, "float32", {})
     network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
-    if surrogate is not None:
+    default = surrogate_of(surrogate)
+    if default is not None:
         for op in network.walk():
             if isinstance(op, snn.SpikeOp | snn.CountOp) and op.surrogate is None:
-                op.surrogate = surrogate
+                op.surrogate = default
     populations = _populations(network)
     if not populations:
         raise error("SNC-T001", "no weights feed a population whose spikes have a surrogate")
