@@ -101,8 +101,9 @@ def value_and_grad(
     {output: ...} where the loss has several. `parameters` replaces parameters of the network
     by arrays of their shapes. `wrt` are the names of parameters, inputs and states to
     differentiate by; all floats but fixed parameters, where it is not given. `surrogate`
-    stands in for spikes that the model gives none: "atan(a=2.0)". `smoothed` takes the loss and its exact
-    gradient of the network's smoothed twin: each step is the integral of its surrogate.
+    stands in for spikes that the model gives none: "atan(a=2.0)". `smoothed` takes the loss
+    and its exact gradient of the network's smoothed twin: each step is the integral of its
+    surrogate.
 
     Raises SnnccError: SNC-C003 for options, SNC-R001 to SNC-R003 for arrays that do not fit,
     SNC-T001 for a network that has no gradient, SNC-T002 for one that has no smoothed twin.

@@ -19,7 +19,7 @@ def test_text() -> None:
         ("nothing", "is not known"),
         ("atan(b=2)", "no option 'b'"),
         ("atan(a='x')", "cannot read"),
-        ("atan(2)", "cannot read"),
+        ("atan(2)", "is not known"),
         ("a b", "cannot read"),
         (3, "cannot read"),
     ],
