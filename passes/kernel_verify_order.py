@@ -99,6 +99,10 @@ def _written_operands(op: Operation) -> list[SSAValue] | None:
             return list(op.outputs)
         case kernel.DelayWriteOp():
             return [op.line, op.position]
+        case kernel.OuterOp():
+            return [op.list, op.out]
+        case kernel.ProjectOp():
+            return [op.room, op.out]
         case (
             kernel.GatherOp()
             | kernel.DenseOp()
@@ -107,6 +111,8 @@ def _written_operands(op: Operation) -> list[SSAValue] | None:
             | kernel.InsertOp()
             | kernel.RearrangeOp()
             | kernel.DelayReadOp()
+            | kernel.PackOp()
+            | kernel.UnpackOp()
         ):
             return [op.out]
         case _:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from xdsl.dialects.builtin import Float32Type, Float64Type
 
 from snncc.backends.c.header import STATUS, output_parameters, signature
-from snncc.backends.c.program import CProgram, Terminal, stored_type
+from snncc.backends.c.program import CProgram, Terminal, Unit, stored_type
 from snncc.backends.c.scalars import float_literal, integer_literal
 from snncc.backends.c.stages import StagePrinter, unused
 from snncc.backends.c.weights import Constant, content_of
 from snncc.dialects import kernel
 from snncc.dialects.arrays import is_uniform
 from snncc.dialects.kernel.program import Role
+from snncc.dialects.snn.network import STREAM
 
 ARITHMETIC = """\
 /* The results are the same bits under every flag but those that change the arithmetic. */
@@ -39,7 +40,18 @@ ARITHMETIC_END = """\
 """
 
 
-def internal_header(program: CProgram, constants: list[Constant]) -> str:
+APART = """\
+/* Loops over populations stay functions of their own: what gcc 12 makes of one that it inlines
+   into the loop over the steps (-O3 with wide vectors) loses some of its stores. */
+#if defined(__GNUC__)
+#define @U@_APART __attribute__((noinline))
+#else
+#define @U@_APART
+#endif
+"""
+
+
+def internal_header(program: CProgram | Unit, constants: list[Constant]) -> str:
     """NAME_internal.h: what the files of the package share."""
     p, u = program.prefix, program.upper
     return "\n".join(
@@ -70,18 +82,6 @@ def internal_header(program: CProgram, constants: list[Constant]) -> str:
 def source(program: CProgram) -> str:
     """NAME.c: stages, and the public functions."""
     p, u = program.prefix, program.upper
-    stages = [StagePrinter(program, stage) for stage in program.op.stages]
-    printed = [stage.print() for stage in stages]
-    calls = [stage.call() for stage in stages]
-    steps = [
-        "/* `steps` steps of the whole network, at most a block. */",
-        f"static void {p}_block({', '.join(_block_parameters(program))})",
-        "{",
-        *unused(_block_parameters(program), calls),
-        *(f"  {call}" for call in calls),
-        "}",
-        "",
-    ]
     return "\n".join(
         [
             ARITHMETIC,
@@ -96,8 +96,8 @@ def source(program: CProgram) -> str:
             "",
             f"#define {u}_MAGIC {program.magic}u",
             "",
-            *printed,
-            *steps,
+            *([APART.replace("@U@", u)] if program.keeps_apart else []),
+            *stages_text(program),
             _reset(program),
             _init(program),
             _status_text(program),
@@ -110,7 +110,24 @@ def source(program: CProgram) -> str:
     )
 
 
-def kernels_header(program: CProgram) -> str:
+def stages_text(program: CProgram) -> list[str]:
+    """The functions of the stages, and the one that runs a block of steps through all."""
+    stages = [StagePrinter(program, stage) for stage in program.op.stages]
+    printed = [stage.print() for stage in stages]
+    calls = [stage.call() for stage in stages]
+    return [
+        *printed,
+        "/* `steps` steps of the whole network, at most a block. */",
+        f"static void {program.prefix}_block({', '.join(_block_parameters(program))})",
+        "{",
+        *unused(_block_parameters(program), calls),
+        *(f"  {call}" for call in calls),
+        "}",
+        "",
+    ]
+
+
+def kernels_header(program: CProgram | Unit) -> str:
     """NAME_kernels.h: the micro-kernels that the stages call. Print the stages first."""
     p, u = program.prefix, program.upper
     return "\n".join(
@@ -144,7 +161,7 @@ def _reset(program: CProgram) -> str:
     tables: list[str] = []
     lines: list[str] = []
     for buffer in program.op.buffers(Role.STATE):
-        tables_, line = _initial(program, buffer)
+        tables_, line = initial(program, buffer)
         tables.extend(tables_)
         lines.extend(line)
     return "\n".join(
@@ -166,7 +183,7 @@ def _reset(program: CProgram) -> str:
     )
 
 
-def _initial(program: CProgram, buffer: kernel.BufferOp) -> tuple[list[str], list[str]]:
+def initial(program: CProgram, buffer: kernel.BufferOp) -> tuple[list[str], list[str]]:
     """(tables, statements) that set a state to its first value."""
     array = content_of(buffer)
     element = buffer.type.element_type
@@ -367,7 +384,25 @@ def _step_events(program: CProgram) -> str:
 def _run(program: CProgram) -> str:
     u = program.upper
     inputs = [f"{t.symbol} + t * {t.size}u" for t in program.inputs]
-    outputs = [f"{t.symbol} + t * {t.size}u" for t in program.outputs]
+    outputs = [
+        f"{t.symbol} + t * {t.size}u" if t.kind == STREAM else t.symbol for t in program.outputs
+    ]
+    if program.op.is_reverse:
+        return "\n".join(
+            [
+                signature(program, "run"),
+                "{",
+                *_guard(program, [*_symbols(program.inputs), *_symbols(program.outputs)]),
+                "  for (size_t t = steps; t > 0;) {",
+                f"    const size_t block = t < {u}_BLOCK_STEPS ? t : {u}_BLOCK_STEPS;",
+                "    t -= block;",
+                f"    {_call_block(program, inputs, outputs, 'block')}",
+                "  }",
+                f"  return {u}_OK;",
+                "}",
+                "",
+            ]
+        )
     return "\n".join(
         [
             signature(program, "run"),

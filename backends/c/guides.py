@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from snncc.backends.c.header import STATUS
-from snncc.backends.c.program import CProgram, Terminal
+from snncc.backends.c.program import CProgram, Terminal, Unit
 from snncc.backends.c.weights import clean
 
 
-def cmake(program: CProgram, files: Iterable[str]) -> str:
+def cmake(program: CProgram | Unit, files: Iterable[str]) -> str:
     p = program.prefix
     sources = sorted(name for name in files if name.endswith((".c", ".S")))
     languages = "C ASM" if any(name.endswith(".S") for name in sources) else "C"

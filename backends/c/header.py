@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from snncc.backends.c.program import EVENT_LIMIT, CProgram
+from snncc.backends.c.program import EVENT_LIMIT, CProgram, Terminal
 from snncc.backends.c.structs import declare
 from snncc.backends.c.types import is_signed
 from snncc.backends.c.weights import clean
+from snncc.dialects.snn.network import LAST, SUM
 
 STATUS = (
     ("OK", 0, "the call did what it says"),
@@ -49,9 +50,8 @@ def _macros(program: CProgram, constants_bytes: int) -> list[str]:
             shape = "x".join(map(str, t.shape)) or "1"
             spikes = " spikes, 0 or 1" if t.spikes else ""
             worth = "" if t.scale is None else f"; 1 stands for {t.scale:.9g}"
-            lines.append(
-                f"/* {what} {clean(t.name)}: {shape}{spikes}, in this order (C order){worth} */"
-            )
+            text = f"{what} {clean(t.name)}: {shape}{spikes}, in this order (C order){worth}"
+            lines.extend(_comment(f"{text}{_meaning(t)}"))
             lines.append(f"#define {u}_{t.symbol.upper()}_SIZE {t.size}u")
     lines.append("/* memory: the caller's struct for each sample, and constants */")
     lines.append(f"#define {u}_STATE_BYTES {program.state_bytes}u")
@@ -60,6 +60,35 @@ def _macros(program: CProgram, constants_bytes: int) -> list[str]:
     lines.append("/* steps that run() takes through a layer before the next layer */")
     lines.append(f"#define {u}_BLOCK_STEPS {program.op.block_steps}u")
     return lines
+
+
+def _comment(text: str) -> list[str]:
+    """One comment; lines of at most 92 characters where the text has line breaks."""
+    first, *rest = text.split("\n")
+    return [f"/* {first}{'' if rest else ' */'}"] + [
+        f"   {line}{' */' if line is rest[-1] else ''}" for line in rest
+    ]
+
+
+def _meaning(t: Terminal) -> str:
+    """What an output without rows holds."""
+    if t.kind == SUM:
+        text = ";\nthe sum of all steps, which is added to what is there: set it to 0 first"
+        if t.order:
+            axes = " ".join(map(str, t.order))
+            text += f";\nstored as {'x'.join(map(str, t.stored))}: axes {axes} of the product"
+        return text
+    return ";\nthe value of the last step that was run" if t.kind == LAST else ""
+
+
+def _run_text(program: CProgram) -> list[str]:
+    if not program.op.is_reverse:
+        return ["/* `steps` steps: inputs and outputs are arrays [steps][size]. */"]
+    return [
+        "/* `steps` steps, from the last to the first: inputs and outputs are arrays",
+        "   [steps][size] in the order of time. The functions that take one step are called",
+        "   for the last one first. */",
+    ]
 
 
 def _values_text(program: CProgram) -> list[str]:
@@ -133,7 +162,7 @@ def header(program: CProgram, title: str, constants_bytes: int) -> str:
             "   is changed. */",
             f"{signature(program, 'step_events')};",
             "",
-            "/* `steps` steps: inputs and outputs are arrays [steps][size]. */",
+            *_run_text(program),
             f"{signature(program, 'run')};",
             "",
             "/* The meaning of a status. */",

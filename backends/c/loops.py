@@ -47,7 +47,7 @@ def loop_function(
         names[argument] = Expression(scope.fresh(hints[position]), type)
         if argument.first_use is not None:
             loads.append(f"const {type.name} {names[argument]} = {array}[{index}];")
-    lines, values, helpers = statements(block, names, program.prefix, scope)
+    lines, values, helpers = statements(block, names, program.kernels.prefix, scope)
     stores: list[str] = []
     terminator = block.last_op
     assert isinstance(terminator, linalg.ops.YieldOp)
@@ -64,7 +64,8 @@ def loop_function(
     for helper in sorted(helpers):
         arithmetic.integer_helper(program.kernels, helper)
     text = [f"/* {doc}: {'order of axes' if doc == 'copy' else 'one step of the population'}. */"]
-    text.append(f"static void {name}(")
+    apart = f"{program.kernels.upper}_APART " if program.keeps_apart else ""
+    text.append(f"static {apart}void {name}(")
     text.append("    " + ",\n    ".join(parameters) + ")")
     text.append("{")
     pad = "  "

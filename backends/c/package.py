@@ -15,6 +15,7 @@ from snncc.backends.c.weights import C_LIMIT, constants_of, total_bytes, weights
 from snncc.dialects import kernel
 from snncc.dialects.kernel.lines import delay_lines
 from snncc.dialects.kernel.program import Role
+from snncc.dialects.snn.network import STREAM
 
 Weights = Literal["auto", "c", "bin"]
 
@@ -77,7 +78,14 @@ def _manifest(
     def terminals(which: str) -> list[dict[str, Any]]:
         found = program.inputs if which == "inputs" else program.outputs
         return [
-            {"name": t.name, "symbol": t.symbol, "type": t.type.name, "shape": list(t.shape)}
+            {
+                "name": t.name,
+                "symbol": t.symbol,
+                "type": t.type.name,
+                "shape": list(t.shape),
+                **({} if t.kind == STREAM else {"kind": t.kind}),
+                **({"stored": list(t.stored), "order": list(t.order)} if t.order else {}),
+            }
             for t in found
         ]
 
@@ -105,6 +113,7 @@ def _manifest(
         "model": title,
         "prefix": program.prefix,
         "block_steps": program.op.block_steps,
+        **({"reverse": True} if program.op.is_reverse else {}),
         "state_bytes": program.state_bytes,
         "state_alignment": program.state_alignment,
         "work_bytes": program.work_bytes,

@@ -13,6 +13,7 @@ from snncc.backends.c.structs import ALIGNMENT, Array, Group, offsets
 from snncc.backends.c.types import CType, c_type
 from snncc.dialects import kernel
 from snncc.dialects.kernel.program import Role
+from snncc.dialects.snn.network import STREAM
 
 EVENT_LIMIT = 1 << 16
 """Inputs up to this size have 16-bit addresses."""
@@ -42,6 +43,14 @@ class Terminal:
     """Whether its elements are 0 or 1."""
     scale: float | None
     """What one whole number is worth, where the program says."""
+    has_rows: bool
+    """Whether it has a row for each step."""
+    kind: str
+    """What an output gives: a `stream`, the `last` value or the `sum` of all steps."""
+    order: tuple[int, ...]
+    """The axes of a sum as they are stored, where that is another order."""
+    stored: tuple[int, ...]
+    """Their sizes."""
 
     @property
     def size(self) -> int:
@@ -51,12 +60,21 @@ class Terminal:
 class CProgram:
     """A `kernel.program` as C sees it: one state struct, constants, stages."""
 
-    def __init__(self, op: kernel.ProgramOp, prefix: str, *, alignment: int = ALIGNMENT):
+    def __init__(
+        self,
+        op: kernel.ProgramOp,
+        prefix: str,
+        *,
+        alignment: int = ALIGNMENT,
+        kernels: Kernels | None = None,
+    ):
+        """With `kernels` it is a part of something larger, whose kernels it shares."""
+        self.is_part = kernels is not None
         self.op = op
         self.prefix = prefix
         self.upper = prefix.upper()
         self.alignment = alignment
-        self.kernels = Kernels(prefix, self.upper)
+        self.kernels = Kernels(prefix, self.upper) if kernels is None else kernels
         self.buffers = {buffer.sym_name.data: buffer for buffer in op.buffers()}
         ends = op.buffers(Role.INPUT, Role.OUTPUT)
         arguments = LocalScope(prefix, STEP_LOCALS)
@@ -87,9 +105,13 @@ class CProgram:
             symbol,
             count,
             stored_type(buffer),
-            buffer.shape[1:],
+            buffer.model_shape,
             buffer.spikes is not None,
             scale.value.data if isinstance(scale, FloatAttr) else None,
+            buffer.has_rows,
+            buffer.kind,
+            () if buffer.order is None else buffer.order.get_values(),
+            () if buffer.order is None else buffer.shape,
         )
 
     def _lay_out(self) -> Group:
@@ -119,7 +141,8 @@ class CProgram:
                 self._members[name] = f"work.{group.name}.{inner[name]}"
         work.members.extend(group for group, _ in stages.values())
         staged = Group("staged", "struct")
-        staged.members.extend(Array(t.symbol, t.type, t.size) for t in self.inputs)
+        if not self.is_part:  # nobody hands events to a part
+            staged.members.extend(Array(t.symbol, t.type, t.size) for t in self.inputs)
         magic = Array("magic", c_type_of_magic(), 1)
         state = Group("state", "struct", [*members, streams, work, staged, magic])
         state.place(0, self.alignment)
@@ -136,6 +159,11 @@ class CProgram:
     def stage(self, name: str) -> str:
         """The symbol of a stage's function."""
         return f"{self.prefix}_stage_{self.stage_names[name]}"
+
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether loops over populations are not inlined: what trains keeps sums and tapes."""
+        return self.is_part or any(t.kind != STREAM for t in self.outputs)
 
     @property
     def state_bytes(self) -> int:
@@ -158,6 +186,19 @@ class CProgram:
         for byte in f"{self.prefix}:{self.state_bytes}".encode():
             value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
         return value or 1
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What the files of a package are named by, and the kernels that they share."""
+
+    prefix: str
+    kernels: Kernels
+    alignment: int = ALIGNMENT
+
+    @property
+    def upper(self) -> str:
+        return self.prefix.upper()
 
 
 def c_type_of_magic() -> CType:

@@ -53,10 +53,16 @@ def number_type(type: Attribute) -> CType:
 
 
 def float_literal(value: float, type: Attribute) -> str:
-    """The shortest decimal that reads back as the same number. Raises SNC-C001 for no number."""
-    if not np.isfinite(value):
+    """
+    The shortest decimal that reads back as the same number; an infinity as a quotient, which
+    needs no header. Raises SNC-C001 for what is no number.
+    """
+    if np.isnan(value):
         raise error("SNC-C001", f"C has no form for the constant {value} of {type}")
     single = isinstance(type, Float32Type)
+    if np.isinf(value):
+        one, zero = ("1.0f", "0.0f") if single else ("1.0", "0.0")
+        return f"({'-' if value < 0 else ''}{one} / {zero})"
     text = repr(float(np.float32(value))) if single else repr(float(value))
     if single:
         text = str(np.float32(value))

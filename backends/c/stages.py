@@ -11,7 +11,16 @@ from xdsl.dialects import arith, linalg, scf
 from xdsl.dialects.builtin import IntegerAttr, StringAttr
 from xdsl.ir import Block, Operation, SSAValue
 
-from snncc.backends.c.kernels import compress, integer_sums, moves, pools, sums
+from snncc.backends.c.kernels import (
+    bits,
+    compress,
+    integer_sums,
+    moves,
+    pools,
+    products,
+    projections,
+    sums,
+)
 from snncc.backends.c.loops import loop_function
 from snncc.backends.c.names import Scope
 from snncc.backends.c.program import CProgram, stored_type
@@ -158,6 +167,11 @@ def _constant(p: StagePrinter, op: arith.ConstantOp) -> None:
     p.indices[op.result] = f"{op.value.value.data}u"
 
 
+def _subtract(p: StagePrinter, op: arith.SubiOp) -> None:
+    """Of numbers of steps."""
+    p.indices[op.result] = f"({p.indices[op.lhs]} - {p.indices[op.rhs]})"
+
+
 def _for(p: StagePrinter, op: scf.ForOp) -> None:
     step = "k"
     p.indices[op.body.block.args[0]] = step
@@ -229,6 +243,50 @@ def _dense(p: StagePrinter, op: kernel.DenseOp) -> None:
         _init(p, op.init),
         p.texts[op.out],
     )
+
+
+def _outer(p: StagePrinter, op: kernel.OuterOp) -> None:
+    _, positions, groups, columns, rows = op.sizes
+    name = products.outer(
+        p.program.kernels,
+        p.type_of(op.out),
+        p.type_of(op.right),
+        p.type_of(op.list),
+        single=positions == 1,
+    )
+    p.call_kernel(
+        name,
+        p.texts[op.left],
+        p.texts[op.right],
+        p.indices[op.steps],
+        *(f"{size}u" for size in (positions, groups, columns, rows)),
+        p.texts[op.list],
+        p.texts[op.out],
+    )
+
+
+def _project(p: StagePrinter, op: kernel.ProjectOp) -> None:
+    rows, columns = memref_shape(op.weight)
+    p.call_kernel(
+        projections.project(p.program.kernels, p.type_of(op.weight)),
+        p.texts[op.weight],
+        f"{rows}u",
+        f"{columns}u",
+        p.texts[op.input],
+        p.indices[op.steps],
+        p.texts[op.room],
+        p.texts[op.out],
+    )
+
+
+def _pack(p: StagePrinter, op: kernel.PackOp) -> None:
+    name = bits.pack(p.program.kernels)
+    p.call_kernel(name, p.texts[op.source], _size(op.source), p.texts[op.out])
+
+
+def _unpack(p: StagePrinter, op: kernel.UnpackOp) -> None:
+    name = bits.unpack(p.program.kernels)
+    p.call_kernel(name, p.texts[op.source], p.texts[op.out], _size(op.out))
 
 
 def _scatter(p: StagePrinter, op: kernel.ScatterOp) -> None:
@@ -400,6 +458,7 @@ def _nothing(p: StagePrinter, op: Operation) -> None:
 
 RULES: dict[type[Operation], Rule] = {
     arith.ConstantOp: _constant,
+    arith.SubiOp: _subtract,
     scf.ForOp: _for,
     scf.YieldOp: _nothing,
     linalg.ops.GenericOp: _generic,
@@ -407,6 +466,10 @@ RULES: dict[type[Operation], Rule] = {
     kernel.CompressOp: _compress,
     kernel.GatherOp: _gather,
     kernel.DenseOp: _dense,
+    kernel.OuterOp: _outer,
+    kernel.ProjectOp: _project,
+    kernel.PackOp: _pack,
+    kernel.UnpackOp: _unpack,
     kernel.ScatterOp: _scatter,
     kernel.PoolOp: _pool,
     kernel.InsertOp: _insert,

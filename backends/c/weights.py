@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.dialects.builtin import Float32Type, Float64Type, TensorType
 
-from snncc.backends.c.program import CProgram, stored_type
+from snncc.backends.c.program import CProgram, Unit, stored_type
 from snncc.backends.c.scalars import float_literal, integer_literal
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array, array_of
@@ -61,7 +61,7 @@ def _initializer(constant: Constant) -> list[str]:
     return ["  " + ", ".join(texts[i : i + per_line]) + "," for i in range(0, len(texts), per_line)]
 
 
-def weights_c(program: CProgram, constants: list[Constant]) -> str:
+def weights_c(program: CProgram | Unit, constants: list[Constant]) -> str:
     """The constants as C initializers."""
     p = program.prefix
     parts = [
@@ -78,7 +78,7 @@ def weights_c(program: CProgram, constants: list[Constant]) -> str:
     return "\n".join(parts)
 
 
-def weights_binary(program: CProgram, constants: list[Constant]) -> tuple[bytes, str]:
+def weights_binary(program: CProgram | Unit, constants: list[Constant]) -> tuple[bytes, str]:
     """(the bytes, little-endian and aligned; the assembly that gives them their symbols)."""
     p, alignment = program.prefix, program.alignment
     data = bytearray()

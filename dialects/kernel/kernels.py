@@ -10,6 +10,7 @@ taken modulo the width of its output, are signed, and so are those of a maximum.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from xdsl.dialects.builtin import (
     DenseArrayBase,
@@ -18,6 +19,7 @@ from xdsl.dialects.builtin import (
     IntegerType,
     MemRefType,
     UnitAttr,
+    i8,
     i64,
 )
 from xdsl.ir import Attribute, SSAValue
@@ -205,6 +207,202 @@ def _expect_terms(weight: SSAValue, out: SSAValue, values: SSAValue | None) -> A
     if values is not None and is_float(memref_type(values).element_type):
         raise VerifyException(f"values: expected integers, got {values.type}")
     return element
+
+
+@irdl_op_definition
+class OuterOp(IRDLOperation):
+    """
+    Adds the products of two streams to a sum over time: the gradient of a weight.
+
+        out[g, m, n] += sum over p of left[k, p, g, n] * right[k, m, p, g]
+                        for each step k of the block, in the order in which they run
+
+        kernel.outer %left, %right steps %n list %list into %out
+            : memref<16x1x1x128xf32>, memref<16x64x1x1xi8>, memref<16xi16> -> memref<1x64x128xf32>
+
+    The sum of a step starts from +0, its terms come with p ascending; where `right` is zero a
+    term is left out. The list is room for the steps and positions of one row that are not
+    zero. Integers count as 0.0, 1.0, ...
+    """
+
+    name = "kernel.outer"
+
+    left = operand_def(MemRefType)
+    right = operand_def(MemRefType)
+    steps = operand_def(IndexType())
+    list = operand_def(MemRefType)
+    out = operand_def(MemRefType)
+
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+
+    assembly_format = (
+        "$left `,` $right `steps` $steps `list` $list `into` $out attr-dict "
+        "`:` type($left) `,` type($right) `,` type($list) `->` type($out)"
+    )
+
+    def __init__(
+        self,
+        left: SSAValue,
+        right: SSAValue,
+        steps: SSAValue,
+        list: SSAValue,
+        out: SSAValue,
+    ):
+        super().__init__(operands=[left, right, steps, list, out])
+
+    @property
+    def sizes(self) -> tuple[int, int, int, int, int]:
+        """(steps of a block, positions, groups, elements of `left`, elements of `right`)."""
+        steps, positions, groups, columns = memref_shape(self.left)
+        return steps, positions, groups, columns, memref_shape(self.right)[1]
+
+    def verify_(self) -> None:
+        if len(memref_shape(self.left)) != 4 or len(memref_shape(self.right)) != 4:
+            raise VerifyException(
+                "expected [steps, positions, groups, elements] and [steps, elements, positions, "
+                f"groups], got {self.left.type} and {self.right.type}"
+            )
+        steps, positions, groups, columns, rows = self.sizes
+        element = memref_type(self.out).element_type
+        if not is_float(element):
+            raise VerifyException(f"out: expected elements of f32 or f64, got {element}")
+        for what, value, shape in (
+            ("right", self.right, (steps, rows, positions, groups)),
+            ("list", self.list, (steps * positions,)),
+            ("out", self.out, (groups, rows, columns)),
+        ):
+            if memref_shape(value) != shape:
+                expected = "x".join(map(str, shape))
+                raise VerifyException(f"{what}: expected {expected} elements, got {value.type}")
+        for what, value in (("left", self.left), ("right", self.right)):
+            given = memref_type(value).element_type
+            if is_float(given) and given != element:
+                raise VerifyException(f"{what}: expected elements of {element}, got {given}")
+        listed = memref_type(self.list).element_type
+        if not isinstance(listed, IntegerType) or steps * positions > 1 << listed.width.data:
+            raise VerifyException(f"list: {listed} cannot hold {steps * positions} places")
+
+
+@irdl_op_definition
+class ProjectOp(IRDLOperation):
+    """
+    Weighted sums for all steps of a block, of a weight whose rows are the results: what
+    `kernel.dense` computes with the weight transposed, which is not needed so.
+
+        out[k, r] = sum over c ascending, from +0, of weight[r, c] * input[k, c]
+
+        kernel.project %w, %x steps %n room %t into %y
+            : memref<64x128xf32>, memref<16x128xf32>, memref<4096xf32> -> memref<16x64xf32>
+
+    The room holds the input with the steps innermost, padded to vectors.
+    """
+
+    name = "kernel.project"
+
+    weight = operand_def(MemRefType)
+    input = operand_def(MemRefType)
+    steps = operand_def(IndexType())
+    room = operand_def(MemRefType)
+    out = operand_def(MemRefType)
+
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+
+    assembly_format = (
+        "$weight `,` $input `steps` $steps `room` $room `into` $out attr-dict "
+        "`:` type($weight) `,` type($input) `,` type($room) `->` type($out)"
+    )
+
+    STEPS: ClassVar[int] = 32  # the room's multiple: two of the widest vectors
+
+    def __init__(
+        self, weight: SSAValue, input: SSAValue, steps: SSAValue, room: SSAValue, out: SSAValue
+    ):
+        super().__init__(operands=[weight, input, steps, room, out])
+
+    def verify_(self) -> None:
+        shapes = [memref_shape(v) for v in (self.weight, self.input, self.out)]
+        if any(len(shape) != 2 for shape in shapes):
+            raise VerifyException(
+                "expected a weight [results, inputs], an input [steps, inputs] and an output "
+                f"[steps, results], got {self.weight.type}, {self.input.type} and {self.out.type}"
+            )
+        (rows, columns), (steps, inputs), (taken, results) = shapes
+        if inputs != columns or results != rows or taken != steps:
+            raise VerifyException(
+                f"expected {steps} steps of {columns} inputs and {rows} results, "
+                f"got {self.input.type} and {self.out.type}"
+            )
+        element = memref_type(self.weight).element_type
+        for what, value in (("input", self.input), ("room", self.room), ("out", self.out)):
+            if memref_type(value).element_type != element or not is_float(element):
+                raise VerifyException(f"{what}: expected elements of {element}, got {value.type}")
+        least = -(-steps // self.STEPS) * self.STEPS * columns
+        if element_count(self.room) != least:
+            raise VerifyException(f"room: expected {least} elements, got {self.room.type}")
+
+
+@irdl_op_definition
+class PackOp(IRDLOperation):
+    """
+    Spikes as bits, in the order in which they lie: element 8 i + j is bit j of byte i.
+
+        kernel.pack %s into %bits : memref<13xi8> into memref<2xi8>
+    """
+
+    name = "kernel.pack"
+
+    source = operand_def(MemRefType)
+    out = operand_def(MemRefType)
+
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+
+    assembly_format = "$source `into` $out attr-dict `:` type($source) `into` type($out)"
+
+    def __init__(self, source: SSAValue, out: SSAValue):
+        super().__init__(operands=[source, out])
+
+    def verify_(self) -> None:
+        _expect_bits(self.source, self.out)
+
+
+@irdl_op_definition
+class UnpackOp(IRDLOperation):
+    """
+    The way back: bits as bytes of 0 or 1.
+
+        kernel.unpack %bits into %s : memref<2xi8> into memref<13xi8>
+    """
+
+    name = "kernel.unpack"
+
+    source = operand_def(MemRefType)
+    out = operand_def(MemRefType)
+
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+
+    assembly_format = "$source `into` $out attr-dict `:` type($source) `into` type($out)"
+
+    def __init__(self, source: SSAValue, out: SSAValue):
+        super().__init__(operands=[source, out])
+
+    def verify_(self) -> None:
+        _expect_bits(self.out, self.source)
+
+
+def bytes_of(bits: int) -> int:
+    """How many bytes hold that many bits."""
+    return -(-bits // 8)
+
+
+def _expect_bits(spikes: SSAValue, bits: SSAValue) -> None:
+    for what, value in (("spikes", spikes), ("bits", bits)):
+        if memref_type(value).element_type != i8:
+            raise VerifyException(f"{what}: expected bytes, got {value.type}")
+    wanted = bytes_of(element_count(spikes))
+    if element_count(bits) != wanted:
+        raise VerifyException(
+            f"bits: expected {wanted} bytes for {element_count(spikes)} spikes, got {bits.type}"
+        )
 
 
 @irdl_op_definition

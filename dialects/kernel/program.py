@@ -9,6 +9,7 @@ from typing import TypeAlias
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     ArrayAttr,
+    DenseArrayBase,
     DenseIntOrFPElementsAttr,
     FlatSymbolRefAttrConstr,
     IndexType,
@@ -44,6 +45,7 @@ from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
 
 from snncc.dialects.snn.attributes import BlobAttr
+from snncc.dialects.snn.network import LAST, STREAM, SUM
 from snncc.dialects.symbols import symbol_named
 
 MemRef: TypeAlias = MemRefType[Attribute]
@@ -61,9 +63,9 @@ class Role(StrEnum):
     WORK = "work"
     """Used within one step of one stage."""
     INPUT = "input"
-    """The caller's, read; one row for each step."""
+    """The caller's, read; one row for each step, or one value that is held."""
     OUTPUT = "output"
-    """The caller's, written; one row for each step."""
+    """The caller's, written; one row for each step, or one value for all."""
 
 
 @irdl_attr_definition
@@ -83,12 +85,21 @@ class BufferOp(IRDLOperation):
         kernel.buffer stream @lif1 : memref<16x128xi8>
         kernel.buffer work @fc1 : memref<128xf32> stage "lif1"
 
+    An output has a row for each step; or it has one value, the `sum` of all steps, which is
+    added to what the caller put there, or the `last` one that was run.
+
+        kernel.buffer output @d.w : memref<1x64x128xf32> sum order [0, 2, 1]
+
+    Spikes of a tape are `bits` (`kernel.pack`). An input that is `held` is the same at every
+    step: a parameter that is trained.
+
     A value with several axes is stored with its first axis (channels) innermost, where
-    `channel_last` stands. Content is one value for all elements or one for each. `of`
-    gives the model's name of an input, output, state or traced stream whose symbol is another.
-    Bytes of an input that are spikes, 0 or 1, are marked `spikes`; integers that are signed
-    numbers are marked `signed`, for those who look at them: kernels and bodies say themselves
-    how they read what they take.
+    `channel_last` stands; a sum may be stored with its axes in another `order`, from the
+    outermost to the innermost, and `sizes` are the model's where these are others. Content is
+    one value for all elements or one for each. `of` gives the model's name of an input,
+    output, state or traced stream whose symbol is another. Bytes of an input that are spikes,
+    0 or 1, are marked `spikes`; integers that are signed numbers are marked `signed`, for
+    those who look at them: kernels and bodies say themselves how they read what they take.
     """
 
     name = "kernel.buffer"
@@ -102,13 +113,20 @@ class BufferOp(IRDLOperation):
     model_name = opt_prop_def(StringAttr)
     spikes = opt_prop_def(UnitAttr)
     signed = opt_prop_def(UnitAttr)
+    summed = opt_prop_def(UnitAttr)
+    last = opt_prop_def(UnitAttr)
+    held = opt_prop_def(UnitAttr)
+    bits = opt_prop_def(UnitAttr)
+    order = opt_prop_def(DenseArrayBase.constr(i64))
+    sizes = opt_prop_def(DenseArrayBase.constr(i64))
 
     traits = lazy_traits_def(lambda: (SymbolOpInterface(), HasParent(ProgramOp)))
 
     assembly_format = (
         "$role $sym_name `:` $type (`=` $content^)? (`channel_last` $channel_last^)? "
-        "(`spikes` $spikes^)? (`signed` $signed^)? (`stage` $stage^)? (`of` $model_name^)? "
-        "attr-dict"
+        "(`spikes` $spikes^)? (`signed` $signed^)? (`sum` $summed^)? (`last` $last^)? "
+        "(`held` $held^)? (`bits` $bits^)? (`order` $order^)? (`sizes` $sizes^)? "
+        "(`stage` $stage^)? (`of` $model_name^)? attr-dict"
     )
 
     def __init__(
@@ -123,7 +141,16 @@ class BufferOp(IRDLOperation):
         model_name: str | None = None,
         spikes: bool = False,
         signed: bool = False,
+        kind: str = STREAM,
+        order: Sequence[int] | None = None,
+        sizes: Sequence[int] | None = None,
+        held: bool = False,
+        bits: bool = False,
     ):
+        """
+        `kind` is that of an output; `order` that of its axes, where it has one of its own, and
+        `sizes` the model's, where they are others.
+        """
         super().__init__(
             properties={
                 "role": RoleAttr(role),
@@ -135,8 +162,36 @@ class BufferOp(IRDLOperation):
                 "model_name": None if model_name is None else StringAttr(model_name),
                 "spikes": UnitAttr() if spikes else None,
                 "signed": UnitAttr() if signed else None,
+                "summed": UnitAttr() if kind == SUM else None,
+                "last": UnitAttr() if kind == LAST else None,
+                "held": UnitAttr() if held else None,
+                "bits": UnitAttr() if bits else None,
+                "order": None if order is None else DenseArrayBase.from_list(i64, list(order)),
+                "sizes": None if sizes is None else DenseArrayBase.from_list(i64, list(sizes)),
             }
         )
+
+    @property
+    def kind(self) -> str:
+        """What an output gives: a `stream`, the `last` value or a `sum`."""
+        if self.summed is not None:
+            return SUM
+        return STREAM if self.last is None else LAST
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether it has a row for each step: of a block, or of the caller."""
+        role = self.role.data
+        if role is Role.INPUT:
+            return self.held is None
+        return role is Role.STREAM or (role is Role.OUTPUT and self.kind == STREAM)
+
+    @property
+    def model_shape(self) -> tuple[int, ...]:
+        """At one step, an input's or output's sizes in the model's order of axes."""
+        if self.has_rows:
+            return self.shape[1:]
+        return self.shape if self.sizes is None else self.sizes.get_values()
 
     @property
     def known_as(self) -> str:
@@ -163,7 +218,14 @@ class BufferOp(IRDLOperation):
                 f"{self.type.element_type}, got {content.type}"
             )
         dynamic = [index for index, size in enumerate(self.shape) if size == DYNAMIC_INDEX]
-        expected = [0] if role in (Role.INPUT, Role.OUTPUT) else []
+        if (self.summed or self.last) is not None and role is not Role.OUTPUT:
+            raise VerifyException(f"{role.value} buffer: only an output is a sum or a last value")
+        if self.summed is not None and self.last is not None:
+            raise VerifyException("expected a sum or a last value, got both")
+        if self.held is not None and role is not Role.INPUT:
+            raise VerifyException(f"{role.value} buffer: only an input is held")
+        caller = role in (Role.INPUT, Role.OUTPUT)
+        expected = [0] if caller and self.has_rows else []
         if dynamic != expected:
             raise VerifyException(
                 f"{role.value} buffer: expected "
@@ -175,6 +237,18 @@ class BufferOp(IRDLOperation):
             raise VerifyException("spikes: expected an input of i8")
         if self.signed is not None and not isinstance(self.type.element_type, IntegerType):
             raise VerifyException("signed: expected integers")
+        if self.order is not None:
+            if self.summed is None:
+                raise VerifyException("order: expected a sum")
+            if sorted(self.order.get_values()) != list(range(len(self.shape))):
+                raise VerifyException(
+                    f"order: expected each of {len(self.shape)} axes once, "
+                    f"got {list(self.order.get_values())}"
+                )
+        if self.sizes is not None and prod(self.sizes.get_values()) != prod(self.shape):
+            raise VerifyException(
+                f"sizes: expected {prod(self.shape)} elements, got {list(self.sizes.get_values())}"
+            )
 
 
 @irdl_op_definition
@@ -321,28 +395,42 @@ class ProgramOp(IRDLOperation):
 
         kernel.program @net block 16 { ... }
 
-    `block` is the largest number of steps that a stage runs at once.
+    `block` is the largest number of steps that a stage runs at once. A `reverse` program
+    starts with the last steps of the caller's arrays, which stay in the order of time; within a
+    block, its stages say themselves which row they take.
     """
 
     name = "kernel.program"
 
     sym_name = prop_def(SymbolNameConstraint())
     block = prop_def(IntegerAttr.constr(IntegerType(64)))
+    reverse = opt_prop_def(UnitAttr)
     body = region_def("single_block")
 
     traits = traits_def(SymbolOpInterface(), SymbolTable(), NoTerminator())
 
-    assembly_format = "$sym_name `block` $block attr-dict-with-keyword $body"
+    assembly_format = "(`reverse` $reverse^)? $sym_name `block` $block attr-dict-with-keyword $body"
 
-    def __init__(self, sym_name: str, block: int, body: Region | None = None):
+    def __init__(
+        self, sym_name: str, block: int, body: Region | None = None, *, reverse: bool = False
+    ):
         super().__init__(
-            properties={"sym_name": StringAttr(sym_name), "block": IntegerAttr(block, i64)},
+            properties={
+                "sym_name": StringAttr(sym_name),
+                "block": IntegerAttr(block, i64),
+                "reverse": UnitAttr() if reverse else None,
+            },
             regions=[Region(Block()) if body is None else body],
         )
 
     @property
     def block_steps(self) -> int:
         return self.block.value.data
+
+    @property
+    def is_reverse(self) -> bool:
+        """Whether it goes from the last step to the first."""
+        return self.reverse is not None
 
     def buffers(self, *roles: Role) -> list[BufferOp]:
         """The buffers of some roles (of all, where none is given), in order."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from snncc.dialects.arrays import Array
 from snncc.passes.ranges import intervals as iv
@@ -62,7 +62,7 @@ class Batch:
         batch.known.update((a, _flat(arguments[a], rows)) for a in straight.arguments)
         batch._forward()
         for value, interval in given.items():
-            batch._narrow(value, _flat(interval, rows))
+            batch._narrow(value, _as_kept(_flat(interval, rows), batch.known[value], value.type))
         if given and batch.alive.any():
             batch._backward()
             batch._forward()
@@ -140,6 +140,11 @@ class Batch:
         """Without the rows that cannot be."""
         if not self.alive.all():
             self._take(np.flatnonzero(self.alive))
+
+    @property
+    def is_distorted(self) -> bool:
+        """Whether some value may not be what its expression says in unbounded integers."""
+        return bool(self._distorted)
 
     @property
     def cases(self) -> int:
@@ -305,6 +310,25 @@ class Batch:
                 )
             # the same value may stand on both sides: what is known of it by now
             self._narrow(operand, part)
+
+
+def _as_kept(signed: Interval, kept: Interval, type: Attribute) -> Interval:
+    """
+    Signed numbers as a value is kept: one that is kept as an unsigned number (a count, a
+    logical shift) has other numbers for the same bits.
+    """
+    if kept.is_float:
+        return signed
+    read = iv.read_signed(kept, type)
+    if read is kept:
+        return signed
+    alike = iv.same(read, kept)
+    unsigned = iv.read_unsigned(signed, type)
+    known = kept.low >= 0  # numbers that are neither reading say nothing
+    return Interval(
+        np.where(alike, signed.low, np.where(known, unsigned.low, kept.low)),
+        np.where(alike, signed.high, np.where(known, unsigned.high, kept.high)),
+    )
 
 
 def _flat(interval: Interval, rows: int) -> Interval:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
@@ -28,6 +28,8 @@ from snncc.passes.ranges.bodies import (
 )
 from snncc.passes.ranges.cells import Cells
 from snncc.passes.ranges.intervals import Interval, Mask
+from snncc.passes.ranges.pairs import paired
+from snncc.passes.ranges.residues import Residues
 
 Ends: TypeAlias = tuple[Mask, Mask]
 
@@ -59,7 +61,9 @@ def population_ranges(
     The ranges of a population from those of its operands: one interval each, that broadcasts
     to the population (of an initial state: its first value).
 
-    With `cells` states that go together are told apart from those that do not (`cells.py`).
+    Of two states, the second of which follows the first, pairs that no path leads to are left
+    out (`quiet.py`). With `cells` states that go together are told apart from those that do
+    not in any body, less sharply (`cells.py`).
     """
     alike = _Alike(op.population, operands)
     first = len(op.inputs)
@@ -75,10 +79,20 @@ def population_ranges(
         steps += found.steps
         columns.update(zip(group, found.states, strict=True))
         unbounded.update(zip(group, found.unbounded, strict=True))
-    body = body_ranges(Straight(op.body.block), columns)
+    straight = Straight(op.body.block)
+    following = dict(zip(states, op.terminator.states, strict=True))
+    residues = Residues(straight, columns, initial, following)
+    body = body_ranges(straight, {v: residues.moved(v, column) for v, column in columns.items()})
     if cells and len(strata) > 1 and len(strata[0]) == 1 and not columns[strata[0][0]].is_float:
         others = [state for group in strata[1:] for state in group]
         body = Cells(op, columns, initial, strata[0][0], others, cells).run()
+    elif [len(group) for group in strata] == [1, 1]:
+        body = paired(op, columns, initial, strata[0][0], strata[1][0]) or body
+    body.values = {value: residues.moved(value, known) for value, known in body.values.items()}
+    for state, after in following.items():
+        # what a state is next it is: where its type reads the same numbers
+        if not columns[state].is_float and after in body.values and after is not state:
+            body.values[after] = _meet(body.values[after], body.values[state], after.type)
     spread = alike.spread
     values = {value: spread(interval) for value, interval in body.values.items()}
     return PopulationRanges(
@@ -93,6 +107,13 @@ def population_ranges(
         body.cases,
         steps,
     )
+
+
+def _meet(a: Interval, b: Interval, type: Attribute) -> Interval:
+    """What both hold, of signed numbers `b`; `a` where that is kept as unsigned numbers."""
+    low, high = np.maximum(a.low, b.low), np.minimum(a.high, b.high)
+    some = (low <= high) & iv.same(a, iv.read_signed(a, type))
+    return Interval(np.where(some, low, a.low), np.where(some, high, a.high))
 
 
 def _group(

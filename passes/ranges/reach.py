@@ -9,7 +9,7 @@ otherwise it keeps the extreme states and some between, and finds extremes that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,12 @@ from snncc.passes.ranges.bodies import Straight, evaluate
 
 CHUNK = 1 << 19
 """How many steps are computed at once."""
+
+HELD = 20_000
+"""For so many steps an extreme drive is held at most, as long as it takes a state farther."""
+
+FEW = 96
+"""How many drives a step of a beam takes: others in every step."""
 
 
 @dataclass
@@ -66,11 +72,16 @@ def reach(
     `drives`. Beyond `most_states` or `most_drives` the search is a beam, which ends after
     `stall` steps without a new extreme.
     """
-    search = _Search(neuron, fixed, driven, drives, most_drives)
+    search = Search(neuron, fixed, driven, drives, most_drives)
     return search.run(most_states, stall, collect)
 
 
-class _Search:
+class Search:
+    """
+    The search of `reach`, for those who go on from it: `known` are the states that it
+    visited, [states, state variables].
+    """
+
     def __init__(
         self,
         neuron: snn.NeuronOp,
@@ -89,30 +100,35 @@ class _Search:
             if a not in self.states and a is not driven
         }
         self.driven = driven
+        self.every = drives
         self.all_drives = len(drives) <= most_drives
-        if not self.all_drives:
-            chosen = np.linspace(0, len(drives) - 1, most_drives).astype(np.intp)
-            drives = drives[chosen]
         self.drives = drives
+        if not self.all_drives:
+            self.drives = drives[np.linspace(0, len(drives) - 1, most_drives).astype(np.intp)]
         widths = [integer_width(state.type) for state in self.states]
         if sum(widths) > 64:
             raise ValueError("states of more than 64 bits together are not searched")
         self.shifts = [sum(widths[:index]) for index in range(len(widths))]
+        self.held: list[int] = []
+        """The initial state, and where either extreme drive leads to in the end."""
         self.initial = np.array([[fixed[state] for state in self.states]], np.int64)
 
     def run(self, most_states: int, stall: int, collect: Sequence[SSAValue]) -> Reached:
-        known = self.initial
+        known, parent, how = self._held(stall)
         keys = self._keys(known)
-        parent, how = np.array([-1]), np.array([0])
-        frontier = np.array([0])
         best: dict[tuple[SSAValue, int], tuple[int, int, int]] = {}
         seen: dict[SSAValue, list[Array]] = {value: [] for value in collect}
         complete, idle = self.all_drives, 0
         random = np.random.default_rng(0)
         order = np.argsort(keys)
+        frontier = np.arange(len(known))
+        if len(known) > most_states:
+            complete, frontier = False, self._beam(known, max(64, most_states // 24), random)
         while len(frontier):
             found_states, found_from, found_how = [], [], []
             better = False
+            if not complete:
+                self._draw(random)
             per_chunk = max(1, CHUNK // len(self.drives))
             for start in range(0, len(frontier), per_chunk):
                 part = frontier[start : start + per_chunk]
@@ -134,7 +150,7 @@ class _Search:
                 _, at = np.unique(self._keys(following), return_index=True)
                 found_states.append(following[at])
                 found_from.append(part[at // len(self.drives)])
-                found_how.append(at % len(self.drives))
+                found_how.append(self.drives[at % len(self.drives)])
             states = np.concatenate(found_states)
             new_keys, at = np.unique(self._keys(states), return_index=True)
             sorted_keys = keys[order]
@@ -142,7 +158,7 @@ class _Search:
             at = at[sorted_keys[place] != new_keys]
             if len(known) + len(at) > most_states:
                 complete = False
-                at = at[self._beam(states[at], max(64, most_states // 64), random)]
+                at = at[self._beam(states[at], max(64, most_states // 24), random)]
             idle = 0 if better else idle + 1
             if not complete and idle >= stall:
                 break
@@ -153,13 +169,11 @@ class _Search:
             keys = np.concatenate([keys, self._keys(states[at])])
             order = np.argsort(keys)
 
+        self.known, self.parent, self.how = known, parent, how
+
         def extreme(value: SSAValue, side: int) -> Extreme:
             number, state, drive = best[value, side]
-            path = [int(self.drives[drive])]
-            while parent[state] >= 0:
-                path.append(int(self.drives[how[state]]))
-                state = int(parent[state])
-            return Extreme(number, path[::-1])
+            return Extreme(number, [*self.path(state), drive])
 
         tracked = {value for value, _ in best}
         return Reached(
@@ -169,6 +183,60 @@ class _Search:
             len(known),
             {value: np.unique(np.concatenate(lists)) for value, lists in seen.items()},
         )
+
+    def _held(self, stall: int) -> tuple[Array, Array, Array]:
+        """
+        (states, parents, drives): the initial state, and those that either extreme drive leads
+        to while nothing else comes between. An integrator takes thousands of steps to its
+        saturation; a search step by step would look aside at each of them.
+        """
+        at, drives = np.repeat(self.initial, 2, axis=0), self.every[[0, -1]]
+        low, high = at, at
+        path: list[Array] = []
+        last = np.zeros(2, np.int64)
+        while self.states and len(path) < min(HELD, int(last.max()) + stall):
+            values = dict(self.fixed)
+            values[self.driven] = drives
+            values.update((state, at[:, index]) for index, state in enumerate(self.states))
+            values = evaluate(self.straight, values)
+            at = np.stack([np.broadcast_to(values[v], (2,)) for v in self.next_states], axis=1)
+            path.append(at)
+            last[((at < low) | (at > high)).any(axis=1)] = len(path)
+            low, high = np.minimum(low, at), np.maximum(high, at)
+        self.held = [0]
+        known, parent, how = [self.initial], [np.array([-1])], [np.array([0])]
+        first = 1
+        for lane, length in enumerate(last.tolist()):
+            known += [step[lane : lane + 1] for step in path[:length]]
+            parent.append(np.array([0, *range(first, first + length - 1)][:length], np.int64))
+            how.append(np.full(length, drives[lane]))
+            first += length
+            self.held.append(first - 1)
+        return np.concatenate(known), np.concatenate(parent), np.concatenate(how)
+
+    def follow(self, starts: Array, drives: Array) -> Iterator[dict[SSAValue, Array]]:
+        """
+        Every scalar, step by step: of sequences that begin in the known states `starts`
+        [rows], with drives by their places in `every` [rows, steps].
+        """
+        states = self.known[starts]
+        for step in range(drives.shape[1]):
+            values = dict(self.fixed)
+            values[self.driven] = self.every[drives[:, step]]
+            values.update((state, states[:, index]) for index, state in enumerate(self.states))
+            values = evaluate(self.straight, values)
+            yield values
+            states = np.stack(
+                [np.broadcast_to(values[v], starts.shape) for v in self.next_states], axis=1
+            )
+
+    def path(self, state: int) -> list[int]:
+        """The drives that lead to a known state."""
+        drives: list[int] = []
+        while self.parent[state] >= 0:
+            drives.append(int(self.how[state]))
+            state = int(self.parent[state])
+        return drives[::-1]
 
     def _keys(self, states: Array) -> Array:
         """One number for each row of states."""
@@ -204,17 +272,55 @@ class _Search:
                 number = int(array[at])
                 before = best.get((value, side))
                 if before is None or (number > before[0] if side else number < before[0]):
-                    best[value, side] = (number, int(part[at // count]), at % count)
+                    drive = int(self.drives[at % count])
+                    best[value, side] = (number, int(part[at // count]), drive)
                     better = better or integer_width(value.type) > 1
         return better
 
+    def _draw(self, random: np.random.Generator) -> None:
+        """Other drives than in the step before: both ends, and some between."""
+        if len(self.every) > FEW:
+            between = random.integers(1, len(self.every) - 1, FEW - 2)
+            self.drives = self.every[np.unique([0, *between, len(self.every) - 1])]
+
     def _beam(self, states: Array, width: int, random: np.random.Generator) -> Array:
-        """The extreme states in every direction of the axes, and some of the others."""
+        """
+        Some states: the extreme ones in many directions, those that the extreme drives take
+        farthest, and some of the others.
+        """
         if len(states) <= width:
             return np.arange(len(states))
-        ends = max(1, width // (4 * states.shape[1]))
-        chosen = [random.choice(len(states), width // 2, replace=False)]
-        for column in states.T:
-            ranks = np.argsort(column)
-            chosen += [ranks[:ends], ranks[-ends:]]
-        return np.unique(np.concatenate(chosen))
+        some = random.choice(len(states), width // 4, replace=False)
+        return np.unique(np.concatenate([some, self.extremes(states, width // 2)]))
+
+    def extremes(self, states: Array, count: int) -> Array:
+        """Which states are extreme: about as many as `count`, one of each kind at least."""
+        scores = [*_directions(states), *self._prospects(states)]
+        ends = min(max(1, count // len(scores)), len(states))
+        return np.unique(
+            np.concatenate([np.argpartition(score, -ends)[-ends:] for score in scores])
+        )
+
+    def _prospects(self, states: Array) -> Iterator[Array]:
+        """How far each state goes under the extreme drives: of every scalar that differs."""
+        drives, self.drives = self.drives, self.drives[[0, -1]]
+        values = self._step(states)
+        self.drives = drives
+        for value, array in values.items():
+            if array.shape != (2 * len(states),) or integer_width(value.type) == 1:
+                continue
+            if value not in self.states and value is not self.driven:
+                low, high = array[::2], array[1::2]
+                yield from (np.maximum(low, high), -np.minimum(low, high))
+
+
+def _directions(states: Array) -> Iterator[Array]:
+    """How far states lie in each of several directions, axes and diagonals of two."""
+    scale = np.ptp(states, axis=0).astype(np.float64)
+    places = (states - states.min(axis=0)) / np.where(scale > 0, scale, 1.0)
+    for first in range(places.shape[1]):
+        yield from (places[:, first], -places[:, first])
+        for second in range(first):
+            for angle in np.arange(1, 32) * np.pi / 16:
+                if np.sin(2 * angle) ** 2 > 1e-9:
+                    yield np.cos(angle) * places[:, first] + np.sin(angle) * places[:, second]

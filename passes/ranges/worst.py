@@ -7,8 +7,9 @@ their proved interval at every step, as the proof takes them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,17 @@ from xdsl.ir import SSAValue
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.linear import WeightedSum
-from snncc.dialects.snn.types import is_float, shape_of, stream_type
+from snncc.dialects.snn.types import integer_width, is_float, shape_of, stream_type
 from snncc.passes.ranges import intervals as iv
+from snncc.passes.ranges.climb import climb
 from snncc.passes.ranges.drives import Drive, Row, row_of
 from snncc.passes.ranges.intervals import Interval
 from snncc.passes.ranges.network import NetworkRanges
 from snncc.passes.ranges.populations import PopulationRanges
-from snncc.passes.ranges.reach import Extreme, Reached, reach
+from snncc.passes.ranges.reach import Extreme, Reached, Search
+
+STALL = 48
+"""After so many steps without a new extreme a search that is not complete ends."""
 
 
 class NotConstructed(ValueError):
@@ -99,27 +104,62 @@ def worst_inputs(
         if argument is not port.argument
     }
     try:
-        found = reach(
-            neuron,
-            fixed,
-            port.argument,
-            drive.values,
-            most_states=most_states,
-            most_drives=most_drives,
-        )
+        search = Search(neuron, fixed, port.argument, drive.values, most_drives)
     except ValueError as error:
         raise NotConstructed(str(error)) from None
+    found = search.run(most_states, STALL, ())
+    proved = _proved(population, index, list(found.low))
+    if not found.complete and neuron.state_ports:
+        _climb(neuron, search, found, proved)
     return Worst(
         neuron,
         index,
         source,
-        _proved(population, index, list(found.low)),
+        proved,
         {value: (found.low[value].value, found.high[value].value) for value in found.low},
         found.complete,
         found,
         drive,
         rest,
     )
+
+
+def _climb(
+    neuron: snn.NeuronOp,
+    search: Search,
+    found: Reached,
+    proved: Mapping[SSAValue, tuple[int, int]],
+) -> None:
+    """Looks closer at the states, and at what fires, where the search stays below the proof."""
+    values = [*neuron.terminator.states, *neuron.terminator.outputs]
+    values += [op.argument for op in neuron.body.block.ops if isinstance(op, snn.SpikeOp)]
+    for value in dict.fromkeys(values):
+        if value not in proved or integer_width(value.type) == 1:
+            continue
+        for extremes, bound, side in (
+            (found.low, proved[value][0], 0),
+            (found.high, proved[value][1], 1),
+        ):
+            if abs(bound - extremes[value].value) > 1:
+                better = climb(search, value, side == 1, extremes[value], bound)
+                if better is not extremes[value]:
+                    extremes[value] = better
+                    _note(search, found, better)
+
+
+def _note(search: Search, found: Reached, extreme: Extreme) -> None:
+    """What else an extreme is good for: on the way there, and in the step behind it."""
+    ends = search.every[[0, -1]]
+    drives = np.stack([[*extreme.drives, int(end)] for end in ends])
+    places = np.searchsorted(search.every, drives)
+    for step, values in enumerate(search.follow(np.zeros(2, np.int64), places)):
+        for value, sign in product(found.low, (-1, 1)):
+            extremes = found.high if sign > 0 else found.low
+            reached = sign * np.broadcast_to(values[value], (2,))
+            lane = int(reached.argmax())
+            if reached[lane] > sign * extremes[value].value:
+                path = [int(drive) for drive in drives[lane, : step + 1]]
+                extremes[value] = Extreme(int(sign * reached[lane]), path)
 
 
 def _at(interval: Interval, neuron: snn.NeuronOp, index: tuple[int, ...]) -> Interval:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from xdsl.builder import Builder
@@ -47,9 +48,48 @@ def generic_body(
         if op is neuron.terminator:
             break
         values[op.results[0]] = _lower(builder, op, values)
-    results = [*neuron.terminator.outputs, *neuron.terminator.states]
+    results = [*outputs, *neuron.terminator.states]
     builder.insert(linalg.ops.YieldOp(*(_store(builder, values[value]) for value in results)))
     return Region(block)
+
+
+def constant_body(element: Attribute, value: float) -> Region:
+    """Yields one number, for each element of one output."""
+    block = Block(arg_types=[stored_element(element)])
+    builder = Builder(InsertPoint.at_end(block))
+    builder.insert(linalg.ops.YieldOp(_store(builder, _constant(builder, value, element))))
+    return Region(block)
+
+
+def reduction_body(given: Attribute, element: Attribute, *, largest: bool) -> Region:
+    """Adds an element of a stream to a total, or keeps the largest."""
+    block = Block(arg_types=[stored_element(given), stored_element(element)])
+    for argument, hint in zip(block.args, ("x", "total"), strict=True):
+        argument.name_hint = hint
+    builder = Builder(InsertPoint.at_end(block))
+    x = _load(builder, block.args[0], given)
+    total = _load(builder, block.args[1], element)
+    op: Operation
+    if not largest:
+        if given != element:
+            assert isinstance(element, AnyFloat)
+            x = builder.insert(arith.UIToFPOp(x, element)).result
+        op = arith.AddfOp(total, x)
+    elif isinstance(element, AnyFloat):
+        op = arith.MaximumfOp(total, x)
+    else:  # of spikes: whether there is one
+        op = arith.OrIOp(total, x) if element == i1 else arith.MaxSIOp(total, x)
+    builder.insert(op)
+    builder.insert(linalg.ops.YieldOp(_store(builder, op.results[0])))
+    return Region(block)
+
+
+def lowest_of(element: Attribute) -> float:
+    """What no element is below: where a maximum starts."""
+    if isinstance(element, AnyFloat):
+        return -math.inf
+    assert isinstance(element, IntegerType)
+    return 0 if element == i1 else -(1 << (element.width.data - 1))
 
 
 def _load(builder: Builder, value: SSAValue, type: Attribute) -> SSAValue:

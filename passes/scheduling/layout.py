@@ -40,6 +40,11 @@ def physical(shape: Sequence[int]) -> tuple[int, ...]:
     return (*shape[1:], *shape[:1])
 
 
+def stored_axes(rank: int) -> tuple[int, ...]:
+    """The model's axes in the order in which they are stored."""
+    return (*range(1, rank), *range(min(rank, 1)))
+
+
 def stored(array: Array) -> Array:
     """A constant in its stored order."""
     return np.ascontiguousarray(np.moveaxis(array, 0, -1)) if array.ndim > 1 else array

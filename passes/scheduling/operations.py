@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from xdsl.dialects.builtin import IntegerType, i1, i32
 from xdsl.ir import Operation, SSAValue
-from xdsl.ir.affine import AffineMap
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, constant_of, is_uniform
 from snncc.dialects.kernel.kernels import memref_type
 from snncc.dialects.kernel.program import Role
+from snncc.dialects.snn.attributes import Pool
 from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import describe, is_float, node_name, shape_of, stream_type
 from snncc.passes.scheduling import layout
-from snncc.passes.scheduling.bodies import generic_body
-from snncc.passes.scheduling.layout import Place
+from snncc.passes.scheduling.bodies import generic_body, lowest_of, reduction_body
+from snncc.passes.scheduling.layout import Place, stored_axes
+from snncc.passes.scheduling.products import is_read_through, write_product
+from snncc.passes.scheduling.projections import write_projection
 
 if TYPE_CHECKING:
     from snncc.passes.scheduling.scheduler import Scheduler
@@ -72,8 +75,10 @@ def _init(s: Scheduler, op: snn.LinearOp | snn.Conv1dOp | snn.Conv2dOp) -> SSAVa
 
 
 def _linear(s: Scheduler, op: snn.LinearOp) -> None:
-    columns = np.ascontiguousarray(_known(op, op.weight).T)
-    weight = s.constant(symbol_of(op.weight), columns, signed=True)
+    if op in s.blocks:
+        write_projection(s, op)
+        return
+    weight = _weight(s, op, op.weight, np.transpose)
     out = s.place(op.result, node_name(op) or "linear")
     init = _init(s, op)
     if is_sparse(op.input, s.signs):
@@ -87,13 +92,16 @@ def _linear(s: Scheduler, op: snn.LinearOp) -> None:
 def _convolution(s: Scheduler, op: snn.Conv1dOp | snn.Conv2dOp) -> None:
     """conv1d is a conv2d of height one."""
     flat = isinstance(op, snn.Conv1dOp)
-    weight = _known(op, op.weight)
-    if flat:
-        weight = weight[:, :, None]
     groups = op.group_count
-    outputs, per_group = weight.shape[0] // groups, weight.shape[1]
-    taps = weight.reshape(groups, outputs, per_group, *weight.shape[2:])
-    taps = taps.transpose(0, 2, 3, 4, 1).reshape(groups * per_group, *weight.shape[2:], outputs)
+
+    def as_taps(weight: Array) -> Array:
+        if flat:
+            weight = weight[:, :, None]
+        outputs, per_group = weight.shape[0] // groups, weight.shape[1]
+        taps = weight.reshape(groups, outputs, per_group, *weight.shape[2:])
+        taps = taps.transpose(0, 2, 3, 4, 1)
+        return taps.reshape(groups * per_group, *weight.shape[2:], outputs)
+
     height, width = (1, *shape_of(op.input)[1:]) if flat else shape_of(op.input)[1:]
     front = [before for before, _ in op.paddings]
     out = s.place(op.result, node_name(op) or "conv")
@@ -102,7 +110,7 @@ def _convolution(s: Scheduler, op: snn.Conv1dOp | snn.Conv2dOp) -> None:
     ones = (1,) if flat else ()
     s.builder.insert(
         kernel.ScatterOp(
-            s.constant(symbol_of(op.weight), np.ascontiguousarray(taps), signed=True),
+            _weight(s, op, op.weight, as_taps),
             listed,
             count,
             out,
@@ -135,6 +143,8 @@ def _pool(s: Scheduler, op: snn.Pool2dOp) -> None:
 
 def _reshape(s: Scheduler, op: snn.ReshapeOp) -> None:
     """The same order of elements in memory where both sides have it; else copies."""
+    if is_read_through(s, op):
+        return
     source, target = shape_of(op.input), shape_of(op.result)
     place = s.places.get(op.input)
     straight = (place is not None and place.logical) or layout.is_trivial(source)
@@ -203,11 +213,31 @@ def _concat(s: Scheduler, op: snn.ConcatOp) -> None:
         offset += shape_of(value)[axis]
 
 
+def _reduce(s: Scheduler, op: snn.ReduceOp) -> None:
+    """The loops over what is reduced stand outside, in C order; the others as they are stored."""
+    shape, kept = shape_of(op.input), shape_of(op.result)
+    element = stream_type(op.result).element_type
+    source, out = s.read(op.input), s.place(op.result, node_name(op) or "reduce")
+    largest = op.pool.data is Pool.MAX
+    loops = [*op.axes, *(axis for axis in stored_axes(len(shape)) if axis not in op.axes)]
+    loop_of = {axis: AffineDimExpr(place) for place, axis in enumerate(loops)}
+    reads = AffineMap(len(shape), 0, tuple(loop_of[axis] for axis in stored_axes(len(shape))))
+    leading = len(shape) - len(kept)
+    results = tuple(
+        AffineConstantExpr(0) if axis + leading in op.axes else loop_of[axis + leading]
+        for axis in stored_axes(len(kept))
+    )
+    s.fill(out, element, lowest_of(element) if largest else 0.0)
+    body = reduction_body(stream_type(op.input).element_type, element, largest=largest)
+    writes = AffineMap(len(shape), 0, results)
+    s.generic([source], [out], [reads, writes], body, "reduce", reductions=len(op.axes))
+
+
 def _delay_line(s: Scheduler, op: snn.DelayOp) -> tuple[str, str]:
     """The names of a delay's line and position; a line of one step has no position."""
     if op not in s.lines:
         name = s.names.name_of[op, 0]
-        init = constant_of(op.init)
+        init = s.known(op.init)
         if init is None:
             raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
         shape = shape_of(op.stream)
@@ -275,7 +305,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
     scalars: dict[SSAValue, Array] = {}
     streams: list[tuple[SSAValue, SSAValue, AffineMap]] = []
     for port in (*op.input_ports, *op.parameter_ports):
-        fixed = constant_of(port.operand)
+        fixed = s.known(port.operand)
         if fixed is not None and is_uniform(fixed):
             scalars[port.argument] = fixed
             continue
@@ -283,11 +313,17 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
         reads = layout.operand_map(shape_of(port.operand), population)
         streams.append((port.argument, read, reads))
     identity = AffineMap.identity(len(population))
-    outputs = [s.place(result, name) for result, name in zip(op.outputs, names, strict=True)]
+    # a neuron may be there for its states alone: a parameter that is updated
+    written = [
+        index
+        for index, result in enumerate(op.outputs)
+        if s.learned is None or result.first_use is not None
+    ]
+    outputs = [s.place(op.outputs[index], names[index]) for index in written]
     states: list[SSAValue] = []
     shape = layout.physical(population)
     for index, port in enumerate(op.state_ports):
-        init = constant_of(port.operand)
+        init = s.known(port.operand)
         if init is None:
             raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
         content = layout.stored(np.broadcast_to(init, population)).copy()
@@ -309,7 +345,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
         op,
         [argument for argument, _, _ in streams],
         scalars,
-        list(op.terminator.outputs),
+        [op.terminator.outputs[index] for index in written],
         [port.argument for port in op.state_ports],
     )
     s.generic(
@@ -321,11 +357,13 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
     )
 
 
-def _known(op: Operation, value: SSAValue) -> Array:
-    array = constant_of(value)
-    if array is None:
+def _weight(
+    s: Scheduler, op: Operation, value: SSAValue, arrange: Callable[[Array], Array]
+) -> SSAValue:
+    fixed = s.fixed(value, arrange, signed=True)
+    if fixed is None:
         raise PassFailedException(f"snn-schedule: the weight of {describe(op)} is not a constant")
-    return array
+    return fixed
 
 
 def symbol_of(value: SSAValue) -> str:
@@ -387,6 +425,8 @@ RULES: dict[type[Operation], Callable[[Scheduler, Any], None]] = {
     snn.Pool2dOp: _pool,
     snn.ReshapeOp: _reshape,
     snn.RearrangeOp: _rearrange,
+    snn.ReduceOp: _reduce,
+    snn.OuterOp: write_product,
     snn.ConcatOp: _concat,
     snn.DelayOp: _read_delay,
     snn.NeuronOp: _neuron,

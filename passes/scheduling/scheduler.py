@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
+from math import prod
 
+import numpy as np
 from xdsl.builder import Builder
 from xdsl.dialects import arith, linalg, scf
 from xdsl.dialects.builtin import (
@@ -16,6 +18,7 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     StringAttr,
     i1,
+    i8,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
@@ -23,15 +26,20 @@ from xdsl.rewriter import InsertPoint
 
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, is_uniform
-from snncc.dialects.kernel.kernels import memref_type
+from snncc.dialects.kernel.kernels import memref_shape, memref_type
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.attributes import BlobAttr
 from snncc.dialects.snn.names import StateNames
+from snncc.dialects.snn.network import LAST, STREAM, SUM
 from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.passes.scheduling import layout
+from snncc.passes.scheduling.bodies import constant_body
 from snncc.passes.scheduling.layout import Place
+from snncc.passes.scheduling.learned import Learned
 from snncc.passes.scheduling.operations import lower, symbol_of, write_delay
+from snncc.passes.scheduling.products import feeds_a_product, summed_product
+from snncc.passes.scheduling.projections import projections
 from snncc.passes.scheduling.stages import Stage, form_stages
 
 INLINE_ELEMENTS = 4
@@ -40,35 +48,72 @@ INLINE_ELEMENTS = 4
 class Scheduler:
     """The lowering of one network."""
 
-    def __init__(self, network: snn.NetworkOp, block: int, *, trace: bool = False):
+    def __init__(
+        self,
+        network: snn.NetworkOp,
+        block: int,
+        *,
+        trace: bool = False,
+        learned: Learned | None = None,
+        held: Container[str] = (),
+        tape: Container[str] = (),
+    ):
+        """
+        `learned` are the parameters that are no constants; `held` the inputs that are the
+        same at every step; `tape` the inputs and outputs that only another program sees: they
+        lie as they are stored, spikes as bits.
+        """
+        self.tape = tape
+        self.learned = learned
+        self.held_inputs = held
         self.network = network
         self.block = block
+        self.reverse = network.is_reverse
         self.trace = trace
         self.names = StateNames(network)
         self.signs = Signs(network)
         self.traced_names = frozenset(self.names.known if trace else ())
-        self.program = kernel.ProgramOp(network.sym_name.data, block)
-        self.stages = form_stages(network)
+        self.program = kernel.ProgramOp(network.sym_name.data, block, reverse=network.is_reverse)
+        self.blocks = projections(network, learned, self.signs) if block > 1 else set()
+        self.stages = form_stages(network, self.blocks)
         self.stage_of = {op: stage for stage in self.stages for op in stage.operations}
         self.places: dict[SSAValue, Place] = {}
         self.buffers: dict[str, kernel.BufferOp] = {}
         self._constants: dict[tuple[bytes, str, tuple[int, ...], bool], str] = {}
         self.lines: dict[snn.DelayOp, tuple[str, str]] = {}
+        self.products: dict[snn.OuterOp, str] = {}
+        """Products that are only summed over time, and the outputs that hold the sums."""
+        self._held: dict[str, str] = {}
+        self.kept: dict[Operation | None, list[tuple[str, str, SSAValue]]] = {}
+        """(output, its kind, value) that are not streams, by who computes them."""
         # set while a stage is written
         self.builder: Builder
+        self.outer: Builder
+        """Around the loop over the steps."""
+        self.steps: SSAValue
         self.step: SSAValue
         self.stage: Stage
+        self.row: SSAValue
+        """The step of the block as a row of the caller's arrays."""
+        self.after: list[Callable[[], None]] = []
+        """What the stage does when the steps of the block are done."""
         self.refs: dict[tuple[str, tuple[int, ...]], SSAValue] = {}
         self.lists: dict[SSAValue, tuple[SSAValue, SSAValue]] = {}
 
     def run(self) -> kernel.ProgramOp:
+        taped: list[tuple[str, SSAValue]] = []
         for name, value in self.network.inputs.items():
-            shape = (DYNAMIC_INDEX, *shape_of(value))
-            buffer = self.declare(Role.INPUT, name, shape, value, known=True)
-            self.places[value] = Place(buffer, rows=True, logical=True)
+            if name in self.tape:
+                taped += self._place_tape(name, value)
+                continue
+            rows = name not in self.held_inputs
+            shape = (DYNAMIC_INDEX, *shape_of(value)) if rows else shape_of(value)
+            buffer = self.declare(Role.INPUT, name, shape, value, known=True, held=not rows)
+            self.places[value] = Place(buffer, rows=rows, logical=True)
         copied = self._place_outputs()
-        stages = [self._write(stage) for stage in self.stages]
-        if copied:
+        stages = [self._unpack(taped)] if taped else []
+        stages += [self._write(stage) for stage in self.stages]
+        if copied or None in self.kept:
             stages.append(self._write_copies(copied))
         block = self.program.body.block
         order = list(Role)
@@ -97,10 +142,17 @@ class Scheduler:
         channel_last: bool = False,
         known: bool = False,
         signed: bool = False,
+        kind: str = STREAM,
+        order: Sequence[int] | None = None,
+        sizes: Sequence[int] | None = None,
+        held: bool = False,
+        bits: bool = False,
     ) -> str:
         """
         A new buffer: gives its symbol, near to `name`. `known`: it is users' name for it.
-        Integers are signed where the value is, or where `signed` says so.
+        Integers are signed where the value is, or where `signed` says so; `kind`, `order`
+        and `sizes` are those of an output; an input may be `held`, and hold
+        `bits`.
         """
         signed = signed or (isinstance(value, SSAValue) and self.signs.is_signed(value))
         element = value if isinstance(value, Attribute) else stream_type(value).element_type
@@ -116,6 +168,11 @@ class Scheduler:
             model_name=wanted if known and name != wanted else None,
             spikes=role is Role.INPUT and element == i1,
             signed=signed,
+            kind=kind,
+            order=order,
+            sizes=sizes,
+            held=held,
+            bits=bits,
         )
         return name
 
@@ -138,10 +195,50 @@ class Scheduler:
         buffer = self._constants[key]
         return self.ref(buffer, self.buffers[buffer].shape)
 
+    def known(self, value: SSAValue) -> Array | None:
+        """The content of what is fixed when the program is made; None for what is learned."""
+        if self.learned is not None and self.learned.depends(value):
+            return None
+        return constant_of(value)
+
+    def fixed(
+        self,
+        value: SSAValue,
+        arrange: Callable[[Array], Array],
+        *,
+        signed: bool = False,
+    ) -> SSAValue | None:
+        """
+        What is the same at every step, its elements arranged in another order or shape: a
+        constant, or what is learned; None for a stream.
+        """
+        content = self.known(value)
+        if content is not None:
+            array = np.asarray(arrange(content), order="C")
+            return self.constant(symbol_of(value), array, signed=signed)
+        if self.learned is None or not self.learned.depends(value):
+            return None
+        shape = shape_of(value)
+        places = arrange(np.arange(prod(shape)).reshape(shape))
+        name = self.learned.request(value, places).name
+        if name not in self._held:
+            size = (places.size,)
+            self._held[name] = self.declare(Role.INPUT, name, size, value, known=True, held=True)
+        return self.ref(self._held[name], places.shape)
+
     def work(self, name: str, shape: Sequence[int], value: SSAValue | Attribute) -> SSAValue:
         """For a value, or of an element type."""
         buffer = self.declare(Role.WORK, name, shape, value)
         return self.ref(buffer, shape)
+
+    def symbol(self, ref: SSAValue) -> str:
+        """The buffer of a reference."""
+        assert isinstance(ref.owner, kernel.RefOp)
+        return ref.owner.symbol
+
+    def one(self) -> SSAValue:
+        """A block of one step."""
+        return self.builder.insert(arith.ConstantOp(IntegerAttr(1, IndexType()))).result
 
     # values
 
@@ -152,8 +249,15 @@ class Scheduler:
         """
         copied: list[tuple[str, SSAValue]] = []
         for name, value in self.network.outputs.items():
-            shape = (DYNAMIC_INDEX, *shape_of(value))
-            buffer = self.declare(Role.OUTPUT, name, shape, value, known=True)
+            if self.network.kinds[name] != STREAM:
+                self._place_result(name, value)
+                continue
+            taped = name in self.tape
+            if taped:
+                buffer = self._declare_tape(Role.OUTPUT, name, value)
+            else:
+                shape = (DYNAMIC_INDEX, *shape_of(value))
+                buffer = self.declare(Role.OUTPUT, name, shape, value, known=True)
             producer = value.owner
             if isinstance(producer, Operation):
                 self.note_scale(buffer, producer, _result_name(value))
@@ -161,7 +265,8 @@ class Scheduler:
                 isinstance(producer, snn.NeuronOp)
                 and not self.trace
                 and value not in self.places
-                and layout.is_trivial(shape_of(value))
+                and (taped or layout.is_trivial(shape_of(value)))
+                and self.buffers[buffer].bits is None
                 and all(
                     use.operation is self.network.yield_op
                     or self.stage_of[use.operation] is self.stage_of[producer]
@@ -169,20 +274,92 @@ class Scheduler:
                 )
             )
             if direct:
-                self.places[value] = Place(buffer, rows=True, logical=True)
+                self.places[value] = Place(buffer, rows=True, logical=not taped)
             else:
                 copied.append((buffer, value))
         return copied
 
+    def _declare_tape(self, role: Role, name: str, value: SSAValue) -> str:
+        """The caller's buffer of a tape: as the value is stored, spikes as bits."""
+        shape = layout.physical(shape_of(value))
+        element = stream_type(value).element_type
+        if element == i1:
+            size = (DYNAMIC_INDEX, kernel.bytes_of(prod(shape)))
+            return self.declare(role, name, size, i8, known=True, bits=True)
+        return self.declare(
+            role, name, (DYNAMIC_INDEX, *shape), value, channel_last=len(shape) > 1, known=True
+        )
+
+    def _place_tape(self, name: str, value: SSAValue) -> list[tuple[str, SSAValue]]:
+        """Where an input of the tape lies; gives it with its buffer where that holds bits."""
+        buffer = self._declare_tape(Role.INPUT, name, value)
+        if self.buffers[buffer].bits is None:
+            self.places[value] = Place(buffer, rows=True)
+            return []
+        shape = layout.physical(shape_of(value))
+        spikes = self.declare(Role.STREAM, f"{name}.spikes", (self.block, *shape), value)
+        self.places[value] = Place(spikes, rows=True)
+        return [(buffer, value)]
+
+    def _unpack(self, taped: Sequence[tuple[str, SSAValue]]) -> kernel.StageOp:
+        op = self._open(Stage("tape", []))
+        for buffer, value in taped:
+            bits = self.ref(buffer, self.buffers[buffer].shape[1:], rows=True)
+            self.builder.insert(kernel.UnpackOp(bits, self.read(value)))
+        self._close()
+        return op
+
+    def _place_result(self, name: str, value: SSAValue) -> None:
+        """Gives an output that is a sum over time or a last value a caller's buffer."""
+        kind, shape = self.network.kinds[name], shape_of(value)
+        product = summed_product(value) if kind == SUM else None
+        if product is not None and product not in self.products:
+            groups, columns, rows = shape_of(product.result)
+            self.products[product] = self.declare(
+                Role.OUTPUT,
+                name,
+                (groups, rows, columns),
+                value,
+                known=True,
+                kind=kind,
+                order=(0, 2, 1),
+                sizes=shape,
+            )
+            return
+        buffer = self.declare(Role.OUTPUT, name, shape, value, known=True, kind=kind)
+        # what a block gives at once is there when its stage has ended
+        ends = value.owner in self.blocks
+        producer = value.owner if value.owner in self.stage_of and not ends else None
+        assert producer is None or isinstance(producer, Operation)
+        self.kept.setdefault(producer, []).append((buffer, kind, value))
+
+    def row_place(self, value: SSAValue) -> str:
+        """The buffer that holds a stream of one axis for all steps of a block, in their order."""
+        place = self.places[value]
+        if self.buffers[place.buffer].role.data is Role.STREAM:
+            return place.buffer
+        shape = shape_of(value)
+        buffer = self.declare(Role.STREAM, f"{place.buffer}.rows", (self.block, *shape), value)
+        identity = AffineMap.identity(len(shape))
+        self.copy(self.read(value), self.ref(buffer, shape, rows=True), identity, identity)
+        return buffer
+
     def crosses(self, value: SSAValue) -> bool:
-        """Whether a value is read outside of the stage that computes it, or kept for a trace."""
+        """
+        Whether a value is read outside of the stage that computes it, or for a whole block of
+        steps, or kept for a trace.
+        """
         if self.is_traced(value):
             return True
         home = self.stage_of[_owner(value)]
-        return any(
-            use.operation is self.network.yield_op or self.stage_of[use.operation] is not home
-            for use in value.uses
-        )
+        kinds = list(self.network.kinds.values())
+        for use in value.uses:
+            if use.operation is self.network.yield_op:
+                if kinds[use.index] == STREAM:
+                    return True
+            elif self.stage_of[use.operation] is not home or use.operation in self.blocks:
+                return True
+        return feeds_a_product(self, value)
 
     def is_traced(self, value: SSAValue) -> bool:
         """Whether a trace shows a value, which is an output of a neuron then."""
@@ -214,17 +391,20 @@ class Scheduler:
     def ref(self, buffer: str, shape: Sequence[int], *, rows: bool = False) -> SSAValue:
         key = (buffer, tuple(shape))
         if key not in self.refs:
-            type = layout.memref(tuple(shape), self.buffers[buffer].type.element_type)
-            ref = kernel.RefOp(buffer, type, self.step if rows else None)
+            declared = self.buffers[buffer]
+            type = layout.memref(tuple(shape), declared.type.element_type)
+            caller = declared.role.data in (Role.INPUT, Role.OUTPUT)
+            step = self.row if caller else self.step
+            ref = kernel.RefOp(buffer, type, step if rows else None)
             self.refs[key] = self.builder.insert(ref).result
         return self.refs[key]
 
     def read(self, value: SSAValue, *, signed: bool = False) -> SSAValue:
         """A stream value as its stored buffer; `signed`: how a constant is read."""
         shape = layout.physical(shape_of(value))
-        fixed = constant_of(value)
+        fixed = self.fixed(value, layout.stored, signed=signed)
         if fixed is not None:
-            return self.constant(symbol_of(value), layout.stored(fixed), signed=signed)
+            return fixed
         place = self.places[value]
         if not place.logical or layout.is_trivial(shape_of(value)):
             return self.at(place, shape)
@@ -244,6 +424,12 @@ class Scheduler:
         block.add_op(linalg.ops.YieldOp(block.args[0]))
         self.generic([source], [target], [reads, writes], Region(block), "copy")
 
+    def fill(self, target: SSAValue, element: Attribute, value: float) -> None:
+        """One value for all elements of a buffer; `element` is that of the stream."""
+        rank = len(memref_shape(target))
+        body = constant_body(element, value)
+        self.generic([], [target], [AffineMap.identity(rank)], body, "fill")
+
     def generic(
         self,
         inputs: Sequence[SSAValue],
@@ -251,15 +437,20 @@ class Scheduler:
         maps: Sequence[AffineMap],
         body: Region,
         doc: str,
+        *,
+        reductions: int = 0,
     ) -> None:
+        """A loop nest over elements; the first `reductions` loops add to the same outputs."""
         rank = maps[0].num_dims
+        kinds = [linalg.attrs.IteratorTypeAttr.reduction()] * reductions
+        kinds += [linalg.attrs.IteratorTypeAttr.parallel()] * (rank - reductions)
         self.builder.insert(
             linalg.ops.GenericOp(
                 inputs,
                 outputs,
                 body,
                 [AffineMapAttr(m) for m in maps],
-                [linalg.attrs.IteratorTypeAttr.parallel()] * rank,
+                kinds,
                 doc=StringAttr(doc),
             )
         )
@@ -272,27 +463,38 @@ class Scheduler:
         self.refs = {}
         self.lists = {}
         op = kernel.StageOp(stage.name, stage.nodes, recurrent=stage.recurrent)
-        outer = Builder(InsertPoint.at_end(op.body.block))
+        self.after = []
+        self.steps = op.steps
+        outer = self.outer = Builder(InsertPoint.at_end(op.body.block))
         zero = outer.insert(arith.ConstantOp(IntegerAttr(0, IndexType()))).result
         if self.block == 1:
-            self.builder, self.step = outer, zero
+            self.builder, self.step, self.row = outer, zero, zero
             return op
         one = outer.insert(arith.ConstantOp(IntegerAttr(1, IndexType()))).result
+        last = outer.insert(arith.SubiOp(op.steps, one)).result if self.reverse else zero
         body = Region(Block(arg_types=[IndexType()]))
         outer.insert(scf.ForOp(zero, op.steps, one, [], body))
         self.builder = Builder(InsertPoint.at_end(body.block))
-        self.step = body.block.args[0]
+        self.step = self.row = body.block.args[0]
+        if self.reverse:  # the first step of a block takes its last row
+            self.row = self.builder.insert(arith.SubiOp(last, self.step)).result
         return op
 
     def _close(self) -> None:
         if self.block != 1:
             self.builder.insert(scf.YieldOp())
+        self.builder = self.outer
+        self.refs, self.lists = {}, {}
+        for finish in self.after:
+            finish()
 
     def _write(self, stage: Stage) -> kernel.StageOp:
         op = self._open(stage)
         delays = [d for d in stage.operations if isinstance(d, snn.DelayOp)]
         for operation in stage.operations:
             lower(self, operation)
+        for operation in stage.operations:
+            self._keep(operation)
         for delay in delays:
             write_delay(self, delay)
         self._close()
@@ -305,11 +507,38 @@ class Scheduler:
         for buffer, value in copied:
             shape = shape_of(value)
             source = self.read(value)
+            if self.buffers[buffer].bits is not None:
+                bits = self.ref(buffer, self.buffers[buffer].shape[1:], rows=True)
+                self.builder.insert(kernel.PackOp(source, bits))
+                continue
+            if self.buffers[buffer].channel_last is not None:
+                identity = AffineMap.identity(len(shape))
+                target = self.ref(buffer, layout.physical(shape), rows=True)
+                self.copy(source, target, identity, identity)
+                continue
             target = self.ref(buffer, shape, rows=True)
             rank = len(shape)
             self.copy(source, target, AffineMap.identity(rank), layout.transpose_map(rank))
+        self._keep(None)
         self._close()
         return op
+
+    def _keep(self, operation: Operation | None) -> None:
+        """Writes what an operation computes to the outputs that are sums or last values."""
+        for buffer, kind, value in self.kept.get(operation, ()):
+            source, target = self.read(value), self.ref(buffer, shape_of(value))
+            rank = len(shape_of(value))
+            reads, writes = AffineMap.identity(rank), layout.transpose_map(rank)
+            if kind == LAST:  # of those written, the last one stays
+                self.copy(source, target, reads, writes)
+                continue
+            element = stream_type(value).element_type
+            block = Block(arg_types=[element, element])
+            total = arith.AddfOp(block.args[1], block.args[0])
+            block.add_ops([total, linalg.ops.YieldOp(total.result)])
+            for argument, hint in zip(block.args, ("x", "total"), strict=True):
+                argument.name_hint = hint
+            self.generic([source], [target], [reads, writes], Region(block), "sum")
 
 
 def _content(array: Array) -> BlobAttr | DenseIntOrFPElementsAttr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from xdsl.ir import Operation
@@ -30,9 +31,10 @@ class Stage:
         return list(dict.fromkeys(name for name in names if name is not None))
 
 
-def form_stages(network: snn.NetworkOp) -> list[Stage]:
+def form_stages(network: snn.NetworkOp, blocks: Container[Operation] = ()) -> list[Stage]:
     """
-    The stages of a network, in the order in which they run.
+    The stages of a network, in the order in which they run. `blocks` are operations that
+    take all steps of a block at once: they end their stages.
 
     A recurrent component is a stage. Any other operation without state joins the stage of
     the only operation that reads it, unless that is recurrent: what a recurrent part takes
@@ -50,7 +52,7 @@ def form_stages(network: snn.NetworkOp) -> list[Stage]:
         op = part.operations[0]
         if isinstance(op, snn.DelayOp) or (isinstance(op, snn.NeuronOp) and op.initial_states):
             continue
-        if any(result in yielded for result in op.results):
+        if op in blocks or any(result in yielded for result in op.results):
             continue
         users = {use.operation for result in op.results for use in result.uses}
         if len(users) != 1:

@@ -186,16 +186,18 @@ class Code:
             )
 
     @contextmanager
-    def counting_loop(self, stop: Index) -> Iterator[tuple[SSAValue, SSAValue, scf.ForOp]]:
-        """A loop that carries a number from 0 on: (index, number, loop); `next_count` ends it."""
-        block = Block(arg_types=[IndexType(), IndexType()])
+    def carrying_loop(
+        self, stop: Index, first: SSAValue
+    ) -> Iterator[tuple[SSAValue, SSAValue, scf.ForOp]]:
+        """A loop that carries a value: (index, value, loop); `carry` ends it with the next one."""
+        block = Block(arg_types=[IndexType(), first.type])
         zero, one = self.index(0), self.index(1)
-        op = scf.ForOp(zero, self.index(stop), one, [zero], block)
+        op = scf.ForOp(zero, self.index(stop), one, [first], block)
         self.write(op)
         with self._inside(block):
             yield block.args[0], block.args[1], op
 
-    def next_count(self, value: SSAValue) -> None:
+    def carry(self, value: SSAValue) -> None:
         self.write(scf.YieldOp(value))
 
     @contextmanager

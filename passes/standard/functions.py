@@ -26,7 +26,7 @@ def write_run(program: kernel.ProgramOp, globals: Globals) -> func.FuncOp:
     """
     `NAME_run(inputs..., outputs..., steps)`: all steps, in blocks, stage after stage.
 
-    The caller's buffers have one row for each step.
+    The caller's buffers have one row for each step, in the order of time, or one value.
     """
     terminals = program.buffers(Role.INPUT, Role.OUTPUT)
     function = _function(
@@ -39,9 +39,10 @@ def write_run(program: kernel.ProgramOp, globals: Globals) -> func.FuncOp:
         arguments[buffer.sym_name.data] = argument
     steps.name_hint = "steps"
     code = Code(function.body.block)
-    with code.loop(steps, step=program.block_steps) as start:
-        left = code.subtract(steps, start)
+    with code.loop(steps, step=program.block_steps) as done:
+        left = code.subtract(steps, done)
         taken = code.least(left, program.block_steps)
+        start = code.subtract(left, taken) if program.is_reverse else done
         memory = Memory(code, program, globals, arguments, start)
         for stage in program.stages:
             values: dict[SSAValue, SSAValue] = {stage.steps: taken}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import AnyFloat, IntegerType, i32
+from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, i8, i32
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from snncc.dialects import kernel
 from snncc.dialects.kernel.kernels import element_count, memref_shape, memref_type
 from snncc.dialects.snn.attributes import Pool
-from snncc.passes.standard.code import Code, unsupported
+from snncc.passes.standard.code import Code, Index, unsupported
 from snncc.passes.standard.memory import Memory
 
 
@@ -30,6 +30,14 @@ class KernelWriter:
                 self._gather(op)
             case kernel.DenseOp():
                 self._dense(op)
+            case kernel.OuterOp():
+                self._outer(op)
+            case kernel.ProjectOp():
+                self._project(op)
+            case kernel.PackOp():
+                self._pack(op)
+            case kernel.UnpackOp():
+                self._unpack(op)
             case kernel.ScatterOp():
                 self._scatter(op)
             case kernel.PoolOp():
@@ -55,12 +63,33 @@ class KernelWriter:
         """Without a branch: every index is stored at the list's end, which moves for some."""
         code = self.code
         source, listed = self._flat(op, op.source), self._flat(op, op.list)
-        with code.counting_loop(element_count(op.source)) as (index, count, loop):
+        with code.carrying_loop(element_count(op.source), code.index(0)) as (index, count, loop):
             active = code.is_active(code.load(source, index))
             code.store(code.stored_index(index, memref_type(op.list).element_type), listed, count)
             following = code.add(count, 1)
-            code.next_count(code.insert(arith.SelectOp(active, following, count)))
+            code.carry(code.insert(arith.SelectOp(active, following, count)))
         self.values[op.count] = loop.results[0]
+
+    def _pack(self, op: kernel.PackOp) -> None:
+        """Byte by byte: each bit is moved to its place in turn."""
+        code = self.code
+        source, out = self._flat(op, op.source), self._flat(op, op.out)
+        zero = code.number(0, i8)
+        with code.loop(element_count(op.out)) as byte:
+            code.store(zero, out, byte)
+        with code.loop(element_count(op.source)) as i:
+            shift = code.stored_index(code.remainder(i, 8), i8)
+            bit = code.insert(arith.ShLIOp(code.load(source, i), shift))
+            byte = code.divide(i, 8)
+            code.store(code.insert(arith.OrIOp(code.load(out, byte), bit)), out, byte)
+
+    def _unpack(self, op: kernel.UnpackOp) -> None:
+        code = self.code
+        source, out = self._flat(op, op.source), self._flat(op, op.out)
+        with code.loop(element_count(op.out)) as i:
+            shift = code.stored_index(code.remainder(i, 8), i8)
+            moved = code.insert(arith.ShRUIOp(code.load(source, code.divide(i, 8)), shift))
+            code.store(code.insert(arith.AndIOp(moved, code.number(1, i8))), out, i)
 
     # sums
 
@@ -118,6 +147,45 @@ class KernelWriter:
             factor = code.as_term(code.load(source, i), element)
             with code.loop(outputs) as o:
                 self._accumulate(code.load(weight, i, o), out, (o,), factor)
+
+    def _outer(self, op: kernel.OuterOp) -> None:
+        """Step after step; the list is not needed. The sum of a step starts from +0."""
+        code = self.code
+        _, positions, groups, columns, rows = op.sizes
+        element = memref_type(op.out).element_type
+        left, right = self._shaped(op, op.left), self._shaped(op, op.right)
+        out = self._shaped(op, op.out)
+        zero = code.number(0, element)
+        with (
+            code.loop(self._steps(op.steps)) as step,
+            code.loops((groups, rows, columns)) as (group, row, column),
+        ):
+            with code.carrying_loop(positions, zero) as (position, total, made):
+                a = code.as_term(code.load(left, step, position, group, column), element)
+                b = code.as_term(code.load(right, step, row, position, group), element)
+                code.carry(code.sum(total, code.product(a, b)))
+            whole = code.sum(code.load(out, group, row, column), made.results[0])
+            code.store(whole, out, group, row, column)
+
+    def _project(self, op: kernel.ProjectOp) -> None:
+        """The room is not needed."""
+        code = self.code
+        rows, columns = memref_shape(op.weight)
+        weight, source = self._shaped(op, op.weight), self._shaped(op, op.input)
+        out = self._shaped(op, op.out)
+        zero = code.number(0, memref_type(op.out).element_type)
+        with code.loop(self._steps(op.steps)) as step, code.loop(rows) as row:
+            with code.carrying_loop(columns, zero) as (column, total, made):
+                a, b = code.load(weight, row, column), code.load(source, step, column)
+                code.carry(code.sum(total, code.product(a, b)))
+            code.store(made.results[0], out, step, row)
+
+    def _steps(self, steps: SSAValue) -> Index:
+        """How many steps a kernel takes."""
+        owner = steps.owner
+        if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
+            return owner.value.value.data
+        return self.values[steps]
 
     def _scatter(self, op: kernel.ScatterOp) -> None:
         code = self.code

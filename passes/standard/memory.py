@@ -141,9 +141,10 @@ class Memory:
         code, type = self._code, buffer.type
         if buffer.role.data in (Role.INPUT, Role.OUTPUT):
             base = self._arguments[op.symbol]
-            if step is None:
-                raise unsupported(op, f"the caller's buffer {op.symbol!r} needs a step")
-            step = code.add(self._start, step)
+            if buffer.has_rows:
+                if step is None:
+                    raise unsupported(op, f"the caller's buffer {op.symbol!r} needs a step")
+                step = code.add(self._start, step)
         else:
             base = code.insert(memref.GetGlobalOp(self.globals.name(buffer), type))
         offset: Index = 0

@@ -110,6 +110,45 @@ class KernelFunctions(InterpreterFunctions):
         _flat(op.out, args[-1])[...] = to_stream(total, element_type(op.out))
         return ()
 
+    @impl(kernel.OuterOp)
+    def outer(
+        self, interpreter: Interpreter, op: kernel.OuterOp, args: PythonValues
+    ) -> PythonValues:
+        left, right, steps, _, out = args
+        for step in range(steps):
+            # [B, groups, elements, positions]
+            a = left[:, step].transpose(0, 2, 3, 1).astype(out.dtype)
+            b = right[:, step].transpose(0, 3, 1, 2).astype(out.dtype)
+            out += sums.outer(b, a)
+        return ()
+
+    @impl(kernel.ProjectOp)
+    def project(
+        self, interpreter: Interpreter, op: kernel.ProjectOp, args: PythonValues
+    ) -> PythonValues:
+        weight, source, steps, _, out = args
+        rows = _weight(op.weight, weight)
+        for step in range(steps):
+            out[:, step] = sums.linear(source[:, step], rows, None, bias_first=True, blas=False)
+        return ()
+
+    @impl(kernel.PackOp)
+    def pack(self, interpreter: Interpreter, op: kernel.PackOp, args: PythonValues) -> PythonValues:
+        source, out = args
+        bits = np.packbits(_flat(op.source, source), axis=1, bitorder="little")
+        _flat(op.out, out)[...] = bits
+        return ()
+
+    @impl(kernel.UnpackOp)
+    def unpack(
+        self, interpreter: Interpreter, op: kernel.UnpackOp, args: PythonValues
+    ) -> PythonValues:
+        source, out = args
+        count = element_count(op.out)
+        bits = np.unpackbits(_flat(op.source, source), axis=1, count=count, bitorder="little")
+        _flat(op.out, out)[...] = bits
+        return ()
+
     @impl(kernel.ScatterOp)
     def scatter(
         self, interpreter: Interpreter, op: kernel.ScatterOp, args: PythonValues

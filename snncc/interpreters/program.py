@@ -3,17 +3,20 @@ The reference interpreter of the scheduled level: a `kernel.program` over time, 
 
 It runs as the emitted code does: blocks of steps, stage after stage, kernel after kernel,
 on the program's own buffers. Every buffer but a constant holds one array for each sample
-of the batch; those with rows for steps are [steps, B, *shape], the rest [B, *shape].
+of the batch; those with rows for steps are [steps, B, *shape], the rest [B, *shape]. The
+callers' arrays are in the order of time, also where the program goes the other way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
 from xdsl.dialects import arith, linalg, scf
 from xdsl.dialects.builtin import IndexType, IntegerAttr, ModuleOp, TensorType
+from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.interpreter import Interpreter
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
@@ -25,8 +28,6 @@ from snncc.dialects.kernel.program import Role
 from snncc.interpreters.kernels import KernelFunctions, element_type, memref_shape
 from snncc.interpreters.network import Run
 from snncc.interpreters.scalars import ScalarFunctions, from_stream, run_body, to_stream
-
-_WITH_ROWS = (Role.STREAM, Role.INPUT, Role.OUTPUT)
 
 
 class ProgramInterpreter:
@@ -48,10 +49,12 @@ class ProgramInterpreter:
         x: Mapping[str, Array],
         *,
         state0: Mapping[str, Array] | None = None,
+        held: Mapping[str, Array] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Run:
         """
-        Runs all steps of `x`: input name -> [T, B, *shape] of the input's element type.
+        Runs all steps of `x`: input name -> [T, B, *shape] of the input's element type; of
+        `held` inputs, which are the same at every step and for all samples, [*shape].
 
         `state0` gives states their first value by name, [B, *shape] or [*shape] in the
         model's order of axes (delays: [depth, *shape], oldest first); `progress` is called
@@ -60,25 +63,34 @@ class ProgramInterpreter:
         Raises ValueError where names or shapes do not fit.
         """
         inputs = self._inputs(x)
+        same = {b.known_as: b for b in self.program.buffers(Role.INPUT) if not b.has_rows}
+        if set(held or {}) != set(same):
+            raise ValueError(f"expected to hold {', '.join(same)}, got {', '.join(held or {})}")
         steps, batch = next(iter(inputs.values())).shape[:2]
         memory = self._memory(inputs, steps, batch)
+        for name, array in (held or {}).items():
+            memory[same[name].sym_name.data] = array.reshape(same[name].shape)
         self._set_states(memory, state0 or {}, batch)
         block = self.program.block_steps
-        for start in range(0, steps, block):
-            stop = min(start + block, steps)
+        for done in range(0, steps, block):
+            taken = min(block, steps - done)
+            start = steps - done - taken if self.program.is_reverse else done
             for stage in self.program.stages:
                 execution = _Execution(self._interpreter, self.program, memory, start)
-                execution.values[stage.steps] = stop - start
+                execution.values[stage.steps] = taken
                 execution.run(stage.body.block)
             if progress is not None:
-                progress(stop, steps)
-        outputs = {b.known_as: memory[b.sym_name.data] for b in self.program.buffers(Role.OUTPUT)}
+                progress(done + taken, steps)
+        outputs = {
+            b.known_as: in_model_order(b, memory[b.sym_name.data])
+            for b in self.program.buffers(Role.OUTPUT)
+        }
         return Run(outputs, self._final(memory))
 
     # memory
 
     def _inputs(self, x: Mapping[str, Array]) -> dict[str, Array]:
-        buffers = {buffer.known_as: buffer for buffer in self.program.buffers(Role.INPUT)}
+        buffers = {b.known_as: b for b in self.program.buffers(Role.INPUT) if b.has_rows}
         if set(x) != set(buffers):
             raise ValueError(f"expected inputs {', '.join(buffers)}, got {', '.join(x)}")
         inputs = {
@@ -105,8 +117,10 @@ class ProgramInterpreter:
                 case Role.STATE:
                     content = self._contents[name]
                     memory[name] = np.broadcast_to(content, (batch, *content.shape)).copy()
-                case Role.OUTPUT:
+                case Role.OUTPUT if buffer.has_rows:
                     memory[name] = np.zeros((steps, batch, *buffer.shape[1:]), dtype)
+                case Role.OUTPUT:
+                    memory[name] = np.zeros((batch, *buffer.shape), dtype)
                 case Role.STREAM:
                     rows, *shape = buffer.shape
                     memory[name] = np.zeros((rows, batch, *shape), dtype)
@@ -160,6 +174,17 @@ class ProgramInterpreter:
         return result
 
 
+def in_model_order(buffer: kernel.BufferOp, array: Array) -> Array:
+    """An output, [..., *shape of the buffer], with the model's axes."""
+    if buffer.has_rows:
+        return array
+    if buffer.order is not None:
+        leading = array.ndim - len(buffer.shape)
+        places = np.argsort(buffer.order.get_values())
+        array = array.transpose(*range(leading), *(leading + place for place in places))
+    return array.reshape(*array.shape[: array.ndim - len(buffer.shape)], *buffer.model_shape)
+
+
 def _content(buffer: kernel.BufferOp) -> Array:
     """Raises ValueError where the content of a digest was not loaded."""
     assert buffer.content is not None
@@ -178,7 +203,7 @@ class _Execution:
     ):
         self.values: dict[SSAValue, Any] = {}
         self._interpreter = interpreter
-        self._roles = {buffer.sym_name.data: buffer.role.data for buffer in program.buffers()}
+        self._buffers = {buffer.sym_name.data: buffer for buffer in program.buffers()}
         self._memory = memory
         self._start = start
 
@@ -197,20 +222,24 @@ class _Execution:
         elif isinstance(op, arith.ConstantOp) and isinstance(op.result.type, IndexType):
             assert isinstance(op.value, IntegerAttr)
             self.values[op.result] = op.value.value.data
+        elif isinstance(op, arith.SubiOp) and isinstance(op.result.type, IndexType):
+            self.values[op.result] = self.values[op.lhs] - self.values[op.rhs]
         else:
             arguments = tuple(self.values[operand] for operand in op.operands)
             results = self._interpreter.run_op(op, arguments)
             self.values.update(zip(op.results, results, strict=True))
 
     def _view(self, op: kernel.RefOp) -> Array:
-        array, role = self._memory[op.symbol], self._roles[op.symbol]
-        shape = memref_shape(op.result)
-        if role is Role.CONST:
+        array, buffer = self._memory[op.symbol], self._buffers[op.symbol]
+        shape, role = memref_shape(op.result), buffer.role.data
+        if role is Role.CONST or buffer.held is not None:
             return array.reshape(shape)
         if op.step is not None:
             row = self.values[op.step]
             array = array[row if role is Role.STREAM else self._start + row]
-        elif role in _WITH_ROWS:
+        elif role is Role.STREAM:  # a whole block
+            array = np.moveaxis(array, 1, 0)
+        elif buffer.has_rows:
             raise ValueError(f"kernel.ref @{op.symbol}: expected a step")
         return array.reshape(array.shape[0], *shape)
 
@@ -223,13 +252,26 @@ class _Execution:
             self.run(op.body.block)
 
     def _generic(self, op: linalg.ops.GenericOp) -> None:
-        """Elementwise work on whole arrays: each operand seen through its map."""
+        """
+        Elementwise work on whole arrays, each operand seen through its map; loops that reduce
+        run one by one, from the outermost.
+        """
         maps = [attribute.data for attribute in op.indexing_maps]
+        kinds = [kind.data for kind in op.iterator_types]
+        reduced = [i for i, kind in enumerate(kinds) if kind is IteratorType.REDUCTION]
+        if reduced:
+            self._reduction(op, maps, reduced)
+            return
         operands = [*op.inputs, *op.outputs]
         views = [
             _through(self.values[value], value, map)
             for value, map in zip(operands, maps, strict=True)
         ]
+        self._elementwise(op, operands, views)
+
+    def _elementwise(
+        self, op: linalg.ops.GenericOp, operands: list[SSAValue], views: list[Array]
+    ) -> None:
         arguments = tuple(
             from_stream(view, element_type(value))
             for view, value in zip(views, operands, strict=True)
@@ -243,6 +285,24 @@ class _Execution:
         ]
         for view, result in zip(views[len(op.inputs) :], results, strict=True):
             view[...] = result
+
+    def _reduction(
+        self, op: linalg.ops.GenericOp, maps: list[AffineMap], reduced: list[int]
+    ) -> None:
+        operands = [*op.inputs, *op.outputs]
+        views = [
+            _through(self.values[value], value, map)
+            for value, map in zip(operands, maps, strict=True)
+        ]
+        sizes = [max(view.shape[1 + loop] for view in views) for loop in reduced]
+        for place in product(*map(range, sizes)):
+            taken: list[Array] = []
+            for view in views:
+                index: list[int | slice] = [slice(None)] * view.ndim
+                for loop, at in zip(reduced, place, strict=True):
+                    index[1 + loop] = slice(at, at + 1) if view.shape[1 + loop] > 1 else slice(None)
+                taken.append(view[tuple(index)])
+            self._elementwise(op, operands, taken)
 
 
 def _through(array: Array, value: SSAValue, map: AffineMap) -> Array:

@@ -109,8 +109,7 @@ class NativeNetwork:
         first = next(iter(x.values()))
         steps, batch = first.shape[:2]
         outputs = {
-            entry["name"]: np.zeros((batch, steps, *entry["shape"]), _DTYPES[entry["type"]])
-            for entry in self._outputs
+            entry["name"]: np.stack([self._room(entry, steps)] * batch) for entry in self._outputs
         }
         finals: dict[str, list[Array]] = {}
         traced: dict[str, list[list[Array]]] = {name: [] for name in trace or {}}
@@ -134,7 +133,7 @@ class NativeNetwork:
             if progress is not None:
                 progress(sample + 1, batch)
         return Run(
-            {name: np.swapaxes(value, 0, 1) for name, value in outputs.items()},
+            {entry["name"]: _result(entry, outputs[entry["name"]]) for entry in self._outputs},
             {name: np.stack(values) for name, values in finals.items()},
             {name: np.stack([np.stack(s) for s in values], 1) for name, values in traced.items()},
         )
@@ -148,9 +147,15 @@ class NativeNetwork:
         traced: dict[str, list[list[Array]]],
     ) -> None:
         sample: dict[str, list[Array]] = {name: [] for name in trace}
-        for t in range(steps):
+        streams = [True] * len(rows) + ["kind" not in entry for entry in self._outputs]
+        reverse = "reverse" in self.package.manifest
+        for t in reversed(range(steps)) if reverse else range(steps):
             # slices: one element of an array without further axes would be a copy
-            self._call("step_f32", *(_pointer(r[t : t + 1]) for r in (*rows, *results)))
+            arrays = [
+                array[t : t + 1] if stream else array
+                for array, stream in zip((*rows, *results), streams, strict=True)
+            ]
+            self._call("step_f32", *map(_pointer, arrays))
             for name, role in trace.items():
                 field = self._fields[role, name]
                 value = field.view(self._memory)
@@ -158,7 +163,14 @@ class NativeNetwork:
                     value = value[0]
                 sample[name].append(_logical(value, field.channel_last).copy())
         for name, values in sample.items():
-            traced[name].append(values)
+            traced[name].append(values[::-1] if reverse else values)
+
+    @staticmethod
+    def _room(entry: Mapping[str, Any], steps: int) -> Array:
+        """Zeros for an output of one sample, as it is stored."""
+        shape = entry.get("stored", entry["shape"])
+        leading = () if "kind" in entry else (steps,)
+        return np.zeros((*leading, *shape), _DTYPES[entry["type"]])
 
     def _set_state(self, name: str, value: Array, sample: int) -> None:
         """Of one sample. A state that reaches no output may have been left out: it does nothing."""
@@ -198,9 +210,7 @@ class NativeNetwork:
             np.ascontiguousarray(x[entry["name"]][:, 0], _DTYPES[entry["type"]])
             for entry in self._inputs
         ]
-        results = [
-            np.zeros((steps, *entry["shape"]), _DTYPES[entry["type"]]) for entry in self._outputs
-        ]
+        results = [self._room(entry, steps) for entry in self._outputs]
         arguments = [*map(_pointer, rows), ctypes.c_size_t(steps), *map(_pointer, results)]
         seconds: list[float] = []
         for _ in range(repeats):
@@ -213,6 +223,15 @@ class NativeNetwork:
 
 def _pointer(array: Array) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
+
+
+def _result(entry: Mapping[str, Any], array: Array) -> Array:
+    """An output of all samples as a run gives it: [T, B, *shape], or [B, *shape] of one value."""
+    if "kind" not in entry:
+        return np.swapaxes(array, 0, 1)
+    if "order" in entry:
+        array = array.transpose(0, *(1 + place for place in np.argsort(entry["order"])))
+    return array.reshape(len(array), *entry["shape"])
 
 
 def _logical(value: Array, channel_last: bool) -> Array:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
-from snncc.backends.c.names import prefix_of
+from snncc.backends.c.names import prefix_fault, prefix_of
 from snncc.backends.c.package import CPackage
 from snncc.backends.c.training import Training, emit_training, with_inference
 from snncc.dialects import kernel, snn
@@ -82,6 +82,9 @@ class TrainProgram:
         """Of the last `train_step`: the mean over its samples."""
         self.optimizer = optimizer_of(optimizer)
         self.prefix = prefix_of(network.name) if prefix is None else prefix
+        fault = prefix_fault(self.prefix)
+        if fault is not None:
+            raise error("SNC-C003", f"prefix: {fault}", remedy=f"{prefix_of(self.prefix)}")
         segment = min(steps, tape_steps or steps)
         block = min(segment, time_block or MAX_BLOCK)
         self.programs: Programs = schedule_training(
@@ -311,13 +314,16 @@ class TrainProgram:
     # --- use
 
     def run(self, x: Any) -> dict[str, Array]:
-        """The outputs of the network with the parameters as they are: [T, B, *shape]."""
+        """
+        The outputs of the network with the parameters as they are: [T, B, *shape], as
+        `Network.run` gives them.
+        """
         streams = to_streams(self.network.op, x)
         manifest = self.package.manifest
-        results = {
-            e["name"]: np.zeros((streams.batch, streams.steps, *e["shape"]), _DTYPES[e["type"]])
-            for e in manifest["outputs"]
-        }
+        results: dict[str, Array] = {}
+        for e in manifest["outputs"]:
+            leading = (streams.batch, streams.steps) if e["rows"] else (streams.batch,)
+            results[e["name"]] = np.zeros((*leading, *e["shape"]), _DTYPES[e["type"]])
         for sample in range(streams.batch):
             arrays = [
                 np.ascontiguousarray(streams.arrays[e["name"]][:, sample], _DTYPES[e["type"]])
@@ -329,8 +335,13 @@ class TrainProgram:
                 ctypes.c_size_t(streams.steps),
                 *(ctypes.c_void_p(array[sample].ctypes.data) for array in results.values()),
             )
-        swapped = {name: np.swapaxes(array, 0, 1) for name, array in results.items()}
-        return swapped if streams.batched else {n: a[:, 0] for n, a in swapped.items()}
+        for e in manifest["outputs"]:
+            array = results[e["name"]]
+            if not streams.batched:
+                results[e["name"]] = array[0]
+            elif e["rows"]:
+                results[e["name"]] = np.swapaxes(array, 0, 1)
+        return results
 
     def trained(self) -> Network:
         """A copy of the network with the parameters as they are now."""

@@ -113,6 +113,8 @@ def schedule_training(
     trained = Trained(module, op, loss_of(loss), steps, Options(names, surrogate))
     gradients = trained.gradients
     learned = Learned(list(gradients.parameters))
+    if not learned.names:
+        raise error("SNC-T001", f"the loss does not depend on {', '.join(names)}")
     losses: dict[str, float] = {}
     for weight, term in trained.terms:
         if term.rate_target is not None:

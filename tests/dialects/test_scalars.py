@@ -108,9 +108,8 @@ def test_c_names_the_operation_that_it_lacks(
         snncc.compile(net)
 
 
-@pytest.mark.parametrize("bits", ["0x7F800000", "0xFF800000", "0x7FC00000"])
-def test_c_has_no_form_for_what_is_no_number(bits: str, tmp_path: Path) -> None:
-    net = network(one(f"arith.constant {bits} : f32", "f32", "f32"), tmp_path)
-    assert not np.isfinite(net.run(np.zeros((1, 4)))["y"]).any()
+def test_c_has_no_form_for_what_is_no_number(tmp_path: Path) -> None:
+    net = network(one("arith.constant 0x7FC00000 : f32", "f32", "f32"), tmp_path)
+    assert np.isnan(net.run(np.zeros((1, 4)))["y"]).all()
     with pytest.raises(snncc.SnnccError, match="SNC-C001 C has no form for the constant"):
         snncc.compile(net)

@@ -21,7 +21,7 @@ from snncc.dialects.arrays import Array
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network
 from snncc.storage import context
-from tests.differential.test_mlir import compile_with_mlir
+from tests.mlir_tools import compile_with_mlir
 from tests.tools import require_tool
 
 WIDTHS = (8, 16, 32, 64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 
 import pytest
@@ -16,6 +15,7 @@ from snncc.storage import context
 from snncc.verification import compare
 from tests.random_integers import KINDS, seeded_case
 from tests.random_networks import RATES, STEPS, Case
+from tests.seeds import seeds
 from tests.tools import require_tool
 
 BLOCKS = (1, 3, STEPS)
@@ -32,8 +32,7 @@ BUILDS = (
     ("clang-19", "-O2", "-mavx2"),
     ("clang-19", "-O1", *CHECKS),
 )
-FIRST, COUNT = (int(n) for n in os.environ.get("SNNCC_INTEGER_SEEDS", "0,200").split(","))
-"""Which networks `test_levels` and `test_c` draw: SNNCC_INTEGER_SEEDS=1000,10000 for many."""
+SEEDS = seeds(200)
 
 SHARE = 10
 """How many networks a test takes: a failure names them."""
@@ -44,11 +43,11 @@ def reference(case: Case) -> Run:
 
 
 def cases(first: int) -> list[tuple[int, Case]]:
-    seeds = range(first, min(first + SHARE, FIRST + COUNT))
-    return [(seed, case) for seed in seeds if (case := seeded_case(seed)) is not None]
+    taken = range(first, min(first + SHARE, SEEDS.stop))
+    return [(seed, case) for seed in taken if (case := seeded_case(seed)) is not None]
 
 
-@pytest.mark.parametrize("first", range(FIRST, FIRST + COUNT, SHARE))
+@pytest.mark.parametrize("first", SEEDS[::SHARE])
 def test_levels(first: int) -> None:
     """The phase and the time block follow from the seed: many networks see all of them."""
     for seed, case in cases(first):
@@ -65,7 +64,7 @@ def test_levels(first: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(FIRST, FIRST + COUNT, SHARE))
+@pytest.mark.parametrize("first", SEEDS[::SHARE])
 def test_c(first: int) -> None:
     """The build and the time block follow from the seed, and whether neurons are traced."""
     for seed, case in cases(first):

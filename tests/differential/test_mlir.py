@@ -7,12 +7,7 @@ with memref descriptors; outputs must agree bit for bit, call after call.
 
 from __future__ import annotations
 
-import ctypes
-import io
-import subprocess
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,32 +15,16 @@ import numpy as np
 import pytest
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
-from xdsl.printer import Printer
 
 import snncc
-from snncc.dialects import kernel, snn
-from snncc.dialects.arrays import Array, dtype_of
-from snncc.dialects.kernel.program import Role
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array
 from snncc.dialects.snn.functions import FUNCTIONS
 from snncc.interpreters.network import NetworkInterpreter
-from snncc.passes.kernel_to_standard import KernelToStandard
-from snncc.passes.snn_fuse_elementwise import SnnFuseElementwise
-from snncc.passes.snn_schedule import SnnSchedule
 from snncc.storage import context
+from tests.mlir_tools import Compiled, compile_with_mlir
 from tests.random_integers import seeded_case
-from tests.tools import require_tool, shared_file
-
-TO_LLVM = [
-    "--convert-linalg-to-loops",
-    "--lower-affine",
-    "--convert-scf-to-cf",
-    "--finalize-memref-to-llvm",
-    "--convert-math-to-llvm",
-    "--convert-func-to-llvm",
-    "--convert-arith-to-llvm",
-    "--convert-cf-to-llvm",
-    "--reconcile-unrealized-casts",
-]
+from tests.tools import shared_file
 
 CONVOLUTIONS = """
 snn.parameter @w1 : tensor<4x2x3x3xf32> = dense<WEIGHT1>
@@ -131,87 +110,6 @@ def convolutions() -> ModuleOp:
     module = Parser(context(), text).parse_module()
     module.verify()
     return module
-
-
-@dataclass
-class Compiled:
-    """A library made by MLIR, and the program that it came from."""
-
-    library: ctypes.CDLL
-    name: str
-    inputs: list[kernel.BufferOp]
-    outputs: list[kernel.BufferOp]
-
-    def run(self, x: dict[str, Array]) -> dict[str, Array]:
-        """One sample: input name -> [T, *shape]."""
-        steps = len(next(iter(x.values())))
-        given = [
-            np.ascontiguousarray(x[b.known_as], dtype_of(b.type.element_type)) for b in self.inputs
-        ]
-        taken = [
-            np.zeros((steps, *b.shape[1:]), dtype_of(b.type.element_type)) for b in self.outputs
-        ]
-        function = getattr(self.library, f"_mlir_ciface_{self.name}_run")
-        function.restype = None
-        descriptors = [descriptor(array) for array in (*given, *taken)]
-        function(*map(ctypes.byref, descriptors), ctypes.c_int64(steps))
-        return {b.known_as: array for b, array in zip(self.outputs, taken, strict=True)}
-
-    def reset(self) -> None:
-        function = getattr(self.library, f"_mlir_ciface_{self.name}_reset")
-        function.restype = None
-        function()
-
-
-def descriptor(array: Array) -> ctypes.Structure:
-    """A ranked memref's descriptor: pointers, offset, sizes, strides in elements."""
-
-    class Descriptor(ctypes.Structure):
-        _fields_ = [
-            ("allocated", ctypes.c_void_p),
-            ("aligned", ctypes.c_void_p),
-            ("offset", ctypes.c_int64),
-            ("sizes", ctypes.c_int64 * array.ndim),
-            ("strides", ctypes.c_int64 * array.ndim),
-        ]
-
-    strides = [stride // array.itemsize for stride in array.strides]
-    sizes = (ctypes.c_int64 * array.ndim)(*array.shape)
-    pointer = array.ctypes.data
-    return Descriptor(pointer, pointer, 0, sizes, (ctypes.c_int64 * array.ndim)(*strides))
-
-
-def call(command: Sequence[Any]) -> None:
-    done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-
-
-def compile_with_mlir(module: ModuleOp, folder: Path, time_block: int) -> Compiled:
-    mlir_opt, mlir_translate, clang = map(
-        require_tool, ("mlir-opt-19", "mlir-translate-19", "clang-19")
-    )
-    ctx = context()
-    module = module.clone()
-    SnnFuseElementwise().apply(ctx, module)
-    SnnSchedule(time_block=time_block).apply(ctx, module)
-    program = next(op for op in module.ops if isinstance(op, kernel.ProgramOp))
-    name = program.sym_name.data
-    inputs, outputs = program.buffers(Role.INPUT), program.buffers(Role.OUTPUT)
-    KernelToStandard().apply(ctx, module)
-    module.verify()
-    text = io.StringIO()
-    Printer(text, print_generic_format=True).print_op(module)
-    standard, lowered = folder / "standard.mlir", folder / "llvm.mlir"
-    standard.write_text(text.getvalue(), encoding="utf-8")
-    call([mlir_opt, standard, *TO_LLVM, "-o", lowered])
-    call([mlir_translate, "--mlir-to-llvmir", lowered, "-o", folder / "code.ll"])
-    library = folder / "code.so"
-    # a product is rounded before it is added
-    flags = ["-O1", "-ffp-contract=off", "-Wno-override-module", "-shared", "-fPIC"]
-    call([clang, *flags, folder / "code.ll", "-o", library])
-    return Compiled(ctypes.CDLL(str(library)), name, inputs, outputs)
 
 
 def expect_interpreter(module: ModuleOp, compiled: Compiled, x: dict[str, Array]) -> None:

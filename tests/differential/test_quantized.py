@@ -8,7 +8,8 @@ interpreter, the schedule and C give the same bits of it.
 
 from __future__ import annotations
 
-import os
+import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,16 +31,29 @@ from snncc.passes.snn_quantize import SnnQuantize
 from snncc.pipelines import PipelineOptions, run_pipeline
 from snncc.storage import context
 from snncc.verification import compare
-from tests.differential.test_random import BLOCKS, LEVELS, seeded_case
+from tests.differential.sanitized import run_sanitized
+from tests.differential.test_random import BLOCKS, seeded_case
 from tests.random_networks import Case, draw_case
+from tests.seeds import seeds
 from tests.tools import require_tool
 
-SEEDS = 10_000 if os.environ.get("SNNCC_LONG") else 60
-"""How many networks run everywhere; the long run is asked for by SNNCC_LONG."""
+WIDTHS = ("int8", "int4", "int3", "ternary")
+CHECKS = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
+BUILDS = (
+    ("gcc", "-O0"),
+    ("clang-19", "-O3", "-march=native"),
+    ("gcc", "-O3", "-march=native"),
+    ("clang-19", "-O0"),
+    ("gcc", "-O1", *CHECKS),
+    ("clang-19", "-O1"),
+    ("gcc", "-O2"),
+    ("clang-19", "-O2", *CHECKS),
+)
+"""The width follows from the seed as well: each four networks are of one build."""
 
 OPTIONS = st.builds(
     SnnQuantize,
-    weights=st.sampled_from(["int8", "int4", "int3", "ternary"]),
+    weights=st.sampled_from(WIDTHS),
     per_channel=st.booleans(),
     power_of_two=st.booleans(),
     clip=st.sampled_from(["max", "mse"]),
@@ -101,7 +115,7 @@ def test_nothing_wraps_and_nothing_is_left_in_float(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", seeds(80))
 def test_c_equals_interpreter(seed: int) -> None:
     require_tool("clang-19")
     case = seeded_case(seed)
@@ -109,7 +123,7 @@ def test_c_equals_interpreter(seed: int) -> None:
         pytest.skip("the draw gave no live network")
     rng = np.random.default_rng(seed)
     options = SnnQuantize(
-        weights=("int8", "int4", "int3", "ternary")[seed % 4],
+        weights=WIDTHS[seed % 4],
         state_bits=(0, 16, 32)[seed % 3],
         per_channel=bool(rng.integers(2)),
         decay=("multiply", "shift")[seed % 2],
@@ -124,13 +138,37 @@ def test_c_equals_interpreter(seed: int) -> None:
     program = next(op for op in module.ops if isinstance(op, kernel.ProgramOp))
     check = compare("schedule", wanted, ProgramInterpreter(module, program).run(case.x))
     assert check.differing == 0, check.first
-    compiler = ("gcc", "clang-19")[seed % 2]
-    compiled = compile(
-        network, prefix="q", time_block=block, cc=compiler, cflags=LEVELS[seed // 2 % len(LEVELS)]
-    )
+    compiler, *flags = BUILDS[seed // 4 % len(BUILDS)]
+    compiled = compile(network, prefix="q", time_block=block, cc=compiler, cflags=tuple(flags))
     for run in (compiled.native.run(case.x), compiled.run_traced(case.x)):
         check = compare("C", wanted, run)
-        assert check.differing == 0, check.first
+        assert check.differing == 0, (compiler, flags, check.first)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", WIDTHS)
+def test_sanitizers(weights: str, tmp_path: Path) -> None:
+    """A program of its own, in which nothing is undefined and nothing out of bounds."""
+    require_tool("gcc")
+    done = 0
+    for seed in itertools.count(WIDTHS.index(weights) * 100):
+        case = seeded_case(seed)
+        if case is None:
+            continue
+        try:
+            network = quantized(case, SnnQuantize(weights=weights, state_bits=(0, 16)[seed % 2]))
+        except PassFailedException:
+            continue
+        wanted = NetworkInterpreter(network.module, network.op).run(case.x)
+        program = compile(network, prefix="q", time_block=BLOCKS[seed % len(BLOCKS)])
+        flags = (("-O1",), ("-O3", "-march=native"))[seed % 2]
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        for name, outputs in run_sanitized(program, case.x, folder, flags=flags).items():
+            np.testing.assert_array_equal(outputs, wanted.outputs[name], str(seed))
+        done += 1
+        if done == 4:
+            break
 
 
 def test_few_networks_are_refused() -> None:

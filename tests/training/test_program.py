@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 from pathlib import Path
 
@@ -19,9 +21,9 @@ from snncc.training import MeanSquaredError, value_and_grad
 from snncc.training.optimizers import SGD, Adam, Optimizer, optimizer_of
 from snncc.training.program import TrainProgram
 from tests.backward_networks import atan
-from tests.differential.test_mlir import compile_scheduled
-from tests.differential.test_random import seeded_case
-from tests.interpreters.test_program import parse
+from tests.mlir_tools import compile_scheduled
+from tests.random_networks import draw_case
+from tests.text_networks import lif, network, parse
 from tests.tools import require_tool
 
 torch = pytest.importorskip("torch")
@@ -249,10 +251,14 @@ def test_training_lowers_the_loss(net: Network, data: tuple[Array, Array]) -> No
     assert (after.sum(axis=0).argmax(axis=1) == labels).all()
 
 
-@pytest.mark.parametrize("seed", [0, 2, 4, 5, 6])
+@pytest.mark.parametrize("seed", [0, 2, 4, 5, 6, 34])
 def test_random_networks(seed: int) -> None:
     """Convolutions, pools, delays, adaptive and other neurons."""
-    case = seeded_case(seed)
+    rng = np.random.default_rng(seed)
+    case = draw_case(
+        lambda options: options[rng.integers(len(options))],
+        lambda low, high: int(rng.integers(low, high + 1)),
+    )
     assert case is not None
     network = case.network
     output = next(iter(network.op.outputs))
@@ -268,6 +274,31 @@ def test_random_networks(seed: int) -> None:
     assert set(found) == set(wanted.parameters)
     for name, array in wanted.parameters.items():
         assert abs(found[name] - array).max() <= 1e-4 * max(abs(array).max(), 1e-20), name
+
+
+@pytest.mark.parametrize("flags", [("-O3", "-march=native"), ("-O2", "-DNET_TRAIN_PORTABLE")])
+def test_wide_layers(flags: tuple[str, ...]) -> None:
+    """More rows than a tile of registers has, and more steps than a block: nothing is lost."""
+    steps, sizes = 37, {"w": (133, 20), "u": (70, 133), "o": (9, 70)}
+    body = (
+        "  %i = snn.linear %x, %w : (tensor<20xf32>, tensor<133x20xf32>) -> tensor<133xf32>"
+        + lif("s", "i", "133")
+        + "  %j = snn.linear %s, %u : (tensor<133xi1>, tensor<70x133xf32>) -> tensor<70xf32>"
+        + lif("q", "j", "70")
+        + "  %y = snn.linear %q, %o : (tensor<70xi1>, tensor<9x70xf32>) -> tensor<9xf32>"
+        + "  snn.yield %y : tensor<9xf32>\n"
+    )
+    wide = Network(parse(network('"x" %x : tensor<20xf32>', '"y" : tensor<9xf32>', body, sizes)))
+    rng = np.random.default_rng(0)
+    x = rng.normal(-0.4, 0.4, (steps, 2, 20)).astype(np.float32)
+    target = rng.normal(size=(steps, 2, 9)).astype(np.float32)
+    value, wanted = value_and_grad(wide, "mse", x, target, surrogate=atan())
+    trained = program(wide, loss="mse", steps=steps, surrogate=atan(), cflags=flags)
+    assert trained.programs.prepare is None  # no weight is copied for its transpose
+    assert trained.train_step(x, target) == pytest.approx(value, rel=1e-5)
+    for name, array in trained.gradients().items():
+        other = wanted.parameters[name]
+        assert abs(array - other).max() <= 1e-4 * abs(other).max(), name
 
 
 def test_only_what_is_trainable_is_in_memory(net: Network, data: tuple[Array, Array]) -> None:
@@ -324,6 +355,11 @@ def test_what_is_saved(net: Network, data: tuple[Array, Array], tmp_path: Path) 
     for name, content in plain.files.items():
         if name.startswith(("include/", "src/")):
             assert (folder / name).read_bytes() == content, name
+    for manifest in ("net.json", "net_train.json"):
+        for name, entry in json.loads((folder / manifest).read_text())["files"].items():
+            content = (folder / name).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == entry["sha256"], name
+    assert trained.save(folder) == folder  # over what it wrote itself
     for path in sorted((folder / "src").glob("net_train*")):
         text = path.read_text(encoding="utf-8")
         assert "malloc" not in text
@@ -354,11 +390,23 @@ def test_the_same_training_gives_the_same_bytes(net: Network) -> None:
         ({"trainable": ["nothing"]}, "SNC-C003 trainable: no parameter or layer"),
         ({"optimizer": "lbfgs"}, "SNC-C003 optimizer: expected one of sgd, adam"),
         ({"steps": 0}, "SNC-C003 steps: expected a whole number"),
+        ({"prefix": "No"}, "SNC-C003 prefix: expected lower-case"),
     ],
 )
 def test_wrong_options(net: Network, options: dict[str, object], message: str) -> None:
     with pytest.raises(snncc.SnnccError, match=message):
         program(net, **options)
+
+
+def test_one_sample_without_an_axis(net: Network, data: tuple[Array, Array]) -> None:
+    x, labels = data
+    trained = program(net)
+    alone = trained.train_step(x[:, 1], int(labels[1]))
+    assert trained.train_step(x[:, 1:2], labels[1:2]) == alone
+    assert trained.run(x[:, 1])["y"].tobytes() == trained.run(x)["y"][:, 1].tobytes()
+    mse = program(net, loss="mse")
+    target = np.ones((STEPS, 3), np.float32)
+    assert mse.train_step(x[:, 1], target) == mse.train_step(x[:, 1:2], target[:, None])
 
 
 def test_wrong_arrays(net: Network, data: tuple[Array, Array]) -> None:

@@ -122,8 +122,10 @@ def test_counts_up_to_their_bound(element: str, width: int, largest: int, tmp_pa
         assert found["y"][0].tolist() == exact, flags
 
 
-def test_values_without_a_form_in_c(tmp_path: Path) -> None:
-    """A state that starts at infinity: refused with its value, not by the C compiler."""
+@pytest.mark.parametrize("compiler", ["gcc", "clang-19"])
+def test_infinities(compiler: str, tmp_path: Path) -> None:
+    """A state that starts at infinity, in C without a header that names it."""
+    require_tool(compiler)
     text = """
 snn.network @net ("x" %x : tensor<3xf32>) -> ("y" : tensor<3xf32>) {
   %low = snn.constant dense<0xFF800000> : tensor<f32>
@@ -137,5 +139,9 @@ snn.network @net ("x" %x : tensor<3xf32>) -> ("y" : tensor<3xf32>) {
 """
     net = network(text, tmp_path)
     assert net.run([[1, 2, 3], [0, 5, 0]])["y"].tolist() == [[1, 2, 3], [1, 5, 3]]
-    with pytest.raises(snncc.SnnccError, match="SNC-C001 C has no form for the constant -inf"):
-        snncc.compile(net)
+    for flags in (("-O0",), ("-O3", "-Wall", "-Wextra", "-Wpedantic", "-Werror")):
+        found = snncc.compile(net, cc=compiler, cflags=flags).run([[1, 2, 3], [0, 5, 0]])
+        assert found["y"].tolist() == [[1, 2, 3], [1, 5, 3]]
+    nothing = network(text.replace("0xFF800000", "0x7FC00000"), tmp_path)
+    with pytest.raises(snncc.SnnccError, match="SNC-C001 C has no form for the constant nan"):
+        snncc.compile(nothing)

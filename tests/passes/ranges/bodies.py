@@ -145,6 +145,40 @@ def cuba(
     return equations
 
 
+def cuba_next(
+    decay_i: str, decay_v: str, reset: str
+) -> Callable[..., tuple[list[Scalar], list[Scalar]]]:
+    """The reset of the last step's spike, seen again in the old membrane."""
+
+    def equations(
+        b: Body, x: Scalar, i: Scalar, v: Scalar, theta: Scalar
+    ) -> tuple[list[Scalar], list[Scalar]]:
+        fired = b.spike(v - theta)
+        current = DECAYS[decay_i](b, i) + x
+        before = b.select(fired, b.constant(0, v.element), v) if reset == "zero" else v
+        u = DECAYS[decay_v](b, before) + current
+        if reset == "subtract":
+            u = u - wide(b, fired) * theta
+        return [b.spike(u - theta), u], [current, u]
+
+    return equations
+
+
+def cuba_old(
+    decay_i: str, decay_v: str, reset: str
+) -> Callable[..., tuple[list[Scalar], list[Scalar]]]:
+    """The membrane takes the current of the step before."""
+
+    def equations(
+        b: Body, x: Scalar, i: Scalar, v: Scalar, theta: Scalar
+    ) -> tuple[list[Scalar], list[Scalar]]:
+        u = DECAYS[decay_v](b, v) + i
+        s = b.spike(u - theta)
+        return [s, u], [DECAYS[decay_i](b, i) + x, RESETS[reset](b, u, s, theta)]
+
+    return equations
+
+
 def drives(random: np.random.Generator, inputs: int, largest: int) -> np.ndarray:
     """A row of small weights with both signs."""
     weights = random.integers(-largest, largest + 1, inputs)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.interpreter import Interpreter
 from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
+from snncc.dialects.snn.body import Body, Scalar
 from snncc.dialects.snn.types import is_float
 from snncc.interpreters.scalars import ScalarFunctions, run_body
 from snncc.passes.ranges import Interval, population_ranges
@@ -119,6 +123,39 @@ def test_cells_of_any_body_are_sound(data: st.DataObject) -> None:
     with np.errstate(all="ignore"):
         ranges = proved(op, inputs, values, cells=draw.integer(1, 9))
         check(op, ranges, inputs, values, random)
+
+
+def shifted_logically(
+    following: Callable[[Body, Scalar, Scalar], list[Scalar]],
+) -> snn.NeuronOp:
+    """States of which one is next what a logical shift gives: kept as an unsigned number."""
+
+    def equations(b: Body, x: Scalar, a: Scalar, c: Scalar) -> tuple[list[Scalar], list[Scalar]]:
+        return [a + x], following(b, a, c)
+
+    return bodies.neuron(equations, states=("a", "c"), parameters=(), population=(POPULATION,))
+
+
+def logical(b: Body, a: Scalar, amount: int) -> Scalar:
+    return b.insert(arith.ShRUIOp(a.value, b.constant(amount, a.element).value))
+
+
+@pytest.mark.parametrize("cells", [0, 1, 5])
+@pytest.mark.parametrize(
+    "following",
+    [
+        lambda b, a, c: [c, logical(b, c, 0)],  # the cells of c were thought not to be reached
+        lambda b, a, c: [c, bodies.clamped(b, logical(b, c, 0), -5, 50)],
+        lambda b, a, c: [logical(b, bodies.clamped(b, a, -30, 30), 0), a + c],
+        lambda b, a, c: [a, logical(b, bodies.clamped(b, a + c, -30, 30), 0)],
+    ],
+)
+def test_states_behind_logical_shifts(following, cells: int) -> None:
+    op = shifted_logically(following)
+    random = np.random.default_rng(1)
+    inputs = {"x": (np.full(POPULATION, -3), np.full(POPULATION, 4))}
+    values = {"a": np.array([-4, 34, -25, 0]), "c": np.array([6, -5, -1, -4])}
+    check(op, proved(op, inputs, values, cells=cells), inputs, values, random)
 
 
 @quiet

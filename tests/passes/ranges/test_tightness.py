@@ -113,6 +113,18 @@ def test_if_with_saturation(reset: str, comparison: str) -> None:
     assert_met(op, drive_of(DENSE), THETA)
 
 
+@pytest.mark.parametrize("value", [0, 11, -50])
+def test_if_of_shifted_inputs(value: int) -> None:
+    """Without a leak few numbers below the threshold are sums of shifted inputs."""
+
+    def equations(b, x, v, theta):
+        u = bodies.clamped(b, v + (x << 6), -3000, 3000)
+        s = b.spike(u - theta)
+        return [s, u], [b.select(s, b.constant(value, u.element), u)]
+
+    assert_met(bodies.neuron(equations), drive_of(np.array([1, 2, 4, -1, -3])), 549, within=0)
+
+
 def test_if_without_saturation_has_no_lower_bound() -> None:
     op = bodies.neuron(bodies.spiking("none", "zero"))
     ranges = proved(op, -30, 49, THETA)
@@ -144,42 +156,46 @@ def test_cuba(current: str, membrane: str, reset: str) -> None:
     assert_met(op, drive_of(np.array([1, 2, 3, 5, -1, -2, -4])), THETA)
 
 
+@pytest.mark.parametrize("theta", [60, 120, 300])
 @pytest.mark.parametrize("membrane", ["shift", "multiply", "decrement"])
-def test_cuba_that_resets_to_a_value(membrane: str) -> None:
+@pytest.mark.parametrize("current", ["shift", "multiply"])
+def test_cuba_that_resets_to_a_value(current: str, membrane: str, theta: int) -> None:
     """
-    The largest current never meets the largest membrane that did not fire. An interval for
-    each state does not say so, and proves too much of the membrane before its reset; an
-    interval of the membrane for each current does.
+    The largest current never meets the largest membrane that did not fire: an interval for
+    each state does not say so, the paths to such pairs do. At 300 the few steps behind a
+    reset matter, in which the membrane runs through few values.
     """
-    op = bodies.neuron(bodies.cuba("shift", membrane, "zero"), states=("i", "v"))
+    op = bodies.neuron(bodies.cuba(current, membrane, "zero"), states=("i", "v"))
+    assert_met(op, drive_of(np.array([1, 2, 3, 5, -1, -2, -4])), theta)
+
+
+@pytest.mark.parametrize("reset", bodies.RESETS)
+@pytest.mark.parametrize("membrane", ["shift", "decrement"])
+@pytest.mark.parametrize("weights", [(1, 2, 4, 8), (1, 2, 4, -1, -2), (1, 2, 3, -2, -4, -8)])
+def test_cuba_that_is_driven_to_one_side(
+    weights: tuple[int, ...], membrane: str, reset: str
+) -> None:
+    op = bodies.neuron(bodies.cuba("shift", membrane, reset), states=("i", "v"))
+    assert_met(op, drive_of(np.array(weights)), 90)
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+@pytest.mark.parametrize("theta", [60, 300])
+def test_cuba_that_resets_in_the_next_step(theta: int, reset: str) -> None:
+    op = bodies.neuron(bodies.cuba_next("shift", "decrement", reset), states=("i", "v"))
+    assert_met(op, drive_of(np.array([1, 2, 3, 5, -1, -2, -4])), theta)
+
+
+def test_cells_tighten_what_paths_do_not() -> None:
+    """A membrane that takes the current of the step before is of no form that paths know."""
+    op = bodies.neuron(bodies.cuba_old("shift", "decrement", "zero"), states=("i", "v"))
     drive = drive_of(np.array([1, 2, 3, 5, -1, -2, -4]))
     found = search(op, drive.values, THETA)
     assert found.complete
-    loose = proved(op, drive.least, drive.most, THETA)
-    tight = proved(op, drive.least, drive.most, THETA, cells=256)
-    for port in op.state_ports:
-        assert max(gaps(loose, found, port.argument)) <= 1
-        assert max(gaps(tight, found, port.argument)) <= 1
     value = watched(op)["membrane"]
-    assert max(gaps(tight, found, value)) <= 1
-    assert gaps(loose, found, value)[1] > 10
-    coarse = proved(op, drive.least, drive.most, THETA, cells=24)
-    assert gaps(coarse, found, value)[1] < gaps(loose, found, value)[1]
-
-
-def test_cuba_with_orbits_keeps_a_gap() -> None:
-    """
-    At the largest current every drive is the largest one, and the membrane runs through few
-    values: between them none is reached, and cells of the current alone do not see that.
-    """
-    op = bodies.neuron(bodies.cuba("shift", "shift", "zero"), states=("i", "v"))
-    drive = drive_of(np.array([1, 2, 3, 5, -1, -2, -4]))
-    found = search(op, drive.values, 300)
-    assert found.complete
-    ranges = proved(op, drive.least, drive.most, 300, cells=256)
-    low, high = gaps(ranges, found, watched(op)["membrane"])
-    assert low <= 1
-    assert high <= 0.03 * found.high[watched(op)["membrane"]].value
+    loose = gaps(proved(op, drive.least, drive.most, THETA), found, value)[1]
+    tight = gaps(proved(op, drive.least, drive.most, THETA, cells=256), found, value)[1]
+    assert tight < loose
 
 
 @pytest.mark.parametrize("seed", range(6))

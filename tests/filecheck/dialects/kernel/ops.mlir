@@ -19,6 +19,8 @@ kernel.program @small block 1 {
 kernel.program reverse @backward block 4 {
   kernel.buffer output @d.w : memref<1x64x128xf32> sum order [0, 2, 1] sizes [128, 64]
   kernel.buffer output @d.v : memref<128xf32> last of "d.lif1.v"
+  kernel.buffer input @w : memref<8192xf32> held
+  kernel.buffer input @tape.0 : memref<?x16xi8> bits
 }
 
 // CHECK:      kernel.program @net.1 block 16 attributes {origin = "test"} {
@@ -37,6 +39,8 @@ kernel.program reverse @backward block 4 {
 // CHECK-NEXT: kernel.program reverse @backward block 4 {
 // CHECK-NEXT:   kernel.buffer output @d.w : memref<1x64x128xf32> sum order [0, 2, 1] sizes [128, 64]
 // CHECK-NEXT:   kernel.buffer output @d.v : memref<128xf32> last of "d.lif1.v"
+// CHECK-NEXT:   kernel.buffer input @w : memref<8192xf32> held
+// CHECK-NEXT:   kernel.buffer input @tape.0 : memref<?x16xi8> bits
 // CHECK-NEXT: }
 // CHECK-NEXT: }
 
@@ -190,3 +194,17 @@ kernel.delay_read %line at %at now %now into %out steps [0, 3, 5] {origin = "tes
 kernel.outer %a, %b steps %n list %l into %y : memref<4x3x2x5xf32>, memref<4x7x3x2xi8>, memref<12xi16> -> memref<2x7x5xf32>
 
 // CHECK:      kernel.outer %a, %b steps %n list %l into %y : memref<4x3x2x5xf32>, memref<4x7x3x2xi8>, memref<12xi16> -> memref<2x7x5xf32>
+
+// -----
+
+// weighted sums of a block of steps; spikes as bits
+
+%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf32>, memref<4x5xf32>, memref<160xf32>, memref<4x7xf32>, index)
+kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x5xf32>, memref<160xf32> -> memref<4x7xf32>
+%s, %b = "test.op"() : () -> (memref<13xi8>, memref<2xi8>)
+kernel.pack %s into %b : memref<13xi8> into memref<2xi8>
+kernel.unpack %b into %s : memref<2xi8> into memref<13xi8>
+
+// CHECK:      kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x5xf32>, memref<160xf32> -> memref<4x7xf32>
+// CHECK:      kernel.pack %s into %b : memref<13xi8> into memref<2xi8>
+// CHECK-NEXT: kernel.unpack %b into %s : memref<2xi8> into memref<13xi8>

@@ -660,3 +660,34 @@ kernel.outer %a, %b steps %n list %l into %y : memref<4x3x2x5xf32>, memref<4x7x2
 kernel.outer %a, %b steps %n list %l into %y : memref<4x3x2x5xf64>, memref<4x7x3x2xi8>, memref<12xi16> -> memref<2x7x5xf32>
 
 // CHECK: | Operation does not verify: left: expected elements of f32, got f64
+
+// -----
+
+// what is held, blocks of weighted sums, bits
+
+kernel.program @net block 1 {
+  kernel.buffer output @y : memref<?x2xf32> held
+}
+
+// CHECK: | Operation does not verify: output buffer: only an input is held
+
+// -----
+
+%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf32>, memref<4x5xf32>, memref<20xf32>, memref<4x7xf32>, index)
+kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x5xf32>, memref<20xf32> -> memref<4x7xf32>
+
+// CHECK: | Operation does not verify: room: expected 160 elements, got memref<20xf32>
+
+// -----
+
+%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf32>, memref<4x7xf32>, memref<160xf32>, memref<4x5xf32>, index)
+kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x7xf32>, memref<160xf32> -> memref<4x5xf32>
+
+// CHECK: | Operation does not verify: expected 4 steps of 5 inputs and 7 results, got memref<4x7xf32> and memref<4x5xf32>
+
+// -----
+
+%s, %b = "test.op"() : () -> (memref<17xi8>, memref<2xi8>)
+kernel.pack %s into %b : memref<17xi8> into memref<2xi8>
+
+// CHECK: | Operation does not verify: bits: expected 3 bytes for 17 spikes, got memref<2xi8>

@@ -1,0 +1,203 @@
+"""
+Parameters that are not constants of a program, because they are trained where it runs.
+
+A program reads them, and what is computed of them alone, as inputs that are held: arrays of
+the caller, the same at every step. What a kernel wants is often a parameter with its elements
+in another order; the first that is asked for says how the parameter is stored, so that it is
+read as it lies. All else is derived: computed again when the parameters have changed, by a
+network of one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+from xdsl.ir import Block, Operation, Region, SSAValue
+
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array
+from snncc.dialects.snn.fixed import is_fixed
+from snncc.dialects.snn.places import Indices
+from snncc.dialects.snn.types import Stream, shape_of, stream_type
+
+
+@dataclass
+class Held:
+    """An array that programs read: elements of a fixed value, in some order."""
+
+    name: str
+    root: SSAValue
+    places: Indices
+    """Where each element stands in the root in C order; -1 for a zero."""
+
+    @property
+    def is_derived(self) -> bool:
+        return not isinstance(self.root.owner, snn.UseOp) or self.name != self.root.owner.symbol
+
+
+@dataclass
+class Learned:
+    """What the programs of one training share."""
+
+    names: Collection[str]
+    """The parameters that are trained."""
+    storage: dict[str, Indices] = field(default_factory=dict[str, Indices])
+    """Parameter -> the place of each stored element in its C order."""
+    held: dict[Hashable, Held] = field(default_factory=dict[Hashable, Held])
+    types: dict[str, Stream] = field(default_factory=dict[str, Stream])
+    copies: bool = False
+    """Whether parameters are read as they were before the last update: all is derived."""
+
+    def depends(self, value: SSAValue) -> bool:
+        """Whether a value is computed of learned parameters and constants alone."""
+        if not isinstance(value.owner, Operation) or not is_fixed(value.owner):
+            return False
+        found, stack = False, [value.owner]
+        while stack and not found:
+            op = stack.pop()
+            found = isinstance(op, snn.UseOp) and op.symbol in self.names
+            stack.extend(v.owner for v in op.operands if isinstance(v.owner, Operation))
+        return found
+
+    def lies(self, value: SSAValue, places: Indices) -> bool:
+        """Whether a parameter is stored with these elements of a value, in this order."""
+        root, within = root_of(value)
+        owner = root.owner
+        if not isinstance(owner, snn.UseOp) or owner.symbol not in self.storage:
+            return False
+        return np.array_equal(within.ravel()[places].ravel(), self.storage[owner.symbol])
+
+    def request(self, value: SSAValue, places: Indices) -> Held:
+        """The array that holds these elements (places in C order) of a fixed value."""
+        root, within = root_of(value)
+        flat = np.where(places < 0, -1, within.ravel()[places]).ravel()
+        owner = root.owner
+        copies = self.copies and isinstance(owner, snn.UseOp)
+        key = (_key(root), flat.tobytes(), copies)
+        if key in self.held:
+            return self.held[key]
+        size = prod(shape_of(root))
+        name = owner.symbol if isinstance(owner, snn.UseOp) else "computed"
+        if isinstance(owner, snn.UseOp):
+            self.types[name] = stream_type(root)
+            whole = flat.size == size and bool((np.sort(flat) == np.arange(size)).all())
+            if whole and name not in self.storage and not copies:
+                self.storage[name] = flat
+                self.held[key] = Held(name, root, flat)
+                return self.held[key]
+        taken = {held.name for held in self.held.values()} | set(self.names)
+        number = 1
+        while f"{name}.{number}" in taken:
+            number += 1
+        self.held[key] = Held(f"{name}.{number}", root, flat)
+        return self.held[key]
+
+    def stored(self, name: str, array: Array) -> Array:
+        """A parameter as it is stored, flat."""
+        places = self.storage.get(name)
+        return array.ravel() if places is None else array.ravel()[places]
+
+    def in_model_order(self, name: str, stored: Array, shape: tuple[int, ...]) -> Array:
+        """The way back."""
+        places = self.storage.get(name)
+        array = np.empty_like(stored)
+        array[slice(None) if places is None else places] = stored
+        return array.reshape(shape)
+
+    @property
+    def derived(self) -> list[Held]:
+        return [held for held in self.held.values() if held.is_derived]
+
+
+def root_of(value: SSAValue) -> tuple[SSAValue, Indices]:
+    """The value that reshapes and rearrangements read, and the place of each element in it."""
+    owner = value.owner
+    if isinstance(owner, snn.ReshapeOp):
+        root, places = root_of(owner.input)
+        return root, places.reshape(shape_of(value))
+    if isinstance(owner, snn.RearrangeOp):
+        root, places = root_of(owner.input)
+        indices = owner.indices
+        return root, np.where(indices < 0, -1, places.ravel()[indices])
+    shape = shape_of(value)
+    return value, np.arange(prod(shape)).reshape(shape)
+
+
+def _key(value: SSAValue) -> Hashable:
+    """Equal for values that are computed in the same way, in whatever network."""
+    owner = value.owner
+    assert isinstance(owner, Operation)
+    return (
+        owner.name,
+        value.index if hasattr(value, "index") else 0,
+        str(value.type),
+        tuple(sorted((name, str(attr)) for name, attr in owner.properties.items())),
+        tuple(str(region) for region in owner.regions),
+        tuple(_key(operand) for operand in owner.operands),
+    )
+
+
+def prepare_network(
+    name: str, learned: Learned, parameters: Mapping[str, Stream]
+) -> snn.NetworkOp | None:
+    """
+    The network of one step that computes what is derived: from parameters as they are
+    stored, flat. None where nothing is.
+    """
+    derived = learned.derived
+    if not derived:
+        return None
+    block = Block()
+    values: dict[SSAValue, SSAValue] = {}
+    read: dict[str, SSAValue] = {}
+
+    def parameter(symbol: str) -> SSAValue:
+        if symbol not in read:
+            type = parameters[symbol]
+            size = prod(type.get_shape())
+            argument = block.insert_arg(_flat(type, size), len(block.args))
+            places = learned.storage.get(symbol)
+            order = np.arange(size) if places is None else np.argsort(places)
+            read[symbol] = elements(block, argument, order.reshape(type.get_shape()))
+        return read[symbol]
+
+    def written(value: SSAValue) -> SSAValue:
+        if value in values:
+            return values[value]
+        owner = value.owner
+        assert isinstance(owner, Operation)
+        if isinstance(owner, snn.UseOp) and owner.symbol in learned.names:
+            return parameter(owner.symbol)
+        copy = owner.clone({operand: written(operand) for operand in owner.operands})
+        block.add_op(copy)
+        values.update(zip(owner.results, copy.results, strict=True))
+        return values[value]
+
+    outputs = [elements(block, written(held.root), held.places) for held in derived]
+    block.add_op(snn.YieldOp(outputs))
+    inputs = [(symbol, _flat(parameters[symbol], prod(shape_of(v)))) for symbol, v in read.items()]
+    return snn.NetworkOp(
+        name,
+        inputs,
+        [(held.name, stream_type(v)) for held, v in zip(derived, outputs, strict=True)],
+        Region(block),
+    )
+
+
+def _flat(type: Stream, size: int) -> Stream:
+    return type.__class__(type.element_type, (size,))
+
+
+def elements(block: Block, value: SSAValue, places: Indices) -> SSAValue:
+    """Elements of a value; the value itself where all stay."""
+    if places.size == prod(shape_of(value)) and (places.ravel() == np.arange(places.size)).all():
+        if shape_of(value) == places.shape:
+            return value
+        op: Operation = snn.ReshapeOp(value, places.shape)
+    else:
+        op = snn.RearrangeOp(value, places)
+    block.add_op(op)
+    return op.results[0]
