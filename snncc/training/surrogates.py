@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from xdsl.dialects.builtin import Attribute, FloatAttr, f64
+from xdsl.dialects.builtin import FloatAttr, f64
+from xdsl.ir import Attribute
 
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.surrogates import SURROGATES, SurrogateError, surrogate_named

@@ -128,6 +128,6 @@ def test_both_are_refused() -> None:
     def step(x, v):
         return (x.double() + v > 0.5).float(), v + x
 
-    with pytest.raises(SnnccError, match="float64 beside float32|float32 beside float64") as got:
+    with pytest.raises(SnnccError, match=r"float64 beside float32|float32 beside float64") as got:
         snncc.load(step, (torch.zeros(2, 3), torch.zeros(2, 3)), states=["v"])
     assert got.value.code == "SNC-I012"
