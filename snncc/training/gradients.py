@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import AnyFloat, ModuleOp, f32, f64
+from xdsl.ir import Operation
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of, dtype_of
@@ -25,6 +26,7 @@ from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.passes.differentiation.wanted import UnknownName, wanted_of
 from snncc.passes.smoothing.network import NoTwin, smooth
 from snncc.passes.snn_change_precision import SnnChangePrecision
+from snncc.runtime.library import NativeNetwork
 from snncc.training.losses import Loss, loss_of
 from snncc.training.surrogates import surrogate_of
 from snncc.training.written import LossWriter, Target
@@ -32,6 +34,8 @@ from snncc.training.written import LossWriter, Target
 Dtype = Literal["float32", "float64"]
 Mode = Literal["bptt", "eprop"]
 MODES: tuple[Mode, ...] = ("bptt", "eprop")
+Engine = Literal["interpreter", "c"]
+ENGINES: tuple[Engine, ...] = ("interpreter", "c")
 ELEMENTS: dict[str, AnyFloat] = {"float32": f32, "float64": f64}
 
 
@@ -74,6 +78,7 @@ class Options:
     surrogate: SurrogateAttr | None = None
     dtype: Dtype = "float32"
     smoothed: bool = False
+    engine: Engine = "interpreter"
 
 
 def value_and_grad(
@@ -89,13 +94,15 @@ def value_and_grad(
     surrogate: SurrogateAttr | str | None = None,
     dtype: Dtype = "float32",
     mode: Mode = "bptt",
+    engine: Engine = "interpreter",
     smoothed: bool = False,
 ) -> tuple[float, GradientsByName]:
     """
     The loss of a network on a batch, and its gradients: by backpropagation through time, or
     (`mode="eprop"`) online, by eligibility traces, in memory that does not grow with the steps.
     Online gradients are of parameters and neurons' initial states; what comes back through a
-    recurrent connection is left out (`snncc.passes.online.eprop`).
+    recurrent connection is left out (`snncc.passes.online.eprop`). `engine="c"` compiles the
+    programs and runs these.
 
     `x`, `state0`, `steps` are those of `Network.run`. `target`: labels [B] or an array, or
     {output: ...} where the loss has several. `parameters` replaces parameters of the network
@@ -108,7 +115,7 @@ def value_and_grad(
     Raises SnnccError: SNC-C003 for options, SNC-R001 to SNC-R003 for arrays that do not fit,
     SNC-T001 for a network that has no gradient, SNC-T002 for one that has no smoothed twin.
     """
-    options = Options(wrt, surrogate_of(surrogate), dtype, smoothed)
+    options = Options(wrt, surrogate_of(surrogate), dtype, smoothed, engine)
     if dtype not in ELEMENTS:
         raise error("SNC-C003", f"dtype: expected one of {', '.join(ELEMENTS)}, got {dtype!r}")
     module = prepared(net.module, dtype, parameters or {})
@@ -119,6 +126,8 @@ def value_and_grad(
             "the network takes a whole sequence at once: it has no steps to sum a loss over",
         )
     streams = to_streams(network, x, steps=steps)
+    if engine not in ENGINES:
+        raise error("SNC-C003", f"engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
     if mode not in MODES:
         raise error("SNC-C003", f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
     if mode == "eprop" and smoothed:
@@ -179,6 +188,7 @@ class Trained:
         options: Options,
     ):
         self.module = module
+        self.engine = options.engine
         self.inputs = list(network.inputs)
         self.element = ELEMENTS[options.dtype]
         writer = LossWriter(network, steps, self.element)
@@ -242,7 +252,7 @@ class Trained:
     ) -> tuple[float, GradientsByName]:
         """The loss and the gradients: of inputs [T, B, *shape], of states [B, *shape]."""
         if self.hard is not None:  # what decides in the twin is recorded
-            hard = self._interpreter(self.hard).run(arrays, state0=self._decided(states))
+            hard = self._runner(self.hard).run(arrays, state0=self._decided(states))
             arrays = {**arrays, **hard.outputs}
             arrays = {name: arrays[name] for name in self.gradients.forward.inputs}
         value = 0.0
@@ -262,7 +272,7 @@ class Trained:
         heads: Callable[[Mapping[str, Array]], Mapping[str, Array]],
     ) -> GradientsByName:
         """The gradients; `heads` gives those of the outputs, from what the outputs are."""
-        forward = self._interpreter(self.gradients.forward).run(arrays, state0=states)
+        forward = self._runner(self.gradients.forward).run(arrays, state0=states)
         seeds = heads(forward.outputs)
         steps = next(iter(arrays.values())).shape[0]
         given = {**arrays, **forward.outputs}
@@ -310,7 +320,17 @@ class Trained:
     def _run_backward(self, given: Mapping[str, Array]) -> dict[str, Array]:
         network = self.gradients.backward
         arrays = {name: given[name] for name in network.inputs}
-        return self._interpreter(network).run(arrays).outputs if network.outputs else {}
+        return self._runner(network).run(arrays).outputs if network.outputs else {}
+
+    def _runner(self, network: snn.NetworkOp) -> NetworkInterpreter | NativeNetwork:
+        """What runs a network over time: the interpreter, or its C."""
+        if self.engine == "interpreter":
+            return self._interpreter(network)
+        from snncc.compiled import compile
+
+        module = ModuleOp([op.clone() for op in self.module.ops if _is_shared(op)])
+        module.body.block.add_op(network.clone())
+        return compile(Network(module), prefix="net").native
 
     def _interpreter(self, network: snn.NetworkOp) -> NetworkInterpreter:
         return NetworkInterpreter(self.module, network, blas=True)
@@ -330,6 +350,11 @@ class Trained:
                 seed = distance * (2.0 * weight / batch)
                 seeds[name] = np.broadcast_to(seed.astype(array.dtype), array.shape)
         return value, seeds
+
+
+def _is_shared(op: Operation) -> bool:
+    """What all networks of a module read: parameters and surrogates."""
+    return isinstance(op, snn.ParameterOp | snn.SurrogateOp)
 
 
 def _labels(array: Array, classes: int, batch: int) -> Array:

@@ -38,14 +38,14 @@ class OnlineTrained(Trained):
         heads: Callable[[Mapping[str, Array]], Mapping[str, Array]],
     ) -> GradientsByName:
         """The gradients; `heads` gives those of the outputs, from what the outputs are."""
-        outputs = self._interpreter(self.network).run(arrays, state0=states).outputs
+        outputs = self._runner(self.network).run(arrays, state0=states).outputs
         steps = next(iter(arrays.values())).shape[0]
         given = dict(arrays)
         for name, seed in heads(outputs).items():
             given[f"{GRADIENT}{name}"] = np.broadcast_to(seed, (steps, *seed.shape))
         online = self.online
         given = {name: given[name] for name in online.network.inputs}
-        sums = self._interpreter(online.network).run(given, state0=states).outputs
+        sums = self._runner(online.network).run(given, state0=states).outputs
         found = GradientsByName(self._finished(online.finish, online.parameters, sums))
         for name, parts in online.states.items():
             found.states[name] = np.sum([sums[part] for part in parts], axis=0)

@@ -56,6 +56,7 @@ class LossWriter:
         self.element = element
         self.targets: dict[str, Target] = {}
         """Name of an input that was added -> what it is."""
+        self._inputs = [name.data for name in network.input_names]
         self._names = StateNames(network)
         self._ends = network.yield_op
         self._builder = Builder(InsertPoint.before(self._ends))
@@ -205,7 +206,7 @@ class LossWriter:
         for index, known in enumerate(self.targets.values()):
             if known == wanted:
                 return arguments[len(arguments) - len(self.targets) + index]
-        name = self._free(f"{TARGET}.{output}", {*self.network.inputs, *self.targets})
+        name = self._free(f"{TARGET}.{output}", {*self._inputs, *self.targets})
         self.targets[name] = wanted
         type = TensorType(self.element, shape_of(self.outputs[output]))
         return self.network.body.block.insert_arg(type, len(arguments))
@@ -231,7 +232,7 @@ class LossWriter:
         streams = [*self._ends.streams, *(value for _, value, _ in self._values)]
         names = [*network.outputs, *(name for name, _, _ in self._values)]
         kinds = [*network.kinds.values(), *(kind for _, _, kind in self._values)]
-        inputs = [*(n.data for n in network.input_names), *self.targets]
+        inputs = [*self._inputs, *self.targets]
         arguments = network.body.block.args
         Rewriter.replace_op(self._ends, snn.YieldOp(streams), [])
         made = snn.NetworkOp(

@@ -12,7 +12,7 @@ from xdsl.dialects.builtin import FloatAttr, f64
 import snncc
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.training import CrossEntropy, MeanSquaredError, RateRegularization
-from tests.tools import shared_file
+from tests.tools import require_tool, shared_file
 
 torch = pytest.importorskip("torch")
 from tests.training.models import Model  # noqa: E402
@@ -72,39 +72,52 @@ def error(found, wanted: np.ndarray) -> float:
     return float(np.abs(found - wanted).max() / (most if most > 0 else 1.0))
 
 
+def check(name: str, which: str, loss_name: str, dtype: str, engine: str) -> None:
+    network, data, index = case(name)
+    parameters = {k.removeprefix("param/"): data[k] for k in data.files if k.startswith("param/")}
+    target = data["data/target" if loss_name == "mse_lowpass" else "data/label"]
+    value, found = snncc.value_and_grad(
+        network,
+        losses(network, bool(index["models"][name]["refrac"]))[loss_name],
+        data["data/x"],
+        target,
+        state0={"v": data["data/v0"]},
+        parameters=parameters,
+        surrogate=surrogate(which, index["surrogates"][which]),
+        dtype=dtype,
+        engine=engine,
+    )
+    case_name = f"{which}/{loss_name}"
+    exact = dtype == "float64"
+    assert value == pytest.approx(float(data[f"loss64/{case_name}"]), rel=1e-12 if exact else 1e-5)
+    for key in data.files:
+        if not key.startswith(f"grad64/{case_name}/"):
+            continue
+        own = key.removeprefix(f"grad64/{case_name}/")
+        wanted = data[key]
+        gradient = found.states.get("v") if own == "v0" else found.get(own)
+        theirs = data[key.replace("grad64", "grad32")]
+        limit = 1e-10 if exact else max(1e-5, 4 * error(theirs, wanted))
+        assert error(gradient, wanted) <= limit, (name, case_name, own)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_gradients(name: str, dtype: str) -> None:
-    network, data, index = case(name)
-    parameters = {k.removeprefix("param/"): data[k] for k in data.files if k.startswith("param/")}
-    refractory = bool(index["models"][name]["refrac"])
-    for which, options in index["surrogates"].items():
-        for loss_name, loss in losses(network, refractory).items():
-            target = data["data/target" if loss_name == "mse_lowpass" else "data/label"]
-            value, found = snncc.value_and_grad(
-                network,
-                loss,
-                data["data/x"],
-                target,
-                state0={"v": data["data/v0"]},
-                parameters=parameters,
-                surrogate=surrogate(which, options),
-                dtype=dtype,
-            )
-            case_name = f"{which}/{loss_name}"
-            wanted_loss = float(data[f"loss64/{case_name}"])
-            assert abs(value - wanted_loss) <= (1e-12 if dtype == "float64" else 1e-5) * abs(
-                wanted_loss
-            )
-            for key in data.files:
-                if not key.startswith(f"grad64/{case_name}/"):
-                    continue
-                own = key.removeprefix(f"grad64/{case_name}/")
-                wanted = data[key]
-                gradient = found.states.get("v") if own == "v0" else found.get(own)
-                limit = 1e-10
-                if dtype == "float32":
-                    theirs = data[key.replace("grad64", "grad32")]
-                    limit = max(1e-5, 4 * error(theirs, wanted))
-                assert error(gradient, wanted) <= limit, (name, case_name, own)
+    _, _, index = case(name)
+    for which in index["surrogates"]:
+        for loss_name in index["losses"]:
+            check(name, which, loss_name, dtype, "interpreter")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(MODELS)))
+def test_gradients_in_c(number: int) -> None:
+    """Two of a model's 28 cases: each surrogate and each loss is met by several models."""
+    require_tool("gcc")
+    _, _, index = case(MODELS[number])
+    surrogates, names = list(index["surrogates"]), index["losses"]
+    for k in (0, 1):
+        which = surrogates[(number + 3 * k) % len(surrogates)]
+        check(MODELS[number], which, names[(number + k) % len(names)], "float32", "c")
