@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from xdsl.dialects.builtin import ModuleOp
 
@@ -33,6 +33,9 @@ from snncc.runtime.library import NativeNetwork, write_files
 from snncc.runtime.toolchain import FAST, Toolchain, find_compiler
 from snncc.storage import context
 
+if TYPE_CHECKING:
+    from snncc.training.program import TrainProgram
+
 TARGETS = ("c",)
 DEFAULT_BLOCK = 1
 MAX_BLOCK = 1 << 16
@@ -50,6 +53,8 @@ QUANTIZE = (
     "progress",
 )
 """Options of `snncc.quantize` that `compile` takes too."""
+TRAIN = ("loss", "steps", "optimizer", "trainable", "surrogate", "tape_steps")
+"""Options of `TrainProgram` that `compile` takes too."""
 
 
 class Compiled:
@@ -246,10 +251,23 @@ def _files_of_manifest(path: Path) -> Iterable[str] | None:
         return None
 
 
+@overload
+def compile(
+    model: Network | str | Path, target: str = "c", *, train: None = None, **options: Any
+) -> Compiled: ...
+
+
+@overload
+def compile(
+    model: Network | str | Path, target: str = "c", *, train: str, **options: Any
+) -> TrainProgram: ...
+
+
 def compile(
     model: Network | str | Path,
     target: str = "c",
     *,
+    train: str | None = None,
     prefix: str | None = None,
     time_block: int = DEFAULT_BLOCK,
     fold: Literal["exact", "all", "none"] = "exact",
@@ -259,9 +277,12 @@ def compile(
     quantize: str | None = None,
     calibration: Any = None,
     **options: Any,
-) -> Compiled:
+) -> Compiled | TrainProgram:
     """
     Compiles a network, or a model file with the options of `load`.
+
+    With `train="bptt"` what is compiled is its training (`snncc.training.TrainProgram`, whose
+    options `loss`, `steps`, `optimizer`, `trainable`, `surrogate`, `tape_steps` are taken too).
 
     `quantize` (int8, int4, int3, ternary, qat) makes it one of integers first, calibrated with
     `calibration`; the other options of `snncc.quantize` are taken too.
@@ -284,6 +305,7 @@ def compile(
             raise error("SNC-C003", f"{name}: expected one of {', '.join(known)}, got {value!r}")
     if not is_whole(time_block) or not 1 <= time_block <= MAX_BLOCK:
         raise error("SNC-C003", f"time_block: expected 1 to {MAX_BLOCK}, got {time_block!r}")
+    training = {name: options.pop(name) for name in TRAIN if name in options and train is not None}
     quantization = {name: options.pop(name) for name in QUANTIZE if name in options}
     if isinstance(model, Network):
         if options:
@@ -305,6 +327,8 @@ def compile(
             f"{', '.join(given)}: options of quantization, and none is asked for",
             remedy='give quantize="int8"',
         )
+    if train is not None:
+        return _training(network, train, training, prefix, weights, cc, cflags)
     prefix = prefix_of(network.name) if prefix is None else prefix
     _expect_prefix(prefix)
     _expect_supported(network)
@@ -316,6 +340,36 @@ def compile(
         None if cc is None else find_compiler(cc),
         FAST if cflags is None else _words("cflags", cflags),
     )
+
+
+def _training(
+    network: Network,
+    train: str,
+    options: dict[str, Any],
+    prefix: str | None,
+    weights: Literal["auto", "c", "bin"],
+    cc: str | None,
+    cflags: Any,
+) -> TrainProgram:
+    from snncc.training.program import TrainProgram
+
+    if train != "bptt":
+        raise error(
+            "SNC-C003",
+            f'train: expected "bptt", got {train!r}',
+            remedy='online gradients: snncc.value_and_grad(mode="eprop", engine="c")',
+        )
+    missing = [name for name in ("loss", "steps") if name not in options]
+    if missing:
+        raise error(
+            "SNC-C003",
+            f"train: {' and '.join(missing)} not given",
+            remedy='compile(net, train="bptt", loss="ce_count", steps=25, optimizer="adam")',
+        )
+    if prefix is not None:
+        _expect_prefix(prefix)
+    flags = FAST if cflags is None else _words("cflags", cflags)
+    return TrainProgram(network, prefix=prefix, weights=weights, cc=cc, cflags=flags, **options)
 
 
 def _expect_prefix(prefix: Any) -> None:

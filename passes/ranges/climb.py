@@ -28,7 +28,7 @@ KEPT = 96
 ROUNDS = 200
 """How often the best are changed at most."""
 
-NUDGED = 8
+NUDGED = 24
 """Of how many of the best sequences several drives are changed together (`nudges.py`)."""
 
 PATIENCE = 40
@@ -41,7 +41,15 @@ def climb(search: Search, value: SSAValue, high: bool, found: Extreme, bound: in
     stops within one of `bound`.
     """
     sign = 1 if high else -1
-    climber = _Climb(search, value, sign)
+    for turns in (True, False):  # each finds what the other does not
+        found = _climbed(_Climb(search, value, sign, turns), found, bound)
+        if sign * (bound - found.value) <= 1:
+            break
+    return found
+
+
+def _climbed(climber: _Climb, found: Extreme, bound: int) -> Extreme:
+    sign = climber.sign
     best, idle = climber.best(), 0
     for _ in range(ROUNDS):
         if idle >= PATIENCE or sign * bound - best[0] <= 1:
@@ -57,7 +65,7 @@ def climb(search: Search, value: SSAValue, high: bool, found: Extreme, bound: in
 
 
 class _Climb:
-    def __init__(self, search: Search, value: SSAValue, sign: int):
+    def __init__(self, search: Search, value: SSAValue, sign: int, turns: bool):
         self.search, self.value, self.sign = search, value, sign
         self.random = np.random.default_rng(0)
         self.score: Array
@@ -73,7 +81,8 @@ class _Climb:
         loose = self.random.random(shape) < self.random.choice([0.0, 0.05, 0.3], (POPULATION, 1))
         self.drives = np.where(loose, other, steady)
         self._follow()
-        self._begin_with_turns()
+        if turns:
+            self._begin_with_turns()
 
     def _begin_with_turns(self) -> None:
         """
@@ -95,7 +104,7 @@ class _Climb:
         for start in self.search.held:
             self.starts, self.drives = np.full(len(drives), start), drives
             self._follow()
-            top = np.argsort(-self.score, kind="stable")[: POPULATION // 8]
+            top = np.argsort(-self.score, kind="stable")[: POPULATION // 32]
             best.append((self.starts[top], drives[top]))
         self.starts, self.drives, self.score, self.step = kept
         count = sum(len(starts) for starts, _ in best)

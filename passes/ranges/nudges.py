@@ -25,12 +25,12 @@ PROBE = 6
 REACH = 7
 """How far drives are moved."""
 
-TRIED = 1_024
+TRIED = 2_048
 """How many changes are tried for each guess of the error that rounding makes."""
 
 ROUNDS = 6
 
-ERRORS = (-3, 0, 3)
+ERRORS = (-4, -1, 0, 2, 5)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ from snncc.passes.ranges.straight import Instruction
 MAX_BITS = 8
 """Of the power of two."""
 
+PLAIN = 6
+"""After so many steps all multiples of what residues differ by are taken as possible."""
+
 
 class Residues:
     """
@@ -65,7 +68,7 @@ class Residues:
         known.update(
             (state, _of(initial[state].broadcast(self.shape), size)) for state in following
         )
-        for _ in range(2 * size):
+        for at in range(PLAIN + 4 * MAX_BITS):
             for step in straight.instructions:
                 if step.result not in straight.constants:
                     known[step.result] = _step(step, known, straight.constants, size)
@@ -73,6 +76,8 @@ class Residues:
             if all((grown[state] == known[state]).all() for state in following):
                 self.known = known
                 return
+            if at >= PLAIN:
+                grown = {state: _coset(mask) for state, mask in grown.items()}
             known.update(grown)
 
     def moved(self, value: SSAValue, interval: Interval) -> Interval:
@@ -141,15 +146,25 @@ def _step(
 def _added(a: Mask, b: Mask) -> Mask:
     if a.all() or b.all():
         return np.ones_like(a)
-    size = a.shape[1]
-    for one, other in ((a, b), (b, a)):
-        if (one.sum(axis=1) == 1).all():  # a known number: each row is turned by it
-            turned = (np.arange(size) - one.argmax(axis=1)[:, None]) % size
-            return np.asarray(np.take_along_axis(other, turned, axis=1), np.bool_)
+    if a.sum(axis=1).max() < b.sum(axis=1).max():
+        a, b = b, a
+    # the rows of a turned by the first residue of b, then by the second, ...
+    size, counts = a.shape[1], b.sum(axis=1)
+    places = np.argsort(~b, axis=1, kind="stable")
     found = np.zeros_like(a)
-    for residue in np.flatnonzero(b.any(axis=0)):
-        found |= np.roll(a, residue, axis=1) & b[:, residue : residue + 1]
+    for which in range(int(counts.max())):
+        turned = (np.arange(size) - places[:, which : which + 1]) % size
+        found |= np.take_along_axis(a, turned, axis=1) & (counts > which)[:, None]
     return found
+
+
+def _coset(mask: Mask) -> Mask:
+    """All residues that differ by a multiple of the largest power of two that the known do."""
+    size = mask.shape[1]
+    apart = (np.arange(size) - mask.argmax(axis=1)[:, None]) % size
+    bits = np.bitwise_or.reduce(np.where(mask, apart, 0), axis=1)
+    unit = np.where(bits == 0, size, bits & -bits)
+    return np.asarray(apart % unit[:, None] == 0, np.bool_)
 
 
 def _times(a: Mask, factor: int) -> Mask:

@@ -31,6 +31,7 @@ from snncc.runtime.toolchain import FAST, Toolchain, build_library, find_compile
 from snncc.training.losses import Loss
 from snncc.training.optimizers import Optimizer, optimizer_of
 from snncc.training.schedules import Programs, schedule_training
+from snncc.training.surrogates import surrogate_of
 
 MAX_BLOCK = 32
 """The steps that run through a layer at once, where nobody says how many."""
@@ -59,7 +60,7 @@ class TrainProgram:
         steps: int,
         optimizer: Optimizer | str = "sgd",
         trainable: Sequence[str] | None = None,
-        surrogate: SurrogateAttr | None = None,
+        surrogate: SurrogateAttr | str | None = None,
         tape_steps: int | None = None,
         time_block: int | None = None,
         prefix: str | None = None,
@@ -93,7 +94,7 @@ class TrainProgram:
             steps,
             self.optimizer,
             trainable=trainable,
-            surrogate=surrogate,
+            surrogate=surrogate_of(surrogate),
             block=block,
         )
         self._segment = segment
