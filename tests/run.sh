@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up .venv with what the tests need and runs them all: style, types, layers, lit, pytest.
 # Needs g++ and Python's headers: one library comes as source (tests/frameworks.txt).
-# With CI set, a missing tool (gcc, clang-19, mlir-opt-19, mlir-translate-19) is a failure.
+# With CI set, a missing tool (gcc, clang-19, mlir-opt-19, arm-none-eabi-gcc) is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -x .venv/bin/python ] || python3 -m venv .venv

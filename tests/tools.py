@@ -37,7 +37,7 @@ def require_module(name: str) -> Any:
         message = f"{name} is not installed (tests/frameworks.txt)"
     if os.environ.get("CI"):
         pytest.fail(message, pytrace=False)
-    pytest.skip(message)
+    pytest.skip(message, allow_module_level=True)
 
 
 def shared_file(path: str) -> Path:

@@ -27,7 +27,7 @@ LOSS = {"int8": 0.002, "int4": 0.010, "int3": 0.020}
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """Images [n, 64] in sixteenths, and their digits."""
-    found = pytest.importorskip("sklearn.datasets").load_digits()
+    found = require_module("sklearn.datasets").load_digits()
     return (found.data / 16).astype(np.float32), found.target
 
 

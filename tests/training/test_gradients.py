@@ -12,9 +12,9 @@ from xdsl.dialects.builtin import FloatAttr, f64
 import snncc
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.training import CrossEntropy, MeanSquaredError, RateRegularization
-from tests.tools import require_tool, shared_file
+from tests.tools import require_module, require_tool, shared_file
 
-torch = pytest.importorskip("torch")
+torch = require_module("torch")
 from tests.training.models import Model  # noqa: E402
 
 MODELS = (

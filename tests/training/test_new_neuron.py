@@ -11,8 +11,6 @@ quadratic coupling of x into y that its own adaptation closes, and a threshold t
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
 import pytest
 from xdsl.dialects.builtin import FloatAttr, ModuleOp, TensorType, f32, f64
@@ -26,6 +24,7 @@ from snncc.network import Network
 from snncc.training import CrossEntropy
 from tests.passes.smoothing.test_finite_differences import check
 from tests.random_bodies import BATCH, STEPS, Case
+from tests.tools import require_module, require_tool
 
 INPUTS, NEURONS, CLASSES = 4, 6, 3
 SLOPE = 2.0
@@ -112,7 +111,7 @@ def test_its_twin_is_differentiated_exactly() -> None:
 
 
 def test_its_surrogate_gradient_is_that_of_autograd() -> None:
-    torch = pytest.importorskip("torch")
+    torch = require_module("torch")
 
     class Step(torch.autograd.Function):
         @staticmethod
@@ -171,8 +170,7 @@ def test_it_is_trained_and_emitted() -> None:
     for op in net.module.ops:
         if isinstance(op, snn.ParameterOp):
             op.properties["value"] = dense_of(held[op.sym_name.data].astype(np.float32))
-    if shutil.which("cc") is None and shutil.which("gcc") is None:
-        pytest.skip("no C compiler")
+    require_tool("gcc")
     expected = net.run(x)
     compiled = snncc.compile(net).run(x)
     np.testing.assert_array_equal(compiled["y"], expected["y"])

@@ -9,9 +9,9 @@ from xdsl.dialects.builtin import FloatAttr, f64
 import snncc
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.training import CrossEntropy, MeanSquaredError
-from tests.tools import shared_file
+from tests.tools import require_module, shared_file
 
-torch = pytest.importorskip("torch")
+torch = require_module("torch")
 from torch.nn import functional  # noqa: E402
 
 BETA, KAPPA = 0.88, 0.85

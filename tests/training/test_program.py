@@ -24,9 +24,9 @@ from tests.backward_networks import atan
 from tests.mlir_tools import compile_scheduled
 from tests.random_networks import draw_case
 from tests.text_networks import lif, network, parse
-from tests.tools import require_tool
+from tests.tools import require_module, require_tool
 
-torch = pytest.importorskip("torch")
+torch = require_module("torch")
 
 STEPS, BATCH = 14, 3
 

@@ -14,8 +14,9 @@ from snncc.errors import SnnccError
 from snncc.network import Network
 from snncc.storage import context
 from snncc.training import MeanSquaredError
+from tests.tools import require_module
 
-torch = pytest.importorskip("torch")
+torch = require_module("torch")
 from tests.training.test_gradients import MODELS, case, error, losses, surrogate  # noqa: E402
 
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 import snncc
 from benchmarks.integers import WORKLOADS, byte_network, weights_of
+from tests.tools import require_tool
 
 COMPILER = "arm-none-eabi-gcc"
 FLASH, STATE = 12 * 1024, 1024
 
 
-@pytest.mark.skipif(shutil.which(COMPILER) is None, reason=f"no {COMPILER}")
 def test_a_tiny_network_fits(tmp_path: Path) -> None:
     """W5 (16-64-64-4) in bytes: code and weights in 12 KiB of flash, its state in 1 KiB."""
+    compiler, size = require_tool(COMPILER), require_tool("arm-none-eabi-size")
     _, weights = weights_of(WORKLOADS["W5"])
     folder = snncc.compile(byte_network(weights), prefix="w5").save(tmp_path / "w5")
     flash = 0
@@ -26,10 +24,8 @@ def test_a_tiny_network_fits(tmp_path: Path) -> None:
         made = tmp_path / f"{source.stem}.o"
         flags = ["-Os", "-mcpu=cortex-m4", "-mthumb", "-ffreestanding"]
         includes = [f"-I{folder / 'include'}", f"-I{folder / 'src'}"]
-        subprocess.run([COMPILER, *flags, *includes, "-c", source, "-o", made], check=True)
-        sizes = subprocess.run(
-            ["arm-none-eabi-size", made], check=True, capture_output=True, text=True
-        )
+        subprocess.run([compiler, *flags, *includes, "-c", source, "-o", made], check=True)
+        sizes = subprocess.run([size, made], check=True, capture_output=True, text=True)
         text, data, bss = map(int, sizes.stdout.splitlines()[1].split()[:3])
         flash += text + data
         assert bss == 0

@@ -7,7 +7,9 @@ import io
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+from tests.tools import require_module
+
+torch = require_module("torch")
 from torch import nn  # noqa: E402
 
 import snncc  # noqa: E402

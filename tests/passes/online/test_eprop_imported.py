@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from xdsl.context import Context
 
 import snncc
@@ -16,8 +15,9 @@ from tests.passes.online.online_networks import (
     gradients,
     network_of,
 )
+from tests.tools import require_module
 
-torch = pytest.importorskip("torch")
+torch = require_module("torch")
 
 
 class Spike(torch.autograd.Function):
