@@ -111,8 +111,6 @@ def eprop(
 class _Online:
     def __init__(self, network: snn.NetworkOp, wanted: Wanted, options: OnlineOptions):
         element = float_element(network)
-        if element is None:
-            raise NoDerivative(f"{describe(network)} computes in integers")
         self.wanted = wanted
         copy = _beside(network)
         absorb_own_delays(copy)

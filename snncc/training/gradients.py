@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,14 +17,14 @@ from snncc.dialects.arrays import Array, blob_of, dense_of, dtype_of
 from snncc.dialects.snn.attributes import BlobAttr, SurrogateAttr
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import is_float, is_spike, shape_of, shape_text, stream_type
-from snncc.errors import error
+from snncc.errors import Problem, SnnccWarning, error
 from snncc.inputs import Streams, sequence_of, state_value, to_states, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network
 from snncc.passes.differentiation.bodies import NoDerivative
 from snncc.passes.differentiation.network import Gradients, differentiate
 from snncc.passes.differentiation.parameters import GRADIENT
-from snncc.passes.differentiation.wanted import UnknownName, wanted_of
+from snncc.passes.differentiation.wanted import UnknownName, wanted_of, without_surrogate
 from snncc.passes.smoothing.network import NoTwin, smooth
 from snncc.passes.snn_change_precision import SnnChangePrecision
 from snncc.runtime.library import NativeNetwork
@@ -90,7 +91,7 @@ def value_and_grad(
     state0: Mapping[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
     steps: int | None = None,
-    wrt: Sequence[str] | None = None,
+    wrt: Sequence[str] | str | None = None,
     surrogate: SurrogateAttr | str | None = None,
     dtype: Dtype = "float32",
     mode: Mode = "bptt",
@@ -115,7 +116,8 @@ def value_and_grad(
     Raises SnnccError: SNC-C003 for options, SNC-R001 to SNC-R003 for arrays that do not fit,
     SNC-T001 for a network that has no gradient, SNC-T002 for one that has no smoothed twin.
     """
-    options = Options(wrt, surrogate_of(surrogate), dtype, smoothed, engine)
+    wanted = [wrt] if isinstance(wrt, str) else wrt
+    options = Options(wanted, surrogate_of(surrogate), dtype, smoothed, engine)
     if dtype not in ELEMENTS:
         raise error("SNC-C003", f"dtype: expected one of {', '.join(ELEMENTS)}, got {dtype!r}")
     module = prepared(net.module, dtype, parameters or {})
@@ -159,12 +161,15 @@ def prepared(module: ModuleOp, dtype: Dtype, parameters: Mapping[str, Any]) -> M
 
 
 def _set_parameter(op: snn.ParameterOp, given: Any) -> None:
-    array = np.asarray(given).astype(dtype_of(op.type.element_type))
-    shape = op.type.get_shape()
+    name, shape = op.sym_name.data, op.type.get_shape()
+    try:
+        array = np.asarray(given).astype(dtype_of(op.type.element_type))
+    except (TypeError, ValueError) as fault:
+        raise error("SNC-R001", f"parameter {name!r}: expected numbers: {fault}") from None
     if array.shape != shape:
         raise error(
             "SNC-R001",
-            f"parameter {op.sym_name.data!r}: expected shape {shape_text(shape)}, "
+            f"parameter {name!r}: expected shape {shape_text(shape)}, "
             f"got {shape_text(array.shape)}",
         )
     op.properties["value"] = blob_of(array) if isinstance(op.value, BlobAttr) else dense_of(array)
@@ -190,6 +195,8 @@ class Trained:
         self.module = module
         self.engine = options.engine
         self.inputs = list(network.inputs)
+        self.states = list(StateNames(network).name_of.values())
+        blocked = [] if options.surrogate is not None else without_surrogate(network)
         self.element = ELEMENTS[options.dtype]
         writer = LossWriter(network, steps, self.element)
         self.terms = [(weight, term.write(writer)) for weight, term in loss.terms()]
@@ -211,10 +218,30 @@ class Trained:
         except NoDerivative as fault:
             raise error("SNC-T001", str(fault)) from None
         module.verify()
+        self._check_spikes(blocked)
+
+    def _check_spikes(self, blocked: Sequence[str]) -> None:
+        """Says which populations no gradient flows through."""
+        if not blocked:
+            return
+        text = f"spikes of {', '.join(blocked)} have no surrogate: no gradient flows through them"
+        remedy = 'name one for them: surrogate="atan"'
+        if not self.reaches_anything:
+            raise error("SNC-T001", text, remedy=remedy)
+        problem = Problem("SNC-W026", text, remedy=remedy, severity="warning")
+        warnings.warn(str(problem), SnnccWarning, stacklevel=4)
+
+    @property
+    def reaches_anything(self) -> bool:
+        """Whether the loss depends on anything that a gradient is wanted of."""
+        made = self.gradients
+        return bool(made.parameters or made.inputs or made.states)
 
     def _differentiate(self, outputs: list[str], options: Options) -> None:
         """Adds the networks that the gradients come from."""
-        wanted = wanted_of(self.module, self.network, outputs, options.wrt, self.inputs)
+        wanted = wanted_of(
+            self.module, self.network, outputs, options.wrt, self.inputs, self.states
+        )
         self.gradients: Gradients = differentiate(self.network, wanted, options.surrogate)
         made = self.gradients
         for part in (made.forward, made.backward, made.finish):

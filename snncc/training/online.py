@@ -24,12 +24,16 @@ class OnlineTrained(Trained):
     """
 
     def _differentiate(self, outputs: list[str], options: Options) -> None:
-        wanted = wanted_of(self.module, self.network, outputs, options.wrt, ())
+        wanted = wanted_of(self.module, self.network, outputs, options.wrt, (), self.states)
         self.online = eprop(self.network, wanted, OnlineOptions(surrogate=options.surrogate))
         made = self.online
         for part in (*made.feedback.values(), made.network, made.finish):
             if part is not None:
                 self.module.body.block.add_op(part)
+
+    @property
+    def reaches_anything(self) -> bool:
+        return bool(self.online.parameters or self.online.states)
 
     def backpropagated(
         self,
