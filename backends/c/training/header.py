@@ -5,18 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from snncc.backends.c.structs import ALIGNMENT, Group, declare
-from snncc.backends.c.training.layout import (
-    FORWARD,
-    Layout,
-)
-from snncc.backends.c.training.signatures import (
-    predict_signature,
-    step_signature,
-    wrapped,
-)
-from snncc.backends.c.weights import (
-    clean,
-)
+from snncc.backends.c.training.layout import FORWARD, Layout
+from snncc.backends.c.training.signatures import predict_signature, step_signature, wrapped
+from snncc.backends.c.weights import clean
 
 
 def header_text(layout: Layout, title: str, const_bytes: int) -> str:

@@ -8,10 +8,7 @@ from typing import Any
 
 from snncc.backends.c.program import Terminal
 from snncc.backends.c.structs import ALIGNMENT, Group
-from snncc.backends.c.training.layout import (
-    PREDICT,
-    Layout,
-)
+from snncc.backends.c.training.layout import PREDICT, Layout
 from snncc.dialects.snn.network import STREAM
 
 

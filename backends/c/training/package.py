@@ -14,20 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from snncc.backends.c.api import (
-    internal_header,
-    kernels_header,
-)
+from snncc.backends.c.api import internal_header, kernels_header
 from snncc.backends.c.guides import cmake
 from snncc.backends.c.kernels import Kernels
 from snncc.backends.c.package import CPackage, Weights
 from snncc.backends.c.program import Unit
 from snncc.backends.c.training.header import header_text
-from snncc.backends.c.training.layout import (
-    APPLY,
-    Layout,
-    Training,
-)
+from snncc.backends.c.training.layout import APPLY, Layout, Training
 from snncc.backends.c.training.manifest import manifest_of
 from snncc.backends.c.training.source import source_text
 from snncc.backends.c.weights import (

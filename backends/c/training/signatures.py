@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from snncc.backends.c.training.layout import (
-    PREDICT,
-    Layout,
-)
+from snncc.backends.c.training.layout import PREDICT, Layout
 
 
 def wrapped(text: str, indent: int) -> list[str]:

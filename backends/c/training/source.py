@@ -4,23 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from snncc.backends.c.api import (
-    APART,
-    ARITHMETIC,
-    ARITHMETIC_END,
-    initial,
-    stages_text,
-)
+from snncc.backends.c.api import APART, ARITHMETIC, ARITHMETIC_END, initial, stages_text
 from snncc.backends.c.program import CProgram
 from snncc.backends.c.scalars import float_literal
-from snncc.backends.c.training.layout import (
-    APPLY,
-    BACKWARD,
-    FORWARD,
-    PREDICT,
-    PREPARE,
-    Layout,
-)
+from snncc.backends.c.training.layout import APPLY, BACKWARD, FORWARD, PREDICT, PREPARE, Layout
 from snncc.backends.c.training.signatures import (
     predict_signature,
     sample_parameters,
@@ -28,9 +15,7 @@ from snncc.backends.c.training.signatures import (
     step_signature,
     wrapped,
 )
-from snncc.backends.c.weights import (
-    Constant,
-)
+from snncc.backends.c.weights import Constant
 from snncc.dialects.kernel.program import Role
 
 

@@ -20,7 +20,6 @@ from xdsl.dialects.builtin import StringAttr
 
 from snncc.dialects import snn
 from snncc.errors import Problem, SnnccError, error
-from snncc.importers.graph.graph import Value, cone
 from snncc.importers.graph.importer import (
     Axes,
     Imported,
@@ -31,6 +30,7 @@ from snncc.importers.graph.labels import States, paired, stem
 from snncc.importers.graph.lost import membrane
 from snncc.importers.graph.model import Model
 from snncc.importers.graph.operations import ELEMENTWISE
+from snncc.importers.graph.values import Value, cone
 from snncc.importers.torch.courses import of_a_sequence, of_steps, same_results
 from snncc.importers.torch.feeding import Feed, find_feed, free_arguments
 from snncc.importers.torch.holding import numbers_of, shown
