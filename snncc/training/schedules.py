@@ -3,6 +3,7 @@ From a network and its loss to the programs of a training: what one sample and o
 
     forward   the network with its loss, which records the tape
     backward  from the tape to the sums of the gradients over time
+    online    in place of these two: a network that gives its loss and these sums as it runs
     apply     one step: from these sums to the gradients of the parameters, and the update
     prepare   one step: what is computed of parameters alone (where there is something)
     predict   the network without its loss, on the parameters as they are
@@ -11,7 +12,7 @@ From a network and its loss to the programs of a training: what one sample and o
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -25,8 +26,8 @@ from xdsl.utils.exceptions import PassFailedException
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, dense_of, dtype_of, parameter_array
 from snncc.dialects.kernel.program import Role
-from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import build_neuron
+from snncc.dialects.snn.network import STREAM
 from snncc.dialects.snn.places import Indices
 from snncc.dialects.snn.types import Stream, shape_of, stream_type
 from snncc.errors import error
@@ -40,11 +41,13 @@ from snncc.passes.scheduling.batch_norms import write_factors
 from snncc.passes.scheduling.forward import forget_surrogates
 from snncc.passes.scheduling.learned import Learned, elements, prepare_network, root_of
 from snncc.passes.scheduling.scheduler import Scheduler
-from snncc.training.gradients import Options, Trained, prepared
+from snncc.training.gradients import Mode, Options, Trained, prepared, trained_by
 from snncc.training.losses import Loss, loss_of
+from snncc.training.online import OnlineTrained
 from snncc.training.optimizers import PARAMETER, Optimizer
 
 RATE, SCALE = "rate", "scale"
+FORWARD, BACKWARD, ONLINE = "forward", "backward", "online"
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ class Parameter:
 class Programs:
     """The programs of a training, and what is what in them."""
 
-    forward: kernel.ProgramOp
-    backward: kernel.ProgramOp | None
+    sample: dict[str, kernel.ProgramOp]
+    """What one sample runs: `forward` and `backward`, or `online`."""
     apply: kernel.ProgramOp
     prepare: kernel.ProgramOp | None
     predict: kernel.ProgramOp
@@ -78,10 +81,20 @@ class Programs:
     """Output of `forward` -> its weight in the loss."""
     tape: tuple[str, ...]
     sums: list[str]
-    """Outputs of `backward`."""
+    """Outputs of `backward`, or `online`."""
     steps: int
     finish: snn.NetworkOp | None
     module: ModuleOp
+
+    @property
+    def forward(self) -> kernel.ProgramOp:
+        """The program that gives the loss."""
+        return self.sample.get(ONLINE) or self.sample[FORWARD]
+
+    @property
+    def backward(self) -> kernel.ProgramOp:
+        """The program that gives the sums."""
+        return self.sample.get(ONLINE) or self.sample[BACKWARD]
 
 
 def schedule_training(
@@ -91,15 +104,16 @@ def schedule_training(
     optimizer: Optimizer,
     *,
     trainable: Collection[str] | None = None,
-    surrogate: SurrogateAttr | None = None,
     block: int,
+    mode: Mode = "bptt",
+    options: Options | None = None,
 ) -> Programs:
     """
     The programs that train a network on sequences of `steps` steps, one sample at a time.
 
-    `trainable` are the names of parameters, all learnable ones where it is None; `surrogate`
-    stands in for spikes that the model gives none. Raises
-    SNC-T001 for what has no gradient, SNC-C003 for options.
+    `trainable` are the names of parameters, all learnable ones where it is None; `options`
+    say how gradients are taken. Raises SNC-T001 for what has no gradient, SNC-C003 for
+    options.
     """
     module = prepared(network.module, "float32", {})
     op = next(inner for inner in module.ops if isinstance(inner, snn.NetworkOp))
@@ -110,9 +124,9 @@ def schedule_training(
         )
     names = _trainable(module, op, trainable)
     plain = op.clone()
-    trained = Trained(module, op, loss_of(loss), steps, Options(names, surrogate))
-    gradients = trained.gradients
-    learned = Learned(list(gradients.parameters))
+    options = replace(options or Options(), wrt=names)
+    trained = trained_by(mode)(module, op, loss_of(loss), steps, options)
+    learned = Learned(list(trained.parameters))
     if not learned.names:
         raise error("SNC-T001", f"the loss does not depend on {', '.join(names)}")
     losses: dict[str, float] = {}
@@ -124,17 +138,17 @@ def schedule_training(
                 remedy="train without rate regularisation, or use snncc.value_and_grad",
             )
         losses.update(dict.fromkeys(term.outputs, weight))
-    tape = tuple(name for name in gradients.tape if name not in losses)
     targets = {name: (found.output, found.is_label) for name, found in trained.targets.items()}
     held = {name for name, (_, is_label) in targets.items() if is_label}
-    forward = _restricted(gradients.forward, [*losses, *tape])
-    backward = _with_constants(
-        gradients.backward, {f"{GRADIENT}{name}": weight for name, weight in losses.items()}
-    )
-    compiler = _Compiler(module, learned, block, held, set(tape))
+    compiler = _Compiler(module, learned, block, held)
+    seeds = {f"{GRADIENT}{name}": weight for name, weight in losses.items()}
+    if isinstance(trained, OnlineTrained):
+        made = _online(trained, losses, seeds, list(plain.outputs))
+    else:
+        made = _there_and_back(trained, losses, seeds)
+    compiler.tape = set(made.tape)
     programs = Programs(
-        compiler.compile(forward),
-        compiler.compile(backward),
+        {name: compiler.compile(network) for name, network in made.networks.items()},
         # replaced below: what they are depends on how the others lie
         kernel.ProgramOp("apply", 1),
         None,
@@ -144,10 +158,10 @@ def schedule_training(
         list(plain.inputs),
         targets,
         losses,
-        tape,
-        list(backward.outputs),
+        made.tape,
+        made.sums,
         steps,
-        gradients.finish,
+        trained.finish,
         module,
     )
     _add_update(programs, compiler, optimizer)
@@ -156,6 +170,40 @@ def schedule_training(
     if prepare is not None:
         programs.prepare = compiler.compile(prepare, block=1)
     return programs
+
+
+@dataclass
+class _Sample:
+    """The networks that one sample runs."""
+
+    networks: dict[str, snn.NetworkOp]
+    tape: tuple[str, ...]
+    sums: list[str]
+
+
+def _there_and_back(
+    trained: Trained, losses: Mapping[str, float], seeds: Mapping[str, float]
+) -> _Sample:
+    gradients = trained.gradients
+    tape = tuple(name for name in gradients.tape if name not in losses)
+    forward = _restricted(gradients.forward, [*losses, *tape])
+    backward = _with_constants(gradients.backward, seeds)
+    return _Sample({FORWARD: forward, BACKWARD: backward}, tape, list(backward.outputs))
+
+
+def _online(
+    trained: OnlineTrained,
+    losses: Mapping[str, float],
+    seeds: Mapping[str, float],
+    outputs: Sequence[str],
+) -> _Sample:
+    """The network with its loss and its sums; its own `outputs` come out as it learns."""
+    finish = trained.finish
+    sums = [] if finish is None else list(finish.inputs)
+    kinds = trained.online.network.kinds
+    streams = [name for name in outputs if kinds[name] == STREAM]
+    network = _restricted(trained.online.network, [*losses, *sums, *streams])
+    return _Sample({ONLINE: _with_constants(network, seeds)}, (), sums)
 
 
 def _trainable(
@@ -240,7 +288,7 @@ class _Compiler:
     learned: Learned
     block: int
     held: Collection[str]
-    tape: Collection[str]
+    tape: Collection[str] = ()
 
     def compile(
         self,
@@ -304,7 +352,6 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
     reads the sums and writes the parameters as they lie in the other programs.
     """
     learned, finish, backward = programs.learned, programs.finish, programs.backward
-    assert backward is not None
     block = Block()
     values: dict[SSAValue, SSAValue] = {}
     inputs: list[tuple[str, Stream]] = []

@@ -13,9 +13,13 @@ from snncc.backends.c.types import CType
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array as Numbers
 from snncc.dialects.kernel.program import Role
+from snncc.dialects.snn.network import LAST
 
 FORWARD, BACKWARD, APPLY, PREPARE, PREDICT = "forward", "backward", "apply", "prepare", "predict"
+ONLINE = "online"
+"""In place of the forward and the backward program: loss and gradients in one run."""
 BYTE = CType("uint8_t", "u8", 1)
+WORD = CType("uint32_t", "u32", 4)
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,10 @@ class Training:
     """The learning rate where the caller has none of its own."""
 
     @property
+    def is_online(self) -> bool:
+        return ONLINE in self.programs
+
+    @property
     def segments(self) -> int:
         return -(-self.steps // self.segment)
 
@@ -58,10 +66,10 @@ class Layout:
         t = self.training
         for name, op in t.programs.items():
             self.programs[name] = CProgram(op, f"{self.prefix}_{name}", kernels=self.unit.kernels)
-        forward, backward = self.programs[FORWARD], self.programs[BACKWARD]
+        forward, summing = self.forward, self.summing
         scopes = {
             group: LocalScope(self.prefix)
-            for group in ("derived", "sums", "tape", "losses", "again")
+            for group in ("derived", "sums", "ends", "tape", "losses", "again", "outputs")
         }
         self.member: dict[str, str] = {}
 
@@ -82,8 +90,9 @@ class Layout:
         derived = self.programs[PREPARE].outputs if PREPARE in self.programs else []
         members.append(Group("derived", "struct", [array("derived", o) for o in derived]))
         members.append(
-            Group("sums", "struct", [array("sums", o) for o in outputs(backward, t.sums)])
+            Group("sums", "struct", [array("sums", o) for o in outputs(summing, t.sums)])
         )
+        members.append(Group("ends", "struct", [array("ends", o) for o in self.ends]))
         members.append(
             Group(
                 "tape",
@@ -92,18 +101,46 @@ class Layout:
             )
         )
         members.append(Group("losses", "struct", [array("losses", o) for o in losses]))
-        members.append(Group("again", "struct", [array("again", o) for o in losses]))
+        again = losses if t.segments > 1 else []
+        members.append(Group("again", "struct", [array("again", o) for o in again]))
+        unasked = [array("outputs", o, forward.op.block_steps) for o in self.online_outputs]
+        members.append(Group("outputs", "struct", unasked))
         rest = [name for name in self.programs if name != APPLY]
         members.extend(self.programs[name].state for name in rest)
         kept = [m for m in forward.state.members if isinstance(m, Array) and m.name != "magic"]
         self.kept = max((m.offset + m.size for m in kept), default=0)
         if t.segments > 1 and self.kept:
             members.append(Array("checkpoints", BYTE, t.segments * self.kept))
-        members.append(Array("samples", CType("uint32_t", "u32", 4), 1))
-        members.append(Array("magic", CType("uint32_t", "u32", 4), 1))
+        members.append(Array("samples", WORD, 1))
+        if t.is_online:
+            members.append(Array("open", WORD, 1))
+        members.append(Array("magic", WORD, 1))
         self.state = Group("train", "struct", members)
         self.state.place(0, ALIGNMENT)
         self.arrays = offsets(self.state)
+
+    @property
+    def forward(self) -> CProgram:
+        """The program that gives the loss."""
+        return self.programs[ONLINE if self.training.is_online else FORWARD]
+
+    @property
+    def summing(self) -> CProgram:
+        """The program that gives the sums."""
+        return self.programs[ONLINE if self.training.is_online else BACKWARD]
+
+    @property
+    def ends(self) -> list[Terminal]:
+        """Gradients that are no sums over time but last values: added when a sample has ended."""
+        sums = set(self.training.sums)
+        return [t for t in self.summing.outputs if t.name in sums and t.kind == LAST]
+
+    @property
+    def online_outputs(self) -> list[Terminal]:
+        """The network's own outputs as it learns."""
+        if not self.training.is_online:
+            return []
+        return [t for t in self.forward.outputs if t.has_rows]
 
     @property
     def magic(self) -> int:
@@ -152,7 +189,7 @@ class Layout:
 
     def terminals(self, names: Sequence[str]) -> list[Terminal]:
         """The inputs of the network or the loss, as parameters of functions."""
-        program = self.programs[FORWARD]
+        program = self.forward
         return [t for t in program.inputs if t.name in set(names) and self._is_own(t)]
 
     def _is_own(self, terminal: Terminal) -> bool:

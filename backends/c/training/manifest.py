@@ -45,7 +45,7 @@ def manifest_of(
         "model": title,
         "prefix": layout.prefix,
         "steps": t.steps,
-        "tape_steps": t.segment,
+        **({} if t.is_online else {"tape_steps": t.segment}),
         "bytes": layout.state.size,
         "alignment": layout.state.alignment(ALIGNMENT),
         "const_bytes": const_bytes,
@@ -58,6 +58,14 @@ def manifest_of(
         "outputs": [terminal(found) for found in predict.outputs],
         "parameters": {name: place(layout.parameter(name)) for name in t.parameters},
         "samples": place("s->samples"),
+        **(
+            {
+                "open": place("s->open"),
+                "online_outputs": [terminal(found) for found in layout.online_outputs],
+            }
+            if t.is_online
+            else {}
+        ),
         "sums": {name: place(layout.member[f"sums.{name}"]) for name in t.sums},
         **report,
         "files": {

@@ -1,0 +1,76 @@
+"""Statements that several of the functions share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from snncc.backends.c.scalars import float_literal
+from snncc.backends.c.training.layout import Layout
+from snncc.dialects.kernel.program import Role
+
+
+def guard(layout: Layout, pointers: Sequence[str]) -> list[str]:
+    """Checks of arguments that every call makes."""
+    u = layout.unit.upper
+    tests = " || ".join(f"{pointer} == NULL" for pointer in ("s", *pointers))
+    return [
+        f"  if ({tests}) {{",
+        f"    return {u}_ERR_ARG;",
+        "  }",
+        f"  if (s->magic != {u}_MAGIC) {{",
+        f"    return {u}_ERR_STATE;",
+        "  }",
+    ]
+
+
+def resets(layout: Layout, names: Sequence[str]) -> list[str]:
+    """The states of programs as they are before the first step."""
+    return [
+        f"  {layout.programs[name].prefix}_reset(&s->{name});"
+        for name in names
+        if layout.programs[name].op.buffers(Role.STATE)
+    ]
+
+
+def loss_terms(layout: Layout) -> list[str]:
+    """`sum`: the loss of a sample, from the outputs that hold its terms."""
+    lines = ["  float sum = 0.0f;"]
+    weights = layout.training.losses
+    for terminal in layout.forward.outputs:
+        if terminal.name not in weights:
+            continue
+        array = layout.member[f"losses.{terminal.name}"]
+        element = next(
+            b.type.element_type
+            for b in layout.forward.op.buffers(Role.OUTPUT)
+            if b.known_as == terminal.name
+        )
+        lines += [
+            f"  for (size_t i = 0; i < {terminal.size}u; ++i) {{",
+            f"    sum += {float_literal(weights[terminal.name], element)} * {array}[i];",
+            "  }",
+        ]
+    return lines
+
+
+def sum_places(layout: Layout) -> dict[str, tuple[str, str]]:
+    """Where gradients go: sums over time are added at once, last values when a sample ends."""
+    ends = {t.name for t in layout.ends}
+    return {
+        name: (layout.member[f"{'ends' if name in ends else 'sums'}.{name}"], "")
+        for name in layout.training.sums
+    }
+
+
+def add_ends(layout: Layout) -> list[str]:
+    """The last values of a sample join the sums."""
+    lines: list[str] = []
+    for t in layout.ends:
+        total, last = layout.member[f"sums.{t.name}"], layout.member[f"ends.{t.name}"]
+        lines += [
+            f"  for (size_t i = 0; i < {prod(t.shape)}u; ++i) {{",
+            f"    {total}[i] += {last}[i];",
+            "  }",
+        ]
+    return lines
