@@ -94,8 +94,8 @@ class BufferOp(IRDLOperation):
     step: a parameter that is trained.
 
     A value with several axes is stored with its first axis (channels) innermost, where
-    `channel_last` stands; a sum may be stored with its axes in another `order`, from the
-    outermost to the innermost, and `sizes` are the model's where these are others. Content is
+    `channel_last` stands; a sum or last value may be stored with its axes in another `order`,
+    from the outermost to the innermost, and `sizes` are the model's where these are others. Content is
     one value for all elements or one for each. `of` gives the model's name of an input,
     output, state or traced stream whose symbol is another. Bytes of an input that are spikes,
     0 or 1, are marked `spikes`; integers that are signed numbers are marked `signed`, for
@@ -238,8 +238,8 @@ class BufferOp(IRDLOperation):
         if self.signed is not None and not isinstance(self.type.element_type, IntegerType):
             raise VerifyException("signed: expected integers")
         if self.order is not None:
-            if self.summed is None:
-                raise VerifyException("order: expected a sum")
+            if self.kind == STREAM:
+                raise VerifyException("order: expected a sum or a last value")
             if sorted(self.order.get_values()) != list(range(len(self.shape))):
                 raise VerifyException(
                     f"order: expected each of {len(self.shape)} axes once, "

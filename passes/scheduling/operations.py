@@ -319,7 +319,9 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
         for index, result in enumerate(op.outputs)
         if s.learned is None or result.first_use is not None
     ]
-    outputs = [s.place(op.outputs[index], names[index]) for index in written]
+    kept = {index: s.taken_result(op, op.outputs[index]) for index in written}
+    outputs = [kept[index] or s.place(op.outputs[index], names[index]) for index in written]
+    summed = [p for p, index in enumerate(written) if s.is_sum(kept[index])]
     states: list[SSAValue] = []
     shape = layout.physical(population)
     for index, port in enumerate(op.state_ports):
@@ -347,6 +349,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
         scalars,
         [op.terminator.outputs[index] for index in written],
         [port.argument for port in op.state_ports],
+        summed,
     )
     s.generic(
         [read for _, read, _ in streams],

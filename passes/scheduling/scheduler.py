@@ -326,12 +326,36 @@ class Scheduler:
                 sizes=shape,
             )
             return
-        buffer = self.declare(Role.OUTPUT, name, shape, value, known=True, kind=kind)
+        if self.learned is not None and not layout.is_trivial(shape):  # as parameters lie
+            order, sizes = layout.stored_axes(len(shape)), layout.physical(shape)
+            buffer = self.declare(
+                Role.OUTPUT, name, sizes, value, known=True, kind=kind, order=order, sizes=shape
+            )
+        else:
+            buffer = self.declare(Role.OUTPUT, name, shape, value, known=True, kind=kind)
         # what a block gives at once is there when its stage has ended
         ends = value.owner in self.blocks
         producer = value.owner if value.owner in self.stage_of and not ends else None
         assert producer is None or isinstance(producer, Operation)
         self.kept.setdefault(producer, []).append((buffer, kind, value))
+
+    def taken_result(self, op: snn.NeuronOp, value: SSAValue) -> SSAValue | None:
+        """
+        The caller's buffer of a sum or last value that nothing else reads, which lies as the
+        neuron writes it: it is added to, or written, where it is computed.
+        """
+        kept = [entry for entry in self.kept.get(op, ()) if entry[2] is value]
+        if len(kept) != 1 or not value.has_one_use() or self.is_traced(value):
+            return None
+        buffer, _, _ = kept[0]
+        if self.buffers[buffer].order is None and not layout.is_trivial(shape_of(value)):
+            return None
+        self.kept[op].remove(kept[0])
+        return self.ref(buffer, layout.physical(shape_of(value)))
+
+    def is_sum(self, ref: SSAValue | None) -> bool:
+        """Whether a reference is to an output that is a sum."""
+        return ref is not None and self.buffers[self.symbol(ref)].summed is not None
 
     def row_place(self, value: SSAValue) -> str:
         """The buffer that holds a stream of one axis for all steps of a block, in their order."""
@@ -526,9 +550,11 @@ class Scheduler:
     def _keep(self, operation: Operation | None) -> None:
         """Writes what an operation computes to the outputs that are sums or last values."""
         for buffer, kind, value in self.kept.get(operation, ()):
-            source, target = self.read(value), self.ref(buffer, shape_of(value))
+            source, target = self.read(value), self.ref(buffer, self.buffers[buffer].shape)
             rank = len(shape_of(value))
-            reads, writes = AffineMap.identity(rank), layout.transpose_map(rank)
+            reads = writes = AffineMap.identity(rank)
+            if self.buffers[buffer].order is None:
+                writes = layout.transpose_map(rank)
             if kind == LAST:  # of those written, the last one stays
                 self.copy(source, target, reads, writes)
                 continue

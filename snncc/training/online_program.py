@@ -58,7 +58,7 @@ class OnlineProgram(TrainProgram):
         surrogate: SurrogateAttr | str | None = None,
         feedback: FeedbackKind = "symmetric",
         seed: int = 0,
-        time_block: int | None = None,
+        time_block: int = 1,
         prefix: str | None = None,
         weights: Literal["auto", "c", "bin"] = "auto",
         cc: str | None = None,
@@ -66,7 +66,8 @@ class OnlineProgram(TrainProgram):
     ):
         """
         As of `TrainProgram`; `steps` are those of a sample of `train_step`, and the number
-        that a loss takes its mean over. Raises SnnccError: SNC-C003 for options, SNC-T001 for
+        that a loss takes its mean over. Blocks of more than one step (`time_block`) take more
+        memory, and are seldom faster: most of the work is that of the traces. Raises SnnccError: SNC-C003 for options, SNC-T001 for
         a network that has no online gradient.
         """
         expect_feedback(feedback, self.mode)
@@ -132,4 +133,4 @@ class OnlineProgram(TrainProgram):
 
     @property
     def _is_open(self) -> bool:
-        return bool(self._array(self.package.manifest["open"])[0])
+        return self._word("open") != 0

@@ -293,7 +293,7 @@ class TrainProgram:
         finish, backward = self.programs.finish, self.programs.backward
         if finish is None:
             return {}
-        samples = max(1, int(self._samples[0]))
+        samples = max(1, self._word("samples"))
         sums: dict[str, Array] = {}
         kept = self.package.manifest["sums"]
         for buffer in backward.buffers(Role.OUTPUT):
@@ -313,10 +313,10 @@ class TrainProgram:
         run = NetworkInterpreter(module, network).run(sums)
         return {name.removeprefix(GRADIENT): array[0, 0] for name, array in run.outputs.items()}
 
-    @property
-    def _samples(self) -> Array:
-        entry = self.package.manifest["samples"]
-        return self._memory[entry["offset"] : entry["offset"] + 4].view(np.uint32)
+    def _word(self, name: str) -> int:
+        """A number of the struct that the functions keep."""
+        start = self.package.manifest[name]["offset"]
+        return int(self._memory[start : start + 4].view(np.uint32)[0])
 
     def _array(self, entry: Mapping[str, Any]) -> Array:
         """An array of the struct: a view."""

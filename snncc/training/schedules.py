@@ -298,27 +298,13 @@ class _Compiler:
         states: Mapping[Operation, Sequence[str]] | None = None,
     ) -> kernel.ProgramOp:
         """`states` are the names of states; then nothing is left out, though nothing reads it."""
-        declared = [
-            op.clone()
-            for op in self.module.ops
-            if isinstance(op, snn.ParameterOp | snn.SurrogateOp)
-        ]
-        module = ModuleOp([*declared, network])
-        ctx = Context()
-        ours, xdsl = get_all_passes(), get_xdsl_passes()
-
-        def run(name: str) -> None:
-            factory = ours.get(name) or xdsl[name]
-            step: ModulePass = factory()()
-            step.apply(ctx, module)
-
+        module = self._beside(network)
         if states is None:
-            run("snn-record-names")
+            _run(module, "snn-record-names")
             forget_surrogates(network)
-            run("canonicalize")
+            _run(module, "canonicalize")
             write_factors(network, self.learned)
-            for name in ("snn-fuse-elementwise", "canonicalize", "cse", "dce"):
-                run(name)
+            _run(module, "snn-fuse-elementwise", "canonicalize", "cse", "dce")
         module.verify()
         network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
         scheduler = Scheduler(
@@ -341,9 +327,33 @@ class _Compiler:
             ) from None
         made = ModuleOp([program])
         made.verify()
-        xdsl["canonicalize"]()().apply(ctx, made)
-        KernelVerifyOrder().apply(ctx, made)
+        _run(made, "canonicalize")
+        KernelVerifyOrder().apply(Context(), made)
         return program
+
+    def fused(self, network: snn.NetworkOp) -> snn.NetworkOp:
+        """A copy whose elementwise operations are bodies, for a schedule."""
+        copy = network.clone()
+        module = self._beside(copy)
+        _run(module, "snn-fuse-elementwise", "canonicalize", "cse", "dce")
+        return next(op for op in module.ops if isinstance(op, snn.NetworkOp)).clone()
+
+    def _beside(self, network: snn.NetworkOp) -> ModuleOp:
+        """A module of a network and what it may name."""
+        declared = [
+            op.clone()
+            for op in self.module.ops
+            if isinstance(op, snn.ParameterOp | snn.SurrogateOp)
+        ]
+        return ModuleOp([*declared, network])
+
+
+def _run(module: ModuleOp, *names: str) -> None:
+    """Passes, by name."""
+    ours, xdsl = get_all_passes(), get_xdsl_passes()
+    for name in names:
+        step: ModulePass = (ours.get(name) or xdsl[name])()()
+        step.apply(Context(), module)
 
 
 def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -> None:
@@ -351,7 +361,8 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
     The network of one step that ends a batch: `finish`, and a neuron for each parameter. It
     reads the sums and writes the parameters as they lie in the other programs.
     """
-    learned, finish, backward = programs.learned, programs.finish, programs.backward
+    learned, backward = programs.learned, programs.backward
+    finish = None if programs.finish is None else compiler.fused(programs.finish)
     block = Block()
     values: dict[SSAValue, SSAValue] = {}
     inputs: list[tuple[str, Stream]] = []

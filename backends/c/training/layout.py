@@ -103,8 +103,10 @@ class Layout:
         members.append(Group("losses", "struct", [array("losses", o) for o in losses]))
         again = losses if t.segments > 1 else []
         members.append(Group("again", "struct", [array("again", o) for o in again]))
-        unasked = [array("outputs", o, forward.op.block_steps) for o in self.online_outputs]
-        members.append(Group("outputs", "struct", unasked))
+        rows = forward.op.block_steps
+        members.append(
+            Group("outputs", "struct", [array("outputs", o, rows) for o in self.online_outputs])
+        )
         rest = [name for name in self.programs if name != APPLY]
         members.extend(self.programs[name].state for name in rest)
         kept = [m for m in forward.state.members if isinstance(m, Array) and m.name != "magic"]
