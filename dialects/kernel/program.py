@@ -95,8 +95,8 @@ class BufferOp(IRDLOperation):
 
     A value with several axes is stored with its first axis (channels) innermost, where
     `channel_last` stands; a sum or last value may be stored with its axes in another `order`,
-    from the outermost to the innermost, and `sizes` are the model's where these are others. Content is
-    one value for all elements or one for each. `of` gives the model's name of an input,
+    from the outermost to the innermost, and `sizes` are the model's where these are others.
+    Content is one value for all elements or one for each. `of` gives the model's name of an input,
     output, state or traced stream whose symbol is another. Bytes of an input that are spikes,
     0 or 1, are marked `spikes`; integers that are signed numbers are marked `signed`, for
     those who look at them: kernels and bodies say themselves how they read what they take.

@@ -67,8 +67,8 @@ class OnlineProgram(TrainProgram):
         """
         As of `TrainProgram`; `steps` are those of a sample of `train_step`, and the number
         that a loss takes its mean over. Blocks of more than one step (`time_block`) take more
-        memory, and are seldom faster: most of the work is that of the traces. Raises SnnccError: SNC-C003 for options, SNC-T001 for
-        a network that has no online gradient.
+        memory, and are seldom faster: most of the work is that of the traces. Raises
+        SnnccError: SNC-C003 for options, SNC-T001 for a network that has no online gradient.
         """
         expect_feedback(feedback, self.mode)
         self.feedback: FeedbackKind = feedback

@@ -16,7 +16,6 @@ from snncc.backends.c.weights import (
     clean,
 )
 
-
 _HEADS = {
     False: (
         "   Backpropagation through time: forward with a tape, backward, update. The caller",
@@ -140,8 +139,8 @@ def _in_parts(layout: Layout) -> list[str]:
         f"   arrays hold these alone), then its loss.{whose}",
         f"   {p}_apply_gradients may stand between two parts: it updates by the gradients of the",
         "   steps so far, and the sample goes on with its states and traces. What a loss takes of",
-        f"   the last step alone (a count of spikes) joins the gradients at the end; means over the",
-        f"   steps are those of {u}_STEPS steps. */",
+        "   the last step alone (a count of spikes) joins the gradients at the end; means over",
+        f"   the steps are those of {u}_STEPS steps. */",
         f"{begin_signature(layout)};",
         *wrapped(f"{steps_signature(layout)};", 0),
         f"{end_signature(layout)};",
