@@ -237,12 +237,13 @@ def _delay_line(s: Scheduler, op: snn.DelayOp) -> tuple[str, str]:
     """The names of a delay's line and position; a line of one step has no position."""
     if op not in s.lines:
         name = s.names.name_of[op, 0]
-        init = s.known(op.init)
-        if init is None:
-            raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
         shape = shape_of(op.stream)
-        full = layout.stored(np.broadcast_to(init, shape))
-        content = np.broadcast_to(full, (op.depth, *full.shape)).copy()
+
+        def line_of(init: Array) -> Array:
+            full = layout.stored(np.broadcast_to(init, shape))
+            return np.broadcast_to(full, (op.depth, *full.shape))
+
+        content, start = s.first_values(op, op.init, line_of)
         line = s.declare(
             Role.STATE,
             name,
@@ -251,6 +252,7 @@ def _delay_line(s: Scheduler, op: snn.DelayOp) -> tuple[str, str]:
             content,
             channel_last=len(shape) > 1,
             known=True,
+            start=start,
         )
         position = ""
         if op.depth > 1:
@@ -325,10 +327,9 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
     states: list[SSAValue] = []
     shape = layout.physical(population)
     for index, port in enumerate(op.state_ports):
-        init = s.known(port.operand)
-        if init is None:
-            raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
-        content = layout.stored(np.broadcast_to(init, population)).copy()
+        content, start = s.first_values(
+            op, port.operand, lambda init: layout.stored(np.broadcast_to(init, population))
+        )
         name = s.declare(
             Role.STATE,
             s.names.name_of[op, index],
@@ -338,6 +339,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
             channel_last=len(shape) > 1,
             known=True,
             signed=s.signs.is_signed(port.argument),
+            start=start,
         )
         s.note_scale(name, op, port.name)
         states.append(s.ref(name, shape))

@@ -323,7 +323,7 @@ class _Compiler:
             raise error(
                 "SNC-T001",
                 f"the network cannot be trained in C: {fault}",
-                remedy="leave parameters that states start from out of trainable",
+                remedy="train it with snncc.value_and_grad",
             ) from None
         made = ModuleOp([program])
         made.verify()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from snncc.backends.c.program import CProgram, Terminal
 from snncc.backends.c.scalars import float_literal
 from snncc.backends.c.training.layout import Layout
+from snncc.backends.c.training.signatures import wrapped
 from snncc.dialects.kernel.program import Role
 
 
@@ -26,11 +28,25 @@ def guard(layout: Layout, pointers: Sequence[str]) -> list[str]:
 
 def resets(layout: Layout, names: Sequence[str]) -> list[str]:
     """The states of programs as they are before the first step."""
-    return [
-        f"  {layout.programs[name].prefix}_reset(&s->{name});"
-        for name in names
-        if layout.programs[name].op.buffers(Role.STATE)
-    ]
+    lines: list[str] = []
+    for name in names:
+        program = layout.programs[name]
+        if program.op.buffers(Role.STATE):
+            held = [layout.argument(name, terminal, {}) for terminal in starting(program)]
+            call = f"{program.prefix}_reset({', '.join([f'&s->{name}', *held])});"
+            lines += wrapped(call, 1)
+    return lines
+
+
+def starting(program: CProgram) -> list[Terminal]:
+    """The inputs that states start from."""
+    names = dict.fromkeys(b.starts_from for b in program.op.buffers(Role.STATE))
+    return [terminal_of(program, name) for name in names if name is not None]
+
+
+def terminal_of(program: CProgram, buffer: str) -> Terminal:
+    """The input that is this buffer."""
+    return next(t for t in program.inputs if t.buffer == buffer)
 
 
 def loss_terms(layout: Layout) -> list[str]:

@@ -21,7 +21,15 @@ from snncc.backends.c.training.layout import (
     Layout,
 )
 from snncc.backends.c.training.online import BEGUN, online_text
-from snncc.backends.c.training.pieces import add_ends, guard, loss_terms, resets, sum_places
+from snncc.backends.c.training.pieces import (
+    add_ends,
+    guard,
+    loss_terms,
+    resets,
+    starting,
+    sum_places,
+    terminal_of,
+)
 from snncc.backends.c.training.signatures import (
     predict_signature,
     sample_parameters,
@@ -76,13 +84,20 @@ def _reset(name: str, program: CProgram, starts: Mapping[str, Constant]) -> str:
             member = program.member(symbol)
             lines.append(f"  memcpy(s->{member}, {starts[symbol].symbol}, sizeof s->{member});")
             continue
+        if buffer.starts_from is not None:
+            member = program.member(symbol)
+            source = terminal_of(program, buffer.starts_from).symbol
+            lines.append(f"  memcpy(s->{member}, {source}, sizeof s->{member});")
+            continue
         more, statements = initial(program, buffer)
         tables.extend(more)
         lines.extend(statements)
     if not lines:
         return ""
-    head = f"static void {program.prefix}_reset({program.prefix}_state_t *s)"
-    return "\n".join([*tables, head, "{", *lines, "}", ""])
+    held = [f"const {t.type.name} *{t.symbol}" for t in starting(program)]
+    parameters = ", ".join([f"{program.prefix}_state_t *s", *held])
+    head = wrapped(f"static void {program.prefix}_reset({parameters})", 0)
+    return "\n".join([*tables, *head, "{", *lines, "}", ""])
 
 
 def _refresh(layout: Layout) -> str:

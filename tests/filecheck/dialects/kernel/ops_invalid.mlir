@@ -673,6 +673,24 @@ kernel.program @net block 1 {
 
 // -----
 
+kernel.program @net block 1 {
+  kernel.buffer input @w : memref<4xf32> held
+  kernel.buffer state @v : memref<2x3xf32> = dense<0.0> : tensor<f32> from @w
+}
+
+// CHECK: | Operation does not verify: from: expected an input of 6 elements that is held, got 'w'
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer input @w : memref<4xf32> held
+  kernel.buffer stream @v : memref<1x4xf32> from @w
+}
+
+// CHECK: | Operation does not verify: stream buffer: only a state starts from an input
+
+// -----
+
 %w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf32>, memref<4x5xf32>, memref<20xf32>, memref<4x7xf32>, index)
 kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x5xf32>, memref<20xf32> -> memref<4x7xf32>
 
