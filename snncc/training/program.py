@@ -121,6 +121,7 @@ class TrainProgram:
             p.inputs,
             list(p.targets),
             p.losses,
+            p.rates,
             p.tape,
             p.sums,
             parameters,

@@ -3,7 +3,9 @@ From a network and its loss to the programs of a training: what one sample and o
 
     forward   the network with its loss, which records the tape
     backward  from the tape to the sums of the gradients over time
-    online    in place of these two: a network that gives its loss and these sums as it runs
+    rates     one step: from the rates of a sample to their averages over samples
+    online    in place of forward and backward: the network gives its loss and these sums
+              as it runs
     apply     one step: from these sums to the gradients of the parameters, and the update
     prepare   one step: what is computed of parameters alone (where there is something)
     predict   the network without its loss, on the parameters as they are
@@ -45,9 +47,10 @@ from snncc.training.gradients import Mode, Options, Trained, prepared, trained_b
 from snncc.training.losses import Loss, loss_of
 from snncc.training.online import OnlineTrained
 from snncc.training.optimizers import PARAMETER, Optimizer
+from snncc.training.rates import rates_network
 
 RATE, SCALE = "rate", "scale"
-FORWARD, BACKWARD, ONLINE = "forward", "backward", "online"
+FORWARD, BACKWARD, ONLINE, RATES = "forward", "backward", "online", "rates"
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Programs:
     """The programs of a training, and what is what in them."""
 
     sample: dict[str, kernel.ProgramOp]
-    """What one sample runs: `forward` and `backward`, or `online`."""
+    """What one sample runs: `forward` and `backward`, or `online`; and `rates`, if it has any."""
     apply: kernel.ProgramOp
     prepare: kernel.ProgramOp | None
     predict: kernel.ProgramOp
@@ -79,6 +82,8 @@ class Programs:
     """Input that a loss added -> (the output whose target it is, whether it is held)."""
     losses: dict[str, float]
     """Output of `forward` -> its weight in the loss."""
+    rates: dict[str, tuple[str, float]]
+    """Output of `forward` that is rates -> (output of the program `rates`, its weight)."""
     tape: tuple[str, ...]
     sums: list[str]
     """Outputs of `backward`, or `online`."""
@@ -130,22 +135,27 @@ def schedule_training(
     if not learned.names:
         raise error("SNC-T001", f"the loss does not depend on {', '.join(names)}")
     losses: dict[str, float] = {}
+    rates: list[str] = []
     for weight, term in trained.terms:
-        if term.rate_target is not None:
+        if term.rate_target is None:
+            losses.update(dict.fromkeys(term.outputs, weight))
+            continue
+        if term.average is None:
             raise error(
                 "SNC-C003",
                 "loss: the rate of a batch is not known while its samples are trained one by one",
-                remedy="train without rate regularisation, or use snncc.value_and_grad",
+                remedy="rate(average=32): over so many samples; rate(per='sample'): of each",
             )
-        losses.update(dict.fromkeys(term.outputs, weight))
+        rates += term.outputs
     targets = {name: (found.output, found.is_label) for name, found in trained.targets.items()}
     held = {name for name, (_, is_label) in targets.items() if is_label}
+    held |= {f"{GRADIENT}{name}" for name in rates}
     compiler = _Compiler(module, learned, block, held)
     seeds = {f"{GRADIENT}{name}": weight for name, weight in losses.items()}
     if isinstance(trained, OnlineTrained):
-        made = _online(trained, losses, seeds, list(plain.outputs))
+        made = _online(trained, [*losses, *rates], seeds, list(plain.outputs))
     else:
-        made = _there_and_back(trained, losses, seeds)
+        made = _there_and_back(trained, [*losses, *rates], seeds)
     compiler.tape = set(made.tape)
     programs = Programs(
         {name: compiler.compile(network) for name, network in made.networks.items()},
@@ -158,12 +168,14 @@ def schedule_training(
         list(plain.inputs),
         targets,
         losses,
+        {},
         made.tape,
         made.sums,
         steps,
         trained.finish,
         module,
     )
+    _add_rates(programs, compiler, trained)
     _add_update(programs, compiler, optimizer)
     types = {parameter.name: parameter.type for parameter in programs.parameters}
     prepare = prepare_network("prepare", learned, types)
@@ -181,9 +193,7 @@ class _Sample:
     sums: list[str]
 
 
-def _there_and_back(
-    trained: Trained, losses: Mapping[str, float], seeds: Mapping[str, float]
-) -> _Sample:
+def _there_and_back(trained: Trained, losses: Sequence[str], seeds: Mapping[str, float]) -> _Sample:
     gradients = trained.gradients
     tape = tuple(name for name in gradients.tape if name not in losses)
     forward = _restricted(gradients.forward, [*losses, *tape])
@@ -193,7 +203,7 @@ def _there_and_back(
 
 def _online(
     trained: OnlineTrained,
-    losses: Mapping[str, float],
+    losses: Sequence[str],
     seeds: Mapping[str, float],
     outputs: Sequence[str],
 ) -> _Sample:
@@ -354,6 +364,16 @@ def _run(module: ModuleOp, *names: str) -> None:
     for name in names:
         step: ModulePass = (ours.get(name) or xdsl[name])()()
         step.apply(Context(), module)
+
+
+def _add_rates(programs: Programs, compiler: _Compiler, trained: Trained) -> None:
+    """The program that follows the rates of samples, where the loss has such."""
+    outputs = [b for b in programs.forward.buffers(Role.OUTPUT) if not b.has_rows]
+    stored = {buffer.known_as: _order_of(buffer) for buffer in outputs}
+    made = rates_network(trained.terms, stored, f32)
+    if made is not None:
+        programs.rates = made.values
+        programs.sample[RATES] = compiler.compile(made.network, block=1)
 
 
 def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -> None:

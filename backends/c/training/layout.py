@@ -18,6 +18,8 @@ from snncc.dialects.snn.network import LAST
 FORWARD, BACKWARD, APPLY, PREPARE, PREDICT = "forward", "backward", "apply", "prepare", "predict"
 ONLINE = "online"
 """In place of the forward and the backward program: loss and gradients in one run."""
+RATES = "rates"
+"""Behind the forward or the online program: averages of rates, and what the rates get."""
 BYTE = CType("uint8_t", "u8", 1)
 WORD = CType("uint32_t", "u32", 4)
 
@@ -33,6 +35,9 @@ class Training:
     """Inputs of the loss."""
     losses: Mapping[str, float]
     """Output of the forward program -> its weight in the loss."""
+    rates: Mapping[str, tuple[str, float]]
+    """Output of the forward program that is rates -> (output of the rates program that is its
+    value, weight)."""
     tape: Sequence[str]
     sums: Sequence[str]
     parameters: Mapping[str, Numbers]
@@ -69,7 +74,17 @@ class Layout:
         forward, summing = self.forward, self.summing
         scopes = {
             group: LocalScope(self.prefix)
-            for group in ("derived", "sums", "ends", "tape", "losses", "again", "outputs")
+            for group in (
+                "derived",
+                "sums",
+                "ends",
+                "tape",
+                "losses",
+                "again",
+                "outputs",
+                "seeds",
+                "values",
+            )
         }
         self.member: dict[str, str] = {}
 
@@ -82,7 +97,7 @@ class Layout:
         def outputs(program: CProgram, names: Sequence[str]) -> list[Terminal]:
             return [t for t in program.outputs if t.name in set(names)]
 
-        losses = outputs(forward, list(t.losses))
+        losses = outputs(forward, [*t.losses, *t.rates])
         members: list[Array | Group] = []
         for name, program in self.programs.items():
             program.state.name = name
@@ -103,6 +118,13 @@ class Layout:
         members.append(Group("losses", "struct", [array("losses", o) for o in losses]))
         again = losses if t.segments > 1 else []
         members.append(Group("again", "struct", [array("again", o) for o in again]))
+        values = {name for name, _ in t.rates.values()}
+        for group, is_value in (("seeds", False), ("values", True)):
+            found = [o for o in self.rate_outputs if (o.name in values) == is_value]
+            members.append(Group(group, "struct", [array(group, o) for o in found]))
+        for o in self.rate_outputs:  # what rates get is read as what is derived
+            if o.name not in values:
+                self.member[f"derived.{o.name}"] = self.member[f"seeds.{o.name}"]
         rows = forward.op.block_steps
         members.append(
             Group("outputs", "struct", [array("outputs", o, rows) for o in self.online_outputs])
@@ -136,6 +158,10 @@ class Layout:
         """Gradients that are no sums over time but last values: added when a sample has ended."""
         sums = set(self.training.sums)
         return [t for t in self.summing.outputs if t.name in sums and t.kind == LAST]
+
+    @property
+    def rate_outputs(self) -> list[Terminal]:
+        return self.programs[RATES].outputs if RATES in self.programs else []
 
     @property
     def online_outputs(self) -> list[Terminal]:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from snncc.backends.c.training.layout import ONLINE, Layout
-from snncc.backends.c.training.pieces import add_ends, guard, loss_terms, resets, sum_places
+from snncc.backends.c.training.pieces import (
+    add_ends,
+    guard,
+    loss_places,
+    loss_terms,
+    rates_call,
+    resets,
+    sum_places,
+)
 from snncc.backends.c.training.signatures import (
     sample_parameters,
     sample_places,
@@ -55,10 +63,10 @@ def _begin(layout: Layout) -> str:
 
 
 def _steps(layout: Layout) -> str:
-    u, t = layout.unit.upper, layout.training
+    u = layout.unit.upper
     outputs = layout.online_outputs
     places = sample_places(layout, "t") | sum_places(layout)
-    places |= {name: (layout.member[f"losses.{name}"], "") for name in t.losses}
+    places |= loss_places(layout, "losses")
     places |= {o.name: (f"{o.symbol}_rows", "") for o in outputs}
     rows = [
         f"    {o.type.name} *const {o.symbol}_rows = "
@@ -105,6 +113,7 @@ def _end(layout: Layout) -> str:
             "  if (s->open[0] == 0) {",
             f"    return {u}_ERR_SAMPLE;",
             "  }",
+            *rates_call(layout),
             *loss_terms(layout),
             "  *loss = sum;",
             *add_ends(layout),

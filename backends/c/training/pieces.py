@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from xdsl.dialects.builtin import f32
+
 from snncc.backends.c.program import CProgram, Terminal
 from snncc.backends.c.scalars import float_literal
-from snncc.backends.c.training.layout import Layout
+from snncc.backends.c.training.layout import RATES, Layout
 from snncc.backends.c.training.signatures import wrapped
 from snncc.dialects.kernel.program import Role
 
@@ -57,17 +59,35 @@ def loss_terms(layout: Layout) -> list[str]:
         if terminal.name not in weights:
             continue
         array = layout.member[f"losses.{terminal.name}"]
-        element = next(
-            b.type.element_type
-            for b in layout.forward.op.buffers(Role.OUTPUT)
-            if b.known_as == terminal.name
-        )
         lines += [
             f"  for (size_t i = 0; i < {terminal.size}u; ++i) {{",
-            f"    sum += {float_literal(weights[terminal.name], element)} * {array}[i];",
+            f"    sum += {_literal(weights[terminal.name])} * {array}[i];",
             "  }",
         ]
+    for name, weight in layout.training.rates.values():
+        lines.append(f"  sum += {_literal(weight)} * {layout.member[f'values.{name}']}[0];")
     return lines
+
+
+def _literal(weight: float) -> str:
+    return float_literal(weight, f32)
+
+
+def loss_places(layout: Layout, group: str) -> dict[str, tuple[str, str]]:
+    """Where the terms of the loss go."""
+    names = (*layout.training.losses, *layout.training.rates)
+    return {name: (layout.member[f"{group}.{name}"], "") for name in names}
+
+
+def rates_call(layout: Layout) -> list[str]:
+    """A sample's rates join their averages; from them follows what rates get."""
+    if RATES not in layout.programs:
+        return []
+    places = {name: (layout.member[f"losses.{name}"], "") for name in layout.training.rates}
+    for terminal in layout.rate_outputs:
+        group = "values" if f"values.{terminal.name}" in layout.member else "seeds"
+        places[terminal.name] = (layout.member[f"{group}.{terminal.name}"], "")
+    return wrapped(layout.call(RATES, places, "1u"), 1)
 
 
 def sum_places(layout: Layout) -> dict[str, tuple[str, str]]:

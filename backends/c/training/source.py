@@ -18,13 +18,16 @@ from snncc.backends.c.training.layout import (
     FORWARD,
     PREDICT,
     PREPARE,
+    RATES,
     Layout,
 )
 from snncc.backends.c.training.online import BEGUN, online_text
 from snncc.backends.c.training.pieces import (
     add_ends,
     guard,
+    loss_places,
     loss_terms,
+    rates_call,
     resets,
     starting,
     sum_places,
@@ -131,7 +134,7 @@ def _begin(layout: Layout) -> str:
             f"    return {u}_ERR_ARG;",
             "  }",
             "  memset(s, 0, sizeof *s);",
-            f"  {layout.programs[APPLY].prefix}_reset(&s->{APPLY});",
+            *resets(layout, [APPLY, *([RATES] if RATES in layout.programs else [])]),
             f"  s->magic = {u}_MAGIC;",
             f"  return {p}_train_refresh(s);",
             "}",
@@ -151,8 +154,7 @@ def _forward(layout: Layout) -> str:
     places |= {name: (layout.member[f"tape.{name}"], "t") for name in t.tape}
 
     def run(group: str) -> str:
-        kept = {name: (layout.member[f"{group}.{name}"], "") for name in t.losses}
-        return layout.call(FORWARD, {**places, **kept}, "block")
+        return layout.call(FORWARD, places | loss_places(layout, group), "block")
 
     lines = wrapped(run("losses"), 2)
     if t.segments > 1:
@@ -229,6 +231,7 @@ def _step(layout: Layout) -> str:
     if t.segments == 1:
         body = [
             f"  {p}_train_forward({given}, 0, {t.steps}u);",
+            *rates_call(layout),
             f"  {p}_train_backward({given}, 0, {t.steps}u);",
         ]
     else:
@@ -246,6 +249,7 @@ def _step(layout: Layout) -> str:
             *keep,
             f"    {p}_train_forward({given}, first, steps, 0);",
             "  }",
+            *rates_call(layout),
             f"  for (size_t i = {t.segments}u; i > 0; --i) {{",
             f"    const size_t first = (i - 1) * {t.segment}u;",
             f"    const size_t left = {t.steps}u - first;",
