@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,7 +19,14 @@ from snncc.training.optimizers import SGD, Adam
 from tests.random_networks import draw_case
 from tests.tools import require_tool
 from tests.training.test_online_gradients import LOSSES, attribute_of, published
-from tests.training.test_program import STEPS, data, interpreted, net
+from tests.training.test_program import (
+    STEPS,
+    build_and_run,
+    data,
+    example_of,
+    interpreted,
+    net,
+)
 
 __all__ = ["data", "net"]  # fixtures
 
@@ -251,19 +257,8 @@ def test_firmware(net: Network, tmp_path: Path) -> None:
     """A loop over steps as they come, with no sample in memory."""
     require_tool("gcc")
     folder = program(net, feedback="random").save(tmp_path / "out")
-    (folder / "main.c").write_text(MAIN, encoding="utf-8")
-    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Iinclude", "-Isrc"]
-    flags += ["-O1", "-fsanitize=undefined,address"]
-    sources = sorted(f"src/{p.name}" for p in (folder / "src").glob("*.c"))
-    built = subprocess.run(
-        ["gcc", *flags, *sources, "main.c", "-o", "main"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr
-    assert subprocess.run([folder / "main"], check=False).returncode == 0
+    for main, flags in ((MAIN, ["-O1", "-fsanitize=undefined,address"]), (example_of(folder), [])):
+        build_and_run(folder, main, flags)
 
 
 @pytest.mark.parametrize(
