@@ -129,6 +129,9 @@ def _lower(builder: Builder, op: Operation, values: dict[SSAValue, SSAValue]) ->
         return _spike(builder, op, operands[0])
     if isinstance(op, snn.CountOp):
         return _count(builder, op, operands[0])
+    if isinstance(op, snn.IndexOp):  # of the only axis
+        place = builder.insert(linalg.ops.IndexOp(0)).result
+        return builder.insert(arith.IndexCastOp(place, op.result.type)).result
     value = folded(op, operands) if type(op) in FUNCTIONS else None
     if value is not None:  # of parameters with one value each, which are constants here
         return builder.insert(arith.ConstantOp(value)).result

@@ -36,7 +36,14 @@ from snncc.training.surrogates import surrogate_of
 
 MAX_BLOCK = 32
 """The steps that run through a layer at once, where nobody says how many."""
-C_TYPES = {"float": np.float32, "double": np.float64, "uint8_t": np.uint8, "uint16_t": np.uint16}
+C_TYPES: dict[str, type[np.generic]] = {
+    "float": np.float32,
+    "double": np.float64,
+    "uint8_t": np.uint8,
+    "uint16_t": np.uint16,
+    "int8_t": np.int8,
+    "int16_t": np.int16,
+}
 """The elements of arrays that the C and Python share."""
 
 
@@ -275,7 +282,7 @@ class TrainProgram:
         for name, value in given.items():
             if name not in known:
                 raise error("SNC-R001", f"no trained parameter is named {name!r}")
-            array = np.asarray(value, np.float32)
+            array = np.asarray(value, np.float32)  # the nearest numbers that can be stored
             if array.shape != _shape(known[name].type):
                 raise error(
                     "SNC-R001",

@@ -29,7 +29,6 @@ from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, dense_of, dtype_of, parameter_array
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.body import build_neuron
-from snncc.dialects.snn.network import STREAM
 from snncc.dialects.snn.places import Indices
 from snncc.dialects.snn.types import Stream, shape_of, stream_type
 from snncc.errors import error
@@ -48,9 +47,10 @@ from snncc.training.losses import Loss, loss_of
 from snncc.training.online import OnlineTrained
 from snncc.training.optimizers import PARAMETER, Optimizer
 from snncc.training.rates import rates_network
+from snncc.training.rounding import WORD, Rounded, random_word, stored_integers, zero_of
+from snncc.training.samples import BACKWARD, FORWARD, ONLINE, RATES, online, there_and_back
 
 RATE, SCALE = "rate", "scale"
-FORWARD, BACKWARD, ONLINE, RATES = "forward", "backward", "online", "rates"
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,8 @@ def schedule_training(
     options = replace(options or Options(), wrt=names)
     trained = trained_by(mode)(module, op, loss_of(loss), steps, options)
     learned = Learned(list(trained.parameters))
+    declared = [p for p in parameters_of(module) if p.sym_name.data in learned.names]
+    learned.integers = stored_integers(declared, optimizer)
     if not learned.names:
         raise error("SNC-T001", f"the loss does not depend on {', '.join(names)}")
     losses: dict[str, float] = {}
@@ -153,9 +155,9 @@ def schedule_training(
     compiler = _Compiler(module, learned, block, held)
     seeds = {f"{GRADIENT}{name}": weight for name, weight in losses.items()}
     if isinstance(trained, OnlineTrained):
-        made = _online(trained, [*losses, *rates], seeds, list(plain.outputs))
+        made = online(trained, [*losses, *rates], seeds, list(plain.outputs))
     else:
-        made = _there_and_back(trained, [*losses, *rates], seeds)
+        made = there_and_back(trained, [*losses, *rates], seeds)
     compiler.tape = set(made.tape)
     programs = Programs(
         {name: compiler.compile(network) for name, network in made.networks.items()},
@@ -184,38 +186,6 @@ def schedule_training(
     return programs
 
 
-@dataclass
-class _Sample:
-    """The networks that one sample runs."""
-
-    networks: dict[str, snn.NetworkOp]
-    tape: tuple[str, ...]
-    sums: list[str]
-
-
-def _there_and_back(trained: Trained, losses: Sequence[str], seeds: Mapping[str, float]) -> _Sample:
-    gradients = trained.gradients
-    tape = tuple(name for name in gradients.tape if name not in losses)
-    forward = _restricted(gradients.forward, [*losses, *tape])
-    backward = _with_constants(gradients.backward, seeds)
-    return _Sample({FORWARD: forward, BACKWARD: backward}, tape, list(backward.outputs))
-
-
-def _online(
-    trained: OnlineTrained,
-    losses: Sequence[str],
-    seeds: Mapping[str, float],
-    outputs: Sequence[str],
-) -> _Sample:
-    """The network with its loss and its sums; its own `outputs` come out as it learns."""
-    finish = trained.finish
-    sums = [] if finish is None else list(finish.inputs)
-    kinds = trained.online.network.kinds
-    streams = [name for name in outputs if kinds[name] == STREAM]
-    network = _restricted(trained.online.network, [*losses, *sums, *streams])
-    return _Sample({ONLINE: _with_constants(network, seeds)}, (), sums)
-
-
 def _trainable(
     module: ModuleOp, network: snn.NetworkOp, wanted: Collection[str] | None
 ) -> list[str]:
@@ -238,56 +208,6 @@ def _trainable(
     except UnknownName as fault:
         raise error("SNC-C003", f"trainable: {fault}") from None
     return chosen
-
-
-def _restricted(network: snn.NetworkOp, outputs: Sequence[str]) -> snn.NetworkOp:
-    """A copy that puts out these alone."""
-    copy = network.clone()
-    streams = [copy.outputs[name] for name in outputs]
-    kinds = [copy.kinds[name] for name in outputs]
-    ends = copy.yield_op
-    copy.body.block.insert_op_before(snn.YieldOp(streams), ends)
-    copy.body.block.erase_op(ends)
-    return _rebuilt(copy, list(zip(outputs, streams, kinds, strict=True)))
-
-
-def _with_constants(network: snn.NetworkOp, values: Mapping[str, float]) -> snn.NetworkOp:
-    """A copy in which some inputs have one value for all elements, at every step."""
-    copy = network.clone()
-    block = copy.body.block
-    outputs = [(name, value, copy.kinds[name]) for name, value in copy.outputs.items()]
-    kept: list[str] = []
-    for name, argument in zip(list(copy.inputs), list(block.args), strict=True):
-        if name not in values:
-            kept.append(name)
-            continue
-        type = stream_type(argument)
-        filled = np.full(type.get_shape(), values[name], dtype_of(type.element_type))
-        constant = snn.ConstantOp(dense_of(filled))
-        first = block.first_op
-        assert first is not None
-        block.insert_op_before(constant, first)
-        argument.replace_all_uses_with(constant.result)
-        block.erase_arg(argument)
-    return _rebuilt(copy, outputs, kept)
-
-
-def _rebuilt(
-    network: snn.NetworkOp,
-    outputs: Sequence[tuple[str, SSAValue, str]],
-    inputs: Sequence[str] | None = None,
-) -> snn.NetworkOp:
-    names = list(network.inputs) if inputs is None else inputs
-    arguments = network.body.block.args
-    return snn.NetworkOp(
-        network.sym_name.data,
-        [(name, stream_type(value)) for name, value in zip(names, arguments, strict=True)],
-        [(name, stream_type(value)) for name, value, _ in outputs],
-        network.detach_region(network.body),
-        dict(network.attributes),
-        kinds=[kind for _, _, kind in outputs],
-        reverse=network.is_reverse,
-    )
 
 
 @dataclass
@@ -408,9 +328,13 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
             block.add_op(copy)
             values.update(zip(op.results, copy.results, strict=True))
     names: dict[Operation, Sequence[str]] = {}
-    clock = _clock(block, optimizer, names, float_type)
+    clock = {f"clock{i}": v for i, v in enumerate(_clock(block, optimizer, names, float_type))}
+    if optimizer.rounding == "stochastic" and learned.integers:
+        drawn = random_word(block, optimizer.seed)
+        names[drawn], clock[WORD] = (f"clock.{WORD}",), drawn.outputs[0]
     gradients = {} if finish is None else finish.outputs
-    for declared in _declarations(programs):
+    rounded = 0
+    for declared in parameters_of(programs.module):
         name = declared.sym_name.data
         if f"{GRADIENT}{name}" not in gradients:
             continue
@@ -422,13 +346,18 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
         zero = _constant(block, 0.0, float_type)
         states = (name, *(f"{name}.{moment}" for moment in optimizer.moments))
         ports = dict.fromkeys((PARAMETER, *optimizer.moments), zero)
+        equations = optimizer.update
+        if name in learned.integers:
+            ports[PARAMETER] = zero_of(block, learned.integers[name])
+            equations = Rounded(optimizer, learned.integers[name], rounded).update
+            rounded += places.size
         neuron = build_neuron(
-            optimizer.update,
+            equations,
             inputs={
                 "d": elements(block, root, places),
                 "rate": rate,
                 "scale": scale,
-                **{f"clock{index}": value for index, value in enumerate(clock)},
+                **clock,
             },
             states=ports,
             parameters={},
@@ -450,8 +379,8 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
     learned.copies = False
 
 
-def _declarations(programs: Programs) -> list[snn.ParameterOp]:
-    return [op for op in programs.module.ops if isinstance(op, snn.ParameterOp)]
+def parameters_of(module: ModuleOp) -> list[snn.ParameterOp]:
+    return [op for op in module.ops if isinstance(op, snn.ParameterOp)]
 
 
 def _parameter(programs: Programs, declared: snn.ParameterOp, states: tuple[str, ...]) -> Parameter:
