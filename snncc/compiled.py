@@ -53,8 +53,17 @@ QUANTIZE = (
     "progress",
 )
 """Options of `snncc.quantize` that `compile` takes too."""
-TRAIN = ("loss", "steps", "optimizer", "trainable", "surrogate", "tape_steps")
-"""Options of `TrainProgram` that `compile` takes too."""
+TRAIN = (
+    "loss",
+    "steps",
+    "optimizer",
+    "trainable",
+    "surrogate",
+    "tape_steps",
+    "feedback",
+    "seed",
+)
+"""Options of `TrainProgram` and `OnlineProgram` that `compile` takes too."""
 
 
 class Compiled:
@@ -282,7 +291,9 @@ def compile(
     Compiles a network, or a model file with the options of `load`.
 
     With `train="bptt"` what is compiled is its training (`snncc.training.TrainProgram`, whose
-    options `loss`, `steps`, `optimizer`, `trainable`, `surrogate`, `tape_steps` are taken too).
+    options `loss`, `steps`, `optimizer`, `trainable`, `surrogate`, `tape_steps` are taken too);
+    with `train="eprop"` its online training (`snncc.training.OnlineProgram`, which has `feedback`
+    and `seed`, and no tape).
 
     `quantize` (int8, int4, int3, ternary, qat) makes it one of integers first, calibrated with
     `calibration`; the other options of `snncc.quantize` are taken too.
@@ -351,14 +362,16 @@ def _training(
     cc: str | None,
     cflags: Any,
 ) -> TrainProgram:
+    from snncc.training.online_program import OnlineProgram
     from snncc.training.program import TrainProgram
 
-    if train != "bptt":
-        raise error(
-            "SNC-C003",
-            f'train: expected "bptt", got {train!r}',
-            remedy='online gradients: snncc.value_and_grad(mode="eprop", engine="c")',
-        )
+    if train not in ("bptt", "eprop"):
+        raise error("SNC-C003", f"train: expected bptt or eprop, got {train!r}")
+    foreign = ("tape_steps",) if train == "eprop" else ("feedback", "seed")
+    for name in foreign:
+        if name in options:
+            what = "there is no tape" if train == "eprop" else "an option of online training"
+            raise error("SNC-C003", f'{name}: {what}, with train="{train}"')
     missing = [name for name in ("loss", "steps") if name not in options]
     if missing:
         raise error(
@@ -369,7 +382,8 @@ def _training(
     if prefix is not None:
         _expect_prefix(prefix)
     flags = FAST if cflags is None else _words("cflags", cflags)
-    return TrainProgram(network, prefix=prefix, weights=weights, cc=cc, cflags=flags, **options)
+    kind = OnlineProgram if train == "eprop" else TrainProgram
+    return kind(network, prefix=prefix, weights=weights, cc=cc, cflags=flags, **options)
 
 
 def _expect_prefix(prefix: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import io
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class Compiled:
     name: str
     inputs: list[kernel.BufferOp]
     outputs: list[kernel.BufferOp]
+    starts: frozenset[str | None] = frozenset()
+    """The inputs that states start from, by their symbols."""
 
     def run(self, x: dict[str, Array]) -> dict[str, Array]:
         """One sample: input name -> [T, *shape]."""
@@ -63,10 +65,16 @@ class Compiled:
         function(*map(ctypes.byref, descriptors), ctypes.c_int64(steps))
         return {b.known_as: array for b, array in zip(self.outputs, taken, strict=True)}
 
-    def reset(self) -> None:
+    def reset(self, held: Mapping[str, Array] | None = None) -> None:
+        """`held` are the inputs that states start from, among others."""
         function = getattr(self.library, f"_mlir_ciface_{self.name}_reset")
         function.restype = None
-        function()
+        given = [
+            descriptor(np.ascontiguousarray(held[b.known_as], dtype_of(b.type.element_type)))
+            for b in self.inputs
+            if held is not None and b.sym_name.data in self.starts
+        ]
+        function(*map(ctypes.byref, given))
 
 
 def descriptor(array: Array) -> ctypes.Structure:
@@ -111,6 +119,7 @@ def compile_scheduled(module: ModuleOp, folder: Path) -> Compiled:
     program = next(op for op in module.ops if isinstance(op, kernel.ProgramOp))
     name = program.sym_name.data
     inputs, outputs = program.buffers(Role.INPUT), program.buffers(Role.OUTPUT)
+    starts = frozenset(state.starts_from for state in program.buffers(Role.STATE))
     KernelToStandard().apply(ctx, module)
     module.verify()
     text = io.StringIO()
@@ -123,4 +132,4 @@ def compile_scheduled(module: ModuleOp, folder: Path) -> Compiled:
     # a product is rounded before it is added
     flags = ["-O1", "-ffp-contract=off", "-Wno-override-module", "-shared", "-fPIC"]
     call([clang, *flags, folder / "code.ll", "-o", library])
-    return Compiled(ctypes.CDLL(str(library)), name, inputs, outputs)
+    return Compiled(ctypes.CDLL(str(library)), name, inputs, outputs, starts)

@@ -93,10 +93,15 @@ class BufferOp(IRDLOperation):
     Spikes of a tape are `bits` (`kernel.pack`). An input that is `held` is the same at every
     step: a parameter that is trained.
 
+    A state whose first values are trained starts `from` an input that is held, which has as
+    many elements; its content is what it has before there are any.
+
+        kernel.buffer state @lif1.v : memref<128xf32> = dense<0.0> : tensor<f32> from @v0
+
     A value with several axes is stored with its first axis (channels) innermost, where
-    `channel_last` stands; a sum may be stored with its axes in another `order`, from the
-    outermost to the innermost, and `sizes` are the model's where these are others. Content is
-    one value for all elements or one for each. `of` gives the model's name of an input,
+    `channel_last` stands; a sum or last value may be stored with its axes in another `order`,
+    from the outermost to the innermost, and `sizes` are the model's where these are others.
+    Content is one value for all elements or one for each. `of` gives the model's name of an input,
     output, state or traced stream whose symbol is another. Bytes of an input that are spikes,
     0 or 1, are marked `spikes`; integers that are signed numbers are marked `signed`, for
     those who look at them: kernels and bodies say themselves how they read what they take.
@@ -119,6 +124,7 @@ class BufferOp(IRDLOperation):
     bits = opt_prop_def(UnitAttr)
     order = opt_prop_def(DenseArrayBase.constr(i64))
     sizes = opt_prop_def(DenseArrayBase.constr(i64))
+    start = opt_prop_def(FlatSymbolRefAttrConstr)
 
     traits = lazy_traits_def(lambda: (SymbolOpInterface(), HasParent(ProgramOp)))
 
@@ -126,7 +132,7 @@ class BufferOp(IRDLOperation):
         "$role $sym_name `:` $type (`=` $content^)? (`channel_last` $channel_last^)? "
         "(`spikes` $spikes^)? (`signed` $signed^)? (`sum` $summed^)? (`last` $last^)? "
         "(`held` $held^)? (`bits` $bits^)? (`order` $order^)? (`sizes` $sizes^)? "
-        "(`stage` $stage^)? (`of` $model_name^)? attr-dict"
+        "(`from` $start^)? (`stage` $stage^)? (`of` $model_name^)? attr-dict"
     )
 
     def __init__(
@@ -146,6 +152,7 @@ class BufferOp(IRDLOperation):
         sizes: Sequence[int] | None = None,
         held: bool = False,
         bits: bool = False,
+        start: str | None = None,
     ):
         """
         `kind` is that of an output; `order` that of its axes, where it has one of its own, and
@@ -166,6 +173,7 @@ class BufferOp(IRDLOperation):
                 "last": UnitAttr() if kind == LAST else None,
                 "held": UnitAttr() if held else None,
                 "bits": UnitAttr() if bits else None,
+                "start": None if start is None else SymbolRefAttr(start),
                 "order": None if order is None else DenseArrayBase.from_list(i64, list(order)),
                 "sizes": None if sizes is None else DenseArrayBase.from_list(i64, list(sizes)),
             }
@@ -199,6 +207,11 @@ class BufferOp(IRDLOperation):
         return (self.sym_name if self.model_name is None else self.model_name).data
 
     @property
+    def starts_from(self) -> str | None:
+        """The symbol of the input that holds a state's first values."""
+        return None if self.start is None else self.start.root_reference.data
+
+    @property
     def shape(self) -> tuple[int, ...]:
         return self.type.get_shape()
 
@@ -224,6 +237,8 @@ class BufferOp(IRDLOperation):
             raise VerifyException("expected a sum or a last value, got both")
         if self.held is not None and role is not Role.INPUT:
             raise VerifyException(f"{role.value} buffer: only an input is held")
+        if self.starts_from is not None:
+            self._verify_start(self.starts_from)
         caller = role in (Role.INPUT, Role.OUTPUT)
         expected = [0] if caller and self.has_rows else []
         if dynamic != expected:
@@ -238,8 +253,8 @@ class BufferOp(IRDLOperation):
         if self.signed is not None and not isinstance(self.type.element_type, IntegerType):
             raise VerifyException("signed: expected integers")
         if self.order is not None:
-            if self.summed is None:
-                raise VerifyException("order: expected a sum")
+            if self.kind == STREAM:
+                raise VerifyException("order: expected a sum or a last value")
             if sorted(self.order.get_values()) != list(range(len(self.shape))):
                 raise VerifyException(
                     f"order: expected each of {len(self.shape)} axes once, "
@@ -248,6 +263,19 @@ class BufferOp(IRDLOperation):
         if self.sizes is not None and prod(self.sizes.get_values()) != prod(self.shape):
             raise VerifyException(
                 f"sizes: expected {prod(self.shape)} elements, got {list(self.sizes.get_values())}"
+            )
+
+    def _verify_start(self, symbol: str) -> None:
+        role = self.role.data
+        if role is not Role.STATE:
+            raise VerifyException(f"{role.value} buffer: only a state starts from an input")
+        found = symbol_named(self, symbol)
+        is_held = isinstance(found, BufferOp) and found.held is not None
+        size = prod(found.shape) if isinstance(found, BufferOp) else 0
+        if self.parent is not None and not (is_held and size == prod(self.shape)):
+            raise VerifyException(
+                f"from: expected an input of {prod(self.shape)} elements that is held, "
+                f"got {symbol!r}"
             )
 
 

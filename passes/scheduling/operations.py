@@ -237,12 +237,13 @@ def _delay_line(s: Scheduler, op: snn.DelayOp) -> tuple[str, str]:
     """The names of a delay's line and position; a line of one step has no position."""
     if op not in s.lines:
         name = s.names.name_of[op, 0]
-        init = s.known(op.init)
-        if init is None:
-            raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
         shape = shape_of(op.stream)
-        full = layout.stored(np.broadcast_to(init, shape))
-        content = np.broadcast_to(full, (op.depth, *full.shape)).copy()
+
+        def line_of(init: Array) -> Array:
+            full = layout.stored(np.broadcast_to(init, shape))
+            return np.broadcast_to(full, (op.depth, *full.shape))
+
+        content, start = s.first_values(op, op.init, line_of)
         line = s.declare(
             Role.STATE,
             name,
@@ -251,6 +252,7 @@ def _delay_line(s: Scheduler, op: snn.DelayOp) -> tuple[str, str]:
             content,
             channel_last=len(shape) > 1,
             known=True,
+            start=start,
         )
         position = ""
         if op.depth > 1:
@@ -319,14 +321,15 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
         for index, result in enumerate(op.outputs)
         if s.learned is None or result.first_use is not None
     ]
-    outputs = [s.place(op.outputs[index], names[index]) for index in written]
+    kept = {index: s.taken_result(op, op.outputs[index]) for index in written}
+    outputs = [kept[index] or s.place(op.outputs[index], names[index]) for index in written]
+    summed = [p for p, index in enumerate(written) if s.is_sum(kept[index])]
     states: list[SSAValue] = []
     shape = layout.physical(population)
     for index, port in enumerate(op.state_ports):
-        init = s.known(port.operand)
-        if init is None:
-            raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
-        content = layout.stored(np.broadcast_to(init, population)).copy()
+        content, start = s.first_values(
+            op, port.operand, lambda init: layout.stored(np.broadcast_to(init, population))
+        )
         name = s.declare(
             Role.STATE,
             s.names.name_of[op, index],
@@ -336,6 +339,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
             channel_last=len(shape) > 1,
             known=True,
             signed=s.signs.is_signed(port.argument),
+            start=start,
         )
         s.note_scale(name, op, port.name)
         states.append(s.ref(name, shape))
@@ -347,6 +351,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
         scalars,
         [op.terminator.outputs[index] for index in written],
         [port.argument for port in op.state_ports],
+        summed,
     )
     s.generic(
         [read for _, read, _ in streams],

@@ -23,16 +23,17 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.rewriter import InsertPoint
+from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import kernel, snn
-from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, is_uniform
+from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, dtype_of, is_uniform
 from snncc.dialects.kernel.kernels import memref_shape, memref_type
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.attributes import BlobAttr
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.network import LAST, STREAM, SUM
 from snncc.dialects.snn.signs import Signs
-from snncc.dialects.snn.types import shape_of, stream_type
+from snncc.dialects.snn.types import describe, shape_of, stream_type
 from snncc.passes.scheduling import layout
 from snncc.passes.scheduling.bodies import constant_body
 from snncc.passes.scheduling.layout import Place
@@ -147,6 +148,7 @@ class Scheduler:
         sizes: Sequence[int] | None = None,
         held: bool = False,
         bits: bool = False,
+        start: str | None = None,
     ) -> str:
         """
         A new buffer: gives its symbol, near to `name`. `known`: it is users' name for it.
@@ -173,6 +175,7 @@ class Scheduler:
             sizes=sizes,
             held=held,
             bits=bits,
+            start=start,
         )
         return name
 
@@ -216,6 +219,13 @@ class Scheduler:
         if content is not None:
             array = np.asarray(arrange(content), order="C")
             return self.constant(symbol_of(value), array, signed=signed)
+        held = self._hold(value, arrange)
+        return None if held is None else self.ref(*held)
+
+    def _hold(
+        self, value: SSAValue, arrange: Callable[[Array], Array]
+    ) -> tuple[str, tuple[int, ...]] | None:
+        """The input that holds what is learned, and the shape that it was arranged in."""
         if self.learned is None or not self.learned.depends(value):
             return None
         shape = shape_of(value)
@@ -224,7 +234,21 @@ class Scheduler:
         if name not in self._held:
             size = (places.size,)
             self._held[name] = self.declare(Role.INPUT, name, size, value, known=True, held=True)
-        return self.ref(self._held[name], places.shape)
+        return self._held[name], places.shape
+
+    def first_values(
+        self, op: Operation, value: SSAValue, arrange: Callable[[Array], Array]
+    ) -> tuple[Array, str | None]:
+        """(content of a state, the input that it starts from), of an operand that says it."""
+        content = self.known(value)
+        if content is not None:
+            return np.asarray(arrange(content), order="C"), None
+        held = self._hold(value, arrange)
+        if held is None:
+            raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
+        buffer, shape = held
+        element = stream_type(value).element_type
+        return np.zeros(shape, dtype_of(layout.stored_element(element))), buffer
 
     def work(self, name: str, shape: Sequence[int], value: SSAValue | Attribute) -> SSAValue:
         """For a value, or of an element type."""
@@ -326,12 +350,36 @@ class Scheduler:
                 sizes=shape,
             )
             return
-        buffer = self.declare(Role.OUTPUT, name, shape, value, known=True, kind=kind)
+        if self.learned is not None and not layout.is_trivial(shape):  # as parameters lie
+            order, sizes = layout.stored_axes(len(shape)), layout.physical(shape)
+            buffer = self.declare(
+                Role.OUTPUT, name, sizes, value, known=True, kind=kind, order=order, sizes=shape
+            )
+        else:
+            buffer = self.declare(Role.OUTPUT, name, shape, value, known=True, kind=kind)
         # what a block gives at once is there when its stage has ended
         ends = value.owner in self.blocks
         producer = value.owner if value.owner in self.stage_of and not ends else None
         assert producer is None or isinstance(producer, Operation)
         self.kept.setdefault(producer, []).append((buffer, kind, value))
+
+    def taken_result(self, op: snn.NeuronOp, value: SSAValue) -> SSAValue | None:
+        """
+        The caller's buffer of a sum or last value that nothing else reads, which lies as the
+        neuron writes it: it is added to, or written, where it is computed.
+        """
+        kept = [entry for entry in self.kept.get(op, ()) if entry[2] is value]
+        if len(kept) != 1 or not value.has_one_use() or self.is_traced(value):
+            return None
+        buffer, _, _ = kept[0]
+        if self.buffers[buffer].order is None and not layout.is_trivial(shape_of(value)):
+            return None
+        self.kept[op].remove(kept[0])
+        return self.ref(buffer, layout.physical(shape_of(value)))
+
+    def is_sum(self, ref: SSAValue | None) -> bool:
+        """Whether a reference is to an output that is a sum."""
+        return ref is not None and self.buffers[self.symbol(ref)].summed is not None
 
     def row_place(self, value: SSAValue) -> str:
         """The buffer that holds a stream of one axis for all steps of a block, in their order."""
@@ -526,9 +574,11 @@ class Scheduler:
     def _keep(self, operation: Operation | None) -> None:
         """Writes what an operation computes to the outputs that are sums or last values."""
         for buffer, kind, value in self.kept.get(operation, ()):
-            source, target = self.read(value), self.ref(buffer, shape_of(value))
+            source, target = self.read(value), self.ref(buffer, self.buffers[buffer].shape)
             rank = len(shape_of(value))
-            reads, writes = AffineMap.identity(rank), layout.transpose_map(rank)
+            reads = writes = AffineMap.identity(rank)
+            if self.buffers[buffer].order is None:
+                writes = layout.transpose_map(rank)
             if kind == LAST:  # of those written, the last one stays
                 self.copy(source, target, reads, writes)
                 continue

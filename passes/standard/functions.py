@@ -12,7 +12,7 @@ from snncc.dialects.kernel.program import MemRef, Role
 from snncc.passes.standard.code import Code, Index
 from snncc.passes.standard.integers import define_integers
 from snncc.passes.standard.kernels import KernelWriter
-from snncc.passes.standard.memory import Globals, Memory, content_of
+from snncc.passes.standard.memory import Globals, Memory, View, content_of
 from snncc.passes.standard.scalars import expand_functions
 
 
@@ -52,13 +52,21 @@ def write_run(program: kernel.ProgramOp, globals: Globals) -> func.FuncOp:
 
 
 def write_reset(program: kernel.ProgramOp, globals: Globals) -> func.FuncOp:
-    """`NAME_reset()`: states as they are at first."""
-    function = _function(f"{program.sym_name.data}_reset", [])
+    """`NAME_reset(inputs that states start from...)`: states as they are at first."""
+    states = program.buffers(Role.STATE)
+    read = {state.starts_from for state in states}
+    held = [b for b in program.buffers(Role.INPUT) if b.sym_name.data in read]
+    function = _function(f"{program.sym_name.data}_reset", [buffer.type for buffer in held])
     code = Code(function.body.block)
-    for buffer in program.buffers(Role.STATE):
+    arguments = {b.sym_name.data: a for b, a in zip(held, function.body.block.args, strict=True)}
+    for buffer in states:
         content = content_of(buffer)
         state = code.insert(memref.GetGlobalOp(globals.name(buffer), buffer.type))
-        if is_uniform(content):
+        if buffer.starts_from is not None:
+            first = View(arguments[buffer.starts_from], 0).at(code, buffer.shape)
+            with code.loops(buffer.shape) as place:
+                code.store(code.load(first, *place), state, *place)
+        elif is_uniform(content):
             value = code.number(content.ravel()[0].item(), buffer.type.element_type)
             with code.loops(buffer.shape) as place:
                 code.store(value, state, *place)

@@ -11,7 +11,7 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from xdsl.dialects import arith
+from xdsl.dialects import arith, linalg
 from xdsl.dialects.builtin import AnyFloat, MemRefType
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 from xdsl.ir import Attribute, SSAValue
@@ -70,6 +70,22 @@ def _term(value: SSAValue, array: Array, dtype: np.dtype) -> Array:
 @register_impls
 class KernelFunctions(InterpreterFunctions):
     """Kernels write their output operands and return what they compute besides."""
+
+    @impl(linalg.ops.IndexOp)
+    def index(
+        self, interpreter: Interpreter, op: linalg.ops.IndexOp, args: PythonValues
+    ) -> PythonValues:
+        """Of a loop over one axis, beside arrays [B or 1, N]."""
+        loop = op.parent_op()
+        assert isinstance(loop, linalg.ops.GenericOp)
+        (size,) = memref_shape(loop.outputs[-1])
+        return (np.arange(size, dtype=np.int64)[None],)
+
+    @impl(arith.IndexCastOp)
+    def index_cast(
+        self, interpreter: Interpreter, op: arith.IndexCastOp, args: PythonValues
+    ) -> PythonValues:
+        return args
 
     @impl(kernel.CompressOp)
     def compress(

@@ -70,6 +70,9 @@ class ProgramInterpreter:
         memory = self._memory(inputs, steps, batch)
         for name, array in (held or {}).items():
             memory[same[name].sym_name.data] = array.reshape(same[name].shape)
+        for state in self.program.buffers(Role.STATE):
+            if state.starts_from is not None:
+                memory[state.sym_name.data][...] = memory[state.starts_from].reshape(state.shape)
         self._set_states(memory, state0 or {}, batch)
         block = self.program.block_steps
         for done in range(0, steps, block):

@@ -13,6 +13,8 @@ from snncc.training.losses import (
     Projection,
     RateRegularization,
 )
+from snncc.training.online_program import OnlineProgram
+from snncc.training.program import TrainProgram
 from snncc.training.reinforce import expectation, reinforce
 from snncc.training.scales import ScaledSurrogates, scale_surrogates
 
@@ -21,9 +23,11 @@ __all__ = [
     "GradientsByName",
     "Loss",
     "MeanSquaredError",
+    "OnlineProgram",
     "Projection",
     "RateRegularization",
     "ScaledSurrogates",
+    "TrainProgram",
     "expectation",
     "reinforce",
     "scale_surrogates",

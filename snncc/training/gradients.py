@@ -25,6 +25,8 @@ from snncc.passes.differentiation.bodies import NoDerivative
 from snncc.passes.differentiation.network import Gradients, differentiate
 from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.passes.differentiation.wanted import UnknownName, wanted_of, without_surrogate
+from snncc.passes.online.feedback import PREFIX, FeedbackKind
+from snncc.passes.online.state import OnlineOptions
 from snncc.passes.smoothing.network import NoTwin, smooth
 from snncc.passes.snn_change_precision import SnnChangePrecision
 from snncc.runtime.library import NativeNetwork
@@ -37,6 +39,7 @@ Mode = Literal["bptt", "eprop"]
 MODES: tuple[Mode, ...] = ("bptt", "eprop")
 Engine = Literal["interpreter", "c"]
 ENGINES: tuple[Engine, ...] = ("interpreter", "c")
+FEEDBACK: tuple[FeedbackKind, ...] = ("symmetric", "random", "adaptive")
 ELEMENTS: dict[str, AnyFloat] = {"float32": f32, "float64": f64}
 
 
@@ -80,6 +83,13 @@ class Options:
     dtype: Dtype = "float32"
     smoothed: bool = False
     engine: Engine = "interpreter"
+    feedback: FeedbackKind = "symmetric"
+    seed: int = 0
+
+    @property
+    def online(self) -> OnlineOptions:
+        """Those of online gradients."""
+        return OnlineOptions(self.feedback, self.seed, surrogate=self.surrogate)
 
 
 def value_and_grad(
@@ -97,6 +107,8 @@ def value_and_grad(
     mode: Mode = "bptt",
     engine: Engine = "interpreter",
     smoothed: bool = False,
+    feedback: FeedbackKind = "symmetric",
+    seed: int = 0,
 ) -> tuple[float, GradientsByName]:
     """
     The loss of a network on a batch, and its gradients: by backpropagation through time, or
@@ -107,20 +119,27 @@ def value_and_grad(
 
     `x`, `state0`, `steps` are those of `Network.run`. `target`: labels [B] or an array, or
     {output: ...} where the loss has several. `parameters` replaces parameters of the network
-    by arrays of their shapes. `wrt` are the names of parameters, inputs and states to
-    differentiate by; all floats but fixed parameters, where it is not given. `surrogate`
-    stands in for spikes that the model gives none: "atan(a=2.0)". `smoothed` takes the loss
-    and its exact gradient of the network's smoothed twin: each step is the integral of its
-    surrogate.
+    by arrays of their shapes, feedback weights among them. `wrt` are the names of parameters,
+    inputs and states to differentiate by; all floats but fixed parameters, where it is not
+    given. `surrogate` stands in for spikes that the model gives none: "atan(a=2.0)".
+    `smoothed` takes the loss and its exact gradient of the network's smoothed twin: each step
+    is the integral of its surrogate.
+
+    Online, `feedback` says by which weights learning signals go back: the transposed ones
+    (`symmetric`), `random` ones of a `seed`, or `adaptive` ones, which start there and are
+    trained: their gradients are among those of the parameters, as "feedback.NAME".
 
     Raises SnnccError: SNC-C003 for options, SNC-R001 to SNC-R003 for arrays that do not fit,
     SNC-T001 for a network that has no gradient, SNC-T002 for one that has no smoothed twin.
     """
     wanted = [wrt] if isinstance(wrt, str) else wrt
-    options = Options(wanted, surrogate_of(surrogate), dtype, smoothed, engine)
+    options = Options(wanted, surrogate_of(surrogate), dtype, smoothed, engine, feedback, seed)
+    expect_feedback(feedback, mode)
     if dtype not in ELEMENTS:
         raise error("SNC-C003", f"dtype: expected one of {', '.join(ELEMENTS)}, got {dtype!r}")
-    module = prepared(net.module, dtype, parameters or {})
+    given = dict(parameters or {})
+    own = {} if feedback == "symmetric" else _feedback_of(given)
+    module = prepared(net.module, dtype, given)
     network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
     if sequence_of(network) is not None:
         raise error(
@@ -135,10 +154,21 @@ def value_and_grad(
     if mode == "eprop" and smoothed:
         raise error("SNC-C003", "smoothed: online gradients are of spikes")
     trained = trained_by(mode)(module, network, loss_of(loss), streams.steps, options)
+    set_parameters(trained.module, own)
     states = to_states(trained.network, state0, streams.batch)
     arrays = {**streams.arrays, **trained.targets_of(target, streams)}
     value, found = trained.run(arrays, states, streams.batch)
     return value, as_given(trained, found, streams, state0 or {})
+
+
+def expect_feedback(feedback: str, mode: Mode) -> None:
+    """Raises SNC-C003."""
+    if feedback not in FEEDBACK:
+        raise error(
+            "SNC-C003", f"feedback: expected one of {', '.join(FEEDBACK)}, got {feedback!r}"
+        )
+    if mode != "eprop" and feedback != "symmetric":
+        raise error("SNC-C003", "feedback: only online gradients have weights of their own")
 
 
 def prepared(module: ModuleOp, dtype: Dtype, parameters: Mapping[str, Any]) -> ModuleOp:
@@ -148,6 +178,18 @@ def prepared(module: ModuleOp, dtype: Dtype, parameters: Mapping[str, Any]) -> M
     module = module.clone()
     SnnRecordNames().apply(Context(), module)
     SnnChangePrecision(to=64 if dtype == "float64" else 32).apply(Context(), module)
+    set_parameters(module, parameters)
+    return module
+
+
+def _feedback_of(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Takes the weights out that the network gets only when it is differentiated."""
+    names = [name for name in parameters if name.startswith(f"{PREFIX}.")]
+    return {name: parameters.pop(name) for name in names}
+
+
+def set_parameters(module: ModuleOp, parameters: Mapping[str, Any]) -> None:
+    """Replaces parameters of a module by arrays of their shapes. Raises SNC-R001."""
     known = {op.sym_name.data: op for op in module.ops if isinstance(op, snn.ParameterOp)}
     for name, given in parameters.items():
         if name not in known:
@@ -157,7 +199,6 @@ def prepared(module: ModuleOp, dtype: Dtype, parameters: Mapping[str, Any]) -> M
                 remedy=f"parameters: {', '.join(known) or 'none'}",
             )
         _set_parameter(known[name], given)
-    return module
 
 
 def _set_parameter(op: snn.ParameterOp, given: Any) -> None:
@@ -247,6 +288,16 @@ class Trained:
         for part in (made.forward, made.backward, made.finish):
             if part is not None:
                 self.module.body.block.add_op(part)
+
+    @property
+    def finish(self) -> snn.NetworkOp | None:
+        """From sums over time to the gradients of the parameters."""
+        return self.gradients.finish
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """Parameter -> output of `finish`."""
+        return self.gradients.parameters
 
     def _rewrite(self, options: Options) -> list[str]:
         """Makes another network of the one with its loss; gives outputs to differentiate, too."""
@@ -364,19 +415,37 @@ class Trained:
 
     def _heads(self, outputs: Mapping[str, Array], batch: int) -> tuple[float, dict[str, Array]]:
         """The loss, and its gradients by the outputs that hold its terms, [B, *shape]."""
-        value, seeds = 0.0, dict[str, Array]()
+        return self._value(outputs, batch), self._seeds(outputs, batch)
+
+    def _value(self, outputs: Mapping[str, Array], batch: int) -> float:
+        value = 0.0
         for weight, term in self.terms:
             for name in term.outputs:
                 array = outputs[name]
                 if term.rate_target is None:
                     value += weight * float(array.sum()) / batch
-                    seeds[name] = np.full_like(array, weight / batch)
-                    continue
-                distance = array.mean(axis=0) - array.dtype.type(term.rate_target)
-                value += weight * float(np.square(distance).sum())
-                seed = distance * (2.0 * weight / batch)
-                seeds[name] = np.broadcast_to(seed.astype(array.dtype), array.shape)
-        return value, seeds
+                else:
+                    value += weight * float(np.square(_distance(array, term.rate_target)).sum())
+        return value
+
+    def _seeds(self, outputs: Mapping[str, Array], batch: int) -> dict[str, Array]:
+        """Only those of rates depend on what the outputs are."""
+        seeds: dict[str, Array] = {}
+        dtype = dtype_of(self.element)
+        for weight, term in self.terms:
+            for name in term.outputs:
+                shape = (batch, *shape_of(self.network.outputs[name]))
+                if term.rate_target is None:
+                    seeds[name] = np.full(shape, weight / batch, dtype)
+                else:
+                    seed = _distance(outputs[name], term.rate_target) * (2.0 * weight / batch)
+                    seeds[name] = np.broadcast_to(seed.astype(dtype), shape)
+        return seeds
+
+
+def _distance(rates: Array, target: float) -> Array:
+    """Of the mean rates of a batch to a target."""
+    return np.asarray(rates.mean(axis=0) - rates.dtype.type(target))
 
 
 def _is_shared(op: Operation) -> bool:

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, Literal
 
 from snncc.errors import SnnccError, error
+from snncc.options import is_whole
 from snncc.training.written import LossWriter, Term
 
 Code = Literal["count", "first_spike", "step"]
@@ -163,15 +164,43 @@ class RateRegularization(LossTerm):
         sum over the neurons of (rate - target)^2      rate: spikes a step, mean over the batch
 
     `neurons` are names of populations; all that spike and are no output, where none is given.
+
+    With `per="sample"` the rate is that of each sample (the mean of their losses is taken).
+    Online, that is the rate so far, at every step.
+
+    Programs train samples one by one: there the mean over a batch is not known. In its place
+    is one over the last samples, for which `average` = N has to be given: of sample n with
+    the rates f,
+
+        r[n] = r[n-1] + (f[n] - r[n-1]) / min(n, N)      value: sum of (r[n] - target)^2
+
+    and what f gets is the gradient of r where r is the mean of a batch: 2 (r[n] - target), or,
+    online, 2 (r[n-1] - target), and 0 at the first sample (Bellec et al. 2020, Methods). With
+    N = 1 that is the rate of each sample.
     """
 
     target: float = 0.0
     neurons: tuple[str, ...] = ()
+    per: Literal["batch", "sample"] = "batch"
+    average: int | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("per", self.per, ("batch", "sample"))
+        if self.average is None:
+            return
+        if not is_whole(self.average) or self.average < 1:
+            raise error(
+                "SNC-C003", f"average: expected a whole number from 1 on, got {self.average!r}"
+            )
+        if self.per == "sample":
+            raise error("SNC-C003", "average: the rates of each sample are not averaged")
 
     def write(self, writer: LossWriter) -> Term:
         spikes = writer.spikes(self.neurons)
         rates = [writer.scaled(writer.as_float(value), 1.0 / writer.steps) for value in spikes]
-        return writer.rates(rates, self.target)
+        if self.per == "sample":
+            return writer.sample_rates(rates, self.target)
+        return writer.rates(rates, self.target, self.average)
 
 
 def _one_of(what: str, given: str, known: tuple[str, ...]) -> None:

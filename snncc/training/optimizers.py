@@ -10,14 +10,19 @@ number of samples whose gradients were added.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from snncc.dialects.snn.body import Body, Scalar
 from snncc.errors import SnnccError, error
+from snncc.options import is_whole
 
 PARAMETER = "p"
 """The state that is the parameter."""
+
+
+Rounding = Literal["nearest", "stochastic"]
+ROUNDINGS: tuple[Rounding, ...] = ("nearest", "stochastic")
 
 
 @dataclass(frozen=True)
@@ -25,10 +30,29 @@ class Optimizer(ABC):
     """
     What follows of a gradient. `lr` is the learning rate where a step names none;
     `weight_decay` adds this multiple of the parameter to its gradient (as PyTorch does).
+
+    With `rounding`, weights are whole numbers of so many `bits` and nothing else remembers
+    them; `stochastic` rounds them up or down at random, so that they move as they should on
+    average, by a generator that starts from `seed` (`rounding.py`, which says what `headroom`
+    is).
     """
 
     lr: float = 1e-2
     weight_decay: float = 0.0
+    rounding: Rounding | None = field(default=None, kw_only=True)
+    bits: int = field(default=8, kw_only=True)
+    headroom: float = field(default=2.0, kw_only=True)
+    seed: int = field(default=1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.rounding not in (None, *ROUNDINGS):
+            raise _wrong(f"rounding: expected {' or '.join(ROUNDINGS)}, got {self.rounding!r}")
+        if not is_whole(self.bits) or not 2 <= self.bits <= 16:
+            raise _wrong(f"bits: expected 2 to 16, got {self.bits!r}")
+        if not self.headroom >= 1:
+            raise _wrong(f"headroom: expected at least 1, got {self.headroom!r}")
+        if not is_whole(self.seed) or not 0 < self.seed < 1 << 32:
+            raise _wrong(f"seed: expected a whole number from 1 to 2^32 - 1, got {self.seed!r}")
 
     @property
     @abstractmethod

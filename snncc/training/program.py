@@ -15,19 +15,20 @@ from xdsl.dialects.builtin import ModuleOp
 from snncc.backends.c.names import prefix_fault, prefix_of
 from snncc.backends.c.package import CPackage
 from snncc.backends.c.training import Training, emit_training, with_inference
-from snncc.dialects import kernel, snn
+from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.attributes import BlobAttr, SurrogateAttr
 from snncc.dialects.snn.types import Stream
 from snncc.errors import error
-from snncc.inputs import to_streams
+from snncc.inputs import Streams, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.interpreters.program import in_model_order
 from snncc.network import Network
 from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.runtime.library import write_files
 from snncc.runtime.toolchain import FAST, Toolchain, build_library, find_compiler
+from snncc.training.gradients import Mode, Options
 from snncc.training.losses import Loss
 from snncc.training.optimizers import Optimizer, optimizer_of
 from snncc.training.schedules import Programs, schedule_training
@@ -35,7 +36,15 @@ from snncc.training.surrogates import surrogate_of
 
 MAX_BLOCK = 32
 """The steps that run through a layer at once, where nobody says how many."""
-_DTYPES = {"float": np.float32, "double": np.float64, "uint8_t": np.uint8, "uint16_t": np.uint16}
+C_TYPES: dict[str, type[np.generic]] = {
+    "float": np.float32,
+    "double": np.float64,
+    "uint8_t": np.uint8,
+    "uint16_t": np.uint16,
+    "int8_t": np.int8,
+    "int16_t": np.int16,
+}
+"""The elements of arrays that the C and Python share."""
 
 
 class TrainProgram:
@@ -51,6 +60,8 @@ class TrainProgram:
     float32. `tape_steps` bounds the tape: with fewer steps than a sample has, states are kept
     at the start of each segment, and segments are run again on the way back.
     """
+
+    mode: Mode = "bptt"
 
     def __init__(
         self,
@@ -94,22 +105,22 @@ class TrainProgram:
             steps,
             self.optimizer,
             trainable=trainable,
-            surrogate=surrogate_of(surrogate),
             block=block,
+            mode=self.mode,
+            options=self._options(surrogate_of(surrogate)),
         )
         self._segment = segment
         self._weights = weights
         self._toolchain = (None if cc is None else find_compiler(cc), tuple(cflags))
         self.package = self._emitted({p.name: p.initial for p in self.programs.parameters})
 
+    def _options(self, surrogate: SurrogateAttr | None) -> Options:
+        """How gradients are taken."""
+        return Options(surrogate=surrogate)
+
     def _emitted(self, parameters: Mapping[str, Array]) -> CPackage:
         p = self.programs
-        programs: dict[str, kernel.ProgramOp] = {
-            "apply": p.apply,
-            "forward": p.forward,
-            "backward": _expected(p.backward),
-            "predict": p.predict,
-        }
+        programs = {"apply": p.apply, **p.sample, "predict": p.predict}
         if p.prepare is not None:
             programs["prepare"] = p.prepare
         training = Training(
@@ -117,6 +128,7 @@ class TrainProgram:
             p.inputs,
             list(p.targets),
             p.losses,
+            p.rates,
             p.tape,
             p.sums,
             parameters,
@@ -178,18 +190,10 @@ class TrainProgram:
                 f"expected {self.programs.steps} steps, for which this was compiled, "
                 f"got {streams.steps}",
             )
-        targets = self._targets(target, streams.batch, streams.batched)
-        manifest = self.package.manifest
+        targets = self._targets(target, streams.batch, streams.batched, streams.steps)
         total = 0.0
         for sample in range(streams.batch):
-            arrays = [
-                np.ascontiguousarray(streams.arrays[e["name"]][:, sample], _DTYPES[e["type"]])
-                for e in manifest["inputs"]
-            ]
-            arrays += [
-                np.ascontiguousarray(targets[e["name"]][sample], _DTYPES[e["type"]])
-                for e in manifest["targets"]
-            ]
+            arrays = self._sample(streams, targets, sample)
             value = ctypes.c_float()
             self._call(
                 "train_step",
@@ -205,7 +209,21 @@ class TrainProgram:
         wanted = self.optimizer.lr if rate is None else rate
         self._call("apply_gradients", ctypes.c_float(wanted))
 
-    def _targets(self, given: Any, batch: int, batched: bool) -> dict[str, Array]:
+    def _sample(self, streams: Streams, targets: Mapping[str, Array], sample: int) -> list[Array]:
+        """A sample of a batch as the C takes it."""
+        manifest = self.package.manifest
+        return [
+            *(
+                np.ascontiguousarray(streams.arrays[e["name"]][:, sample], C_TYPES[e["type"]])
+                for e in manifest["inputs"]
+            ),
+            *(
+                np.ascontiguousarray(targets[e["name"]][sample], C_TYPES[e["type"]])
+                for e in manifest["targets"]
+            ),
+        ]
+
+    def _targets(self, given: Any, batch: int, batched: bool, steps: int) -> dict[str, Array]:
         """Input of the loss -> [B, ...] as the C takes it."""
         outputs = {output for output, _ in self.programs.targets.values()}
         if not isinstance(given, Mapping):
@@ -233,7 +251,6 @@ class TrainProgram:
                 wanted: tuple[int, ...] = (batch, *shape)
                 array = array if batched else array.reshape(-1, *shape)
             else:
-                steps = self.programs.steps
                 wanted = (batch, steps, *shape)
                 if not batched:
                     array = array[:, None] if array.shape == (steps, *shape) else array[None]
@@ -265,7 +282,7 @@ class TrainProgram:
         for name, value in given.items():
             if name not in known:
                 raise error("SNC-R001", f"no trained parameter is named {name!r}")
-            array = np.asarray(value, np.float32)
+            array = np.asarray(value, np.float32)  # the nearest numbers that can be stored
             if array.shape != _shape(known[name].type):
                 raise error(
                     "SNC-R001",
@@ -281,13 +298,16 @@ class TrainProgram:
         Parameter -> the mean gradient of the samples since the last `apply`, with the model's
         shape.
         """
-        finish, backward = self.programs.finish, _expected(self.programs.backward)
+        finish, backward = self.programs.finish, self.programs.backward
         if finish is None:
             return {}
-        samples = max(1, int(self._samples[0]))
+        samples = max(1, self._word("samples"))
         sums: dict[str, Array] = {}
+        kept = self.package.manifest["sums"]
         for buffer in backward.buffers(Role.OUTPUT):
-            stored = self._array(self.package.manifest["sums"][buffer.known_as])
+            if buffer.known_as not in kept:
+                continue
+            stored = self._array(kept[buffer.known_as])
             logical = in_model_order(buffer, stored.reshape(buffer.shape))
             sums[buffer.known_as] = (logical / np.float32(samples))[None, None]
         module = self.programs.module.clone()
@@ -301,14 +321,14 @@ class TrainProgram:
         run = NetworkInterpreter(module, network).run(sums)
         return {name.removeprefix(GRADIENT): array[0, 0] for name, array in run.outputs.items()}
 
-    @property
-    def _samples(self) -> Array:
-        entry = self.package.manifest["samples"]
-        return self._memory[entry["offset"] : entry["offset"] + 4].view(np.uint32)
+    def _word(self, name: str) -> int:
+        """A number of the struct that the functions keep."""
+        start = self.package.manifest[name]["offset"]
+        return int(self._memory[start : start + 4].view(np.uint32)[0])
 
     def _array(self, entry: Mapping[str, Any]) -> Array:
         """An array of the struct: a view."""
-        dtype = np.dtype(_DTYPES[entry["type"]])
+        dtype = np.dtype(C_TYPES[entry["type"]])
         size = entry["count"] * dtype.itemsize
         return self._memory[entry["offset"] : entry["offset"] + size].view(dtype)
 
@@ -324,10 +344,10 @@ class TrainProgram:
         results: dict[str, Array] = {}
         for e in manifest["outputs"]:
             leading = (streams.batch, streams.steps) if e["rows"] else (streams.batch,)
-            results[e["name"]] = np.zeros((*leading, *e["shape"]), _DTYPES[e["type"]])
+            results[e["name"]] = np.zeros((*leading, *e["shape"]), C_TYPES[e["type"]])
         for sample in range(streams.batch):
             arrays = [
-                np.ascontiguousarray(streams.arrays[e["name"]][:, sample], _DTYPES[e["type"]])
+                np.ascontiguousarray(streams.arrays[e["name"]][:, sample], C_TYPES[e["type"]])
                 for e in manifest["inputs"]
             ]
             self._call(
@@ -363,11 +383,6 @@ class TrainProgram:
         training = self._emitted(stored)
         inference = compile(self.trained(), prefix=self.prefix, weights=self._weights).package
         return save_package(with_inference(training, inference), Path(folder))
-
-
-def _expected(program: kernel.ProgramOp | None) -> kernel.ProgramOp:
-    assert program is not None
-    return program
 
 
 def _shape(type: Stream) -> tuple[int, ...]:

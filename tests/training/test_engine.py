@@ -68,7 +68,6 @@ def test_compile_for_training(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"train": "eprop"}, 'expected "bptt"'),
         ({"train": "bptt"}, "loss and steps not given"),
         ({"train": "bptt", "loss": "ce_count", "steps": 0}, "steps: expected a whole number"),
         ({"loss": "ce_count"}, "loss: options of loading"),

@@ -13,9 +13,15 @@ from snncc.backends.c.types import CType
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array as Numbers
 from snncc.dialects.kernel.program import Role
+from snncc.dialects.snn.network import LAST
 
 FORWARD, BACKWARD, APPLY, PREPARE, PREDICT = "forward", "backward", "apply", "prepare", "predict"
+ONLINE = "online"
+"""In place of the forward and the backward program: loss and gradients in one run."""
+RATES = "rates"
+"""Behind the forward or the online program: averages of rates, and what the rates get."""
 BYTE = CType("uint8_t", "u8", 1)
+WORD = CType("uint32_t", "u32", 4)
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,9 @@ class Training:
     """Inputs of the loss."""
     losses: Mapping[str, float]
     """Output of the forward program -> its weight in the loss."""
+    rates: Mapping[str, tuple[str, float]]
+    """Output of the forward program that is rates -> (output of the rates program that is its
+    value, weight)."""
     tape: Sequence[str]
     sums: Sequence[str]
     parameters: Mapping[str, Numbers]
@@ -39,6 +48,10 @@ class Training:
     start of each segment, and each but the last is run again."""
     rate: float
     """The learning rate where the caller has none of its own."""
+
+    @property
+    def is_online(self) -> bool:
+        return ONLINE in self.programs
 
     @property
     def segments(self) -> int:
@@ -58,10 +71,20 @@ class Layout:
         t = self.training
         for name, op in t.programs.items():
             self.programs[name] = CProgram(op, f"{self.prefix}_{name}", kernels=self.unit.kernels)
-        forward, backward = self.programs[FORWARD], self.programs[BACKWARD]
+        forward, summing = self.forward, self.summing
         scopes = {
             group: LocalScope(self.prefix)
-            for group in ("derived", "sums", "tape", "losses", "again")
+            for group in (
+                "derived",
+                "sums",
+                "ends",
+                "tape",
+                "losses",
+                "again",
+                "outputs",
+                "seeds",
+                "values",
+            )
         }
         self.member: dict[str, str] = {}
 
@@ -74,7 +97,7 @@ class Layout:
         def outputs(program: CProgram, names: Sequence[str]) -> list[Terminal]:
             return [t for t in program.outputs if t.name in set(names)]
 
-        losses = outputs(forward, list(t.losses))
+        losses = outputs(forward, [*t.losses, *t.rates])
         members: list[Array | Group] = []
         for name, program in self.programs.items():
             program.state.name = name
@@ -82,8 +105,9 @@ class Layout:
         derived = self.programs[PREPARE].outputs if PREPARE in self.programs else []
         members.append(Group("derived", "struct", [array("derived", o) for o in derived]))
         members.append(
-            Group("sums", "struct", [array("sums", o) for o in outputs(backward, t.sums)])
+            Group("sums", "struct", [array("sums", o) for o in outputs(summing, t.sums)])
         )
+        members.append(Group("ends", "struct", [array("ends", o) for o in self.ends]))
         members.append(
             Group(
                 "tape",
@@ -92,18 +116,59 @@ class Layout:
             )
         )
         members.append(Group("losses", "struct", [array("losses", o) for o in losses]))
-        members.append(Group("again", "struct", [array("again", o) for o in losses]))
+        again = losses if t.segments > 1 else []
+        members.append(Group("again", "struct", [array("again", o) for o in again]))
+        values = {name for name, _ in t.rates.values()}
+        for group, is_value in (("seeds", False), ("values", True)):
+            found = [o for o in self.rate_outputs if (o.name in values) == is_value]
+            members.append(Group(group, "struct", [array(group, o) for o in found]))
+        for o in self.rate_outputs:  # what rates get is read as what is derived
+            if o.name not in values:
+                self.member[f"derived.{o.name}"] = self.member[f"seeds.{o.name}"]
+        rows = forward.op.block_steps
+        members.append(
+            Group("outputs", "struct", [array("outputs", o, rows) for o in self.online_outputs])
+        )
         rest = [name for name in self.programs if name != APPLY]
         members.extend(self.programs[name].state for name in rest)
         kept = [m for m in forward.state.members if isinstance(m, Array) and m.name != "magic"]
         self.kept = max((m.offset + m.size for m in kept), default=0)
         if t.segments > 1 and self.kept:
             members.append(Array("checkpoints", BYTE, t.segments * self.kept))
-        members.append(Array("samples", CType("uint32_t", "u32", 4), 1))
-        members.append(Array("magic", CType("uint32_t", "u32", 4), 1))
+        members.append(Array("samples", WORD, 1))
+        if t.is_online:
+            members.append(Array("open", WORD, 1))
+        members.append(Array("magic", WORD, 1))
         self.state = Group("train", "struct", members)
         self.state.place(0, ALIGNMENT)
         self.arrays = offsets(self.state)
+
+    @property
+    def forward(self) -> CProgram:
+        """The program that gives the loss."""
+        return self.programs[ONLINE if self.training.is_online else FORWARD]
+
+    @property
+    def summing(self) -> CProgram:
+        """The program that gives the sums."""
+        return self.programs[ONLINE if self.training.is_online else BACKWARD]
+
+    @property
+    def ends(self) -> list[Terminal]:
+        """Gradients that are no sums over time but last values: added when a sample has ended."""
+        sums = set(self.training.sums)
+        return [t for t in self.summing.outputs if t.name in sums and t.kind == LAST]
+
+    @property
+    def rate_outputs(self) -> list[Terminal]:
+        return self.programs[RATES].outputs if RATES in self.programs else []
+
+    @property
+    def online_outputs(self) -> list[Terminal]:
+        """The network's own outputs as it learns."""
+        if not self.training.is_online:
+            return []
+        return [t for t in self.forward.outputs if t.has_rows]
 
     @property
     def magic(self) -> int:
@@ -152,7 +217,7 @@ class Layout:
 
     def terminals(self, names: Sequence[str]) -> list[Terminal]:
         """The inputs of the network or the loss, as parameters of functions."""
-        program = self.programs[FORWARD]
+        program = self.forward
         return [t for t in program.inputs if t.name in set(names) and self._is_own(t)]
 
     def _is_own(self, terminal: Terminal) -> bool:

@@ -12,6 +12,13 @@ from snncc.backends.c.training.layout import PREDICT, Layout
 from snncc.dialects.snn.network import STREAM
 
 
+def memory_of(layout: Layout) -> dict[str, int]:
+    """Part of the struct -> its bytes."""
+    t = layout.training
+    groups = {m.name: m.size for m in layout.state.members if isinstance(m, Group) and m.members}
+    return {**groups, "checkpoints": t.segments * layout.kept if t.segments > 1 else 0}
+
+
 def manifest_of(
     layout: Layout,
     title: str,
@@ -36,25 +43,29 @@ def manifest_of(
         }
 
     predict = layout.programs[PREDICT]
-    groups = {m.name: m.size for m in layout.state.members if isinstance(m, Group) and m.members}
     return {
         "schema": 1,
         "model": title,
         "prefix": layout.prefix,
         "steps": t.steps,
-        "tape_steps": t.segment,
+        **({} if t.is_online else {"tape_steps": t.segment}),
         "bytes": layout.state.size,
         "alignment": layout.state.alignment(ALIGNMENT),
         "const_bytes": const_bytes,
-        "memory": {
-            **groups,
-            "checkpoints": t.segments * layout.kept if t.segments > 1 else 0,
-        },
+        "memory": memory_of(layout),
         "inputs": [terminal(found) for found in layout.terminals(list(t.inputs))],
         "targets": [terminal(found) for found in layout.terminals(list(t.targets))],
         "outputs": [terminal(found) for found in predict.outputs],
         "parameters": {name: place(layout.parameter(name)) for name in t.parameters},
         "samples": place("s->samples"),
+        **(
+            {
+                "open": place("s->open"),
+                "online_outputs": [terminal(found) for found in layout.online_outputs],
+            }
+            if t.is_online
+            else {}
+        ),
         "sums": {name: place(layout.member[f"sums.{name}"]) for name in t.sums},
         **report,
         "files": {

@@ -19,9 +19,14 @@ from snncc.backends.c.guides import cmake
 from snncc.backends.c.kernels import Kernels
 from snncc.backends.c.package import CPackage, Weights
 from snncc.backends.c.program import Unit
+from snncc.backends.c.training.guide import joined, readme
 from snncc.backends.c.training.header import header_text
-from snncc.backends.c.training.layout import APPLY, Layout, Training
-from snncc.backends.c.training.manifest import manifest_of
+from snncc.backends.c.training.layout import (
+    APPLY,
+    Layout,
+    Training,
+)
+from snncc.backends.c.training.manifest import manifest_of, memory_of
 from snncc.backends.c.training.source import source_text
 from snncc.backends.c.weights import (
     C_LIMIT,
@@ -67,6 +72,7 @@ def emit_training(
     elif constants:
         files[f"src/{name}_weights.c"] = weights_c(unit, constants).encode()
     files["CMakeLists.txt"] = cmake(unit, files).encode()
+    files["README.md"] = readme(layout, title, memory_of(layout), size).encode()
     manifest = manifest_of(layout, title, size, files, report or {})
     files[f"{name}.json"] = (json.dumps(manifest, indent=1) + "\n").encode()
     return CPackage(prefix, files, manifest)
@@ -89,11 +95,18 @@ def with_inference(training: CPackage, inference: CPackage) -> CPackage:
     """The files of both, which are what they are alone; one library of them."""
     files = {**training.files, **inference.files}
     unit = Unit(inference.prefix, Kernels(inference.prefix, inference.prefix.upper()))
-    text = files["CMakeLists.txt"] = cmake(unit, files).encode()
+    shared = {
+        "CMakeLists.txt": cmake(unit, files).encode(),
+        "README.md": joined(training.files["README.md"], inference.files["README.md"]),
+    }
+    files.update(shared)
     manifests = {f"{unit.prefix}.json": inference.manifest}
     manifests[f"{unit.prefix}_train.json"] = training.manifest
-    entry = {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+    entries = {
+        name: {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+        for name, text in shared.items()
+    }
     for name, manifest in manifests.items():
-        known = {**manifest, "files": {**manifest["files"], "CMakeLists.txt": entry}}
+        known = {**manifest, "files": {**manifest["files"], **entries}}
         files[name] = (json.dumps(known, indent=1) + "\n").encode()
     return CPackage(inference.prefix, files, inference.manifest)

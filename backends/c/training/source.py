@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from snncc.backends.c.api import APART, ARITHMETIC, ARITHMETIC_END, initial, stages_text
 from snncc.backends.c.program import CProgram
-from snncc.backends.c.scalars import float_literal
-from snncc.backends.c.training.layout import APPLY, BACKWARD, FORWARD, PREDICT, PREPARE, Layout
+from snncc.backends.c.training.layout import (
+    APPLY,
+    BACKWARD,
+    FORWARD,
+    PREDICT,
+    PREPARE,
+    RATES,
+    Layout,
+)
+from snncc.backends.c.training.online import BEGUN, online_text
+from snncc.backends.c.training.pieces import (
+    add_ends,
+    guard,
+    loss_places,
+    loss_terms,
+    rates_call,
+    resets,
+    starting,
+    sum_places,
+    terminal_of,
+)
 from snncc.backends.c.training.signatures import (
     predict_signature,
     sample_parameters,
@@ -42,9 +61,7 @@ def source_text(layout: Layout, starts: Mapping[str, Constant]) -> str:
             *parts,
             _refresh(layout),
             _begin(layout),
-            _forward(layout),
-            _backward(layout),
-            _step(layout),
+            *(online_text(layout) if layout.training.is_online else _there_and_back(layout)),
             _apply(layout),
             _predict(layout),
             ARITHMETIC_END,
@@ -62,30 +79,20 @@ def _reset(name: str, program: CProgram, starts: Mapping[str, Constant]) -> str:
             member = program.member(symbol)
             lines.append(f"  memcpy(s->{member}, {starts[symbol].symbol}, sizeof s->{member});")
             continue
+        if buffer.starts_from is not None:
+            member = program.member(symbol)
+            source = terminal_of(program, buffer.starts_from).symbol
+            lines.append(f"  memcpy(s->{member}, {source}, sizeof s->{member});")
+            continue
         more, statements = initial(program, buffer)
         tables.extend(more)
         lines.extend(statements)
     if not lines:
         return ""
-    head = f"static void {program.prefix}_reset({program.prefix}_state_t *s)"
-    return "\n".join([*tables, head, "{", *lines, "}", ""])
-
-
-def _has_states(program: CProgram) -> bool:
-    return bool(program.op.buffers(Role.STATE))
-
-
-def _guard(layout: Layout, pointers: Sequence[str]) -> list[str]:
-    u = layout.unit.upper
-    tests = " || ".join(f"{pointer} == NULL" for pointer in ("s", *pointers))
-    return [
-        f"  if ({tests}) {{",
-        f"    return {u}_ERR_ARG;",
-        "  }",
-        f"  if (s->magic != {u}_MAGIC) {{",
-        f"    return {u}_ERR_STATE;",
-        "  }",
-    ]
+    held = [f"const {t.type.name} *{t.symbol}" for t in starting(program)]
+    parameters = ", ".join([f"{program.prefix}_state_t *s", *held])
+    head = wrapped(f"static void {program.prefix}_reset({parameters})", 0)
+    return "\n".join([*tables, *head, "{", *lines, "}", ""])
 
 
 def _refresh(layout: Layout) -> str:
@@ -100,7 +107,7 @@ def _refresh(layout: Layout) -> str:
         [
             f"{p}_train_status_t {p}_train_refresh({p}_train_t *s)",
             "{",
-            *_guard(layout, []),
+            *guard(layout, []),
             *lines,
             f"  return {u}_OK;",
             "}",
@@ -119,13 +126,17 @@ def _begin(layout: Layout) -> str:
             f"    return {u}_ERR_ARG;",
             "  }",
             "  memset(s, 0, sizeof *s);",
-            f"  {layout.programs[APPLY].prefix}_reset(&s->{APPLY});",
+            *resets(layout, [APPLY, *([RATES] if RATES in layout.programs else [])]),
             f"  s->magic = {u}_MAGIC;",
             f"  return {p}_train_refresh(s);",
             "}",
             "",
         ]
     )
+
+
+def _there_and_back(layout: Layout) -> list[str]:
+    return [_forward(layout), _backward(layout), _step(layout)]
 
 
 def _forward(layout: Layout) -> str:
@@ -135,8 +146,7 @@ def _forward(layout: Layout) -> str:
     places |= {name: (layout.member[f"tape.{name}"], "t") for name in t.tape}
 
     def run(group: str) -> str:
-        kept = {name: (layout.member[f"{group}.{name}"], "") for name in t.losses}
-        return layout.call(FORWARD, {**places, **kept}, "block")
+        return layout.call(FORWARD, places | loss_places(layout, group), "block")
 
     lines = wrapped(run("losses"), 2)
     if t.segments > 1:
@@ -176,7 +186,7 @@ def _backward(layout: Layout) -> str:
     parameters, _ = sample_parameters(layout)
     places = sample_places(layout, "first + t")
     places |= {name: (layout.member[f"tape.{name}"], "t") for name in t.tape}
-    places |= {name: (layout.member[f"sums.{name}"], "") for name in t.sums}
+    places |= sum_places(layout)
     call = layout.call(BACKWARD, places, "block")
     unread = [
         f"  (void){symbol};"
@@ -209,34 +219,11 @@ def _backward(layout: Layout) -> str:
 def _step(layout: Layout) -> str:
     p, u, t = layout.prefix, layout.unit.upper, layout.training
     _, symbols = sample_parameters(layout)
-    forward = layout.programs[FORWARD]
-    terms: list[str] = []
-    for terminal in forward.outputs:
-        if terminal.name not in t.losses:
-            continue
-        weight = t.losses[terminal.name]
-        array = layout.member[f"losses.{terminal.name}"]
-        element = next(
-            b.type.element_type
-            for b in forward.op.buffers(Role.OUTPUT)
-            if b.known_as == terminal.name
-        )
-        terms.extend(
-            [
-                f"  for (size_t i = 0; i < {terminal.size}u; ++i) {{",
-                f"    sum += {float_literal(weight, element)} * {array}[i];",
-                "  }",
-            ]
-        )
     given = ", ".join(["s", *symbols])
-    resets = [
-        f"  {layout.programs[name].prefix}_reset(&s->{name});"
-        for name in (FORWARD, BACKWARD)
-        if _has_states(layout.programs[name])
-    ]
     if t.segments == 1:
         body = [
             f"  {p}_train_forward({given}, 0, {t.steps}u);",
+            *rates_call(layout),
             f"  {p}_train_backward({given}, 0, {t.steps}u);",
         ]
     else:
@@ -254,6 +241,7 @@ def _step(layout: Layout) -> str:
             *keep,
             f"    {p}_train_forward({given}, first, steps, 0);",
             "  }",
+            *rates_call(layout),
             f"  for (size_t i = {t.segments}u; i > 0; --i) {{",
             f"    const size_t first = (i - 1) * {t.segment}u;",
             f"    const size_t left = {t.steps}u - first;",
@@ -269,13 +257,13 @@ def _step(layout: Layout) -> str:
         [
             *wrapped(step_signature(layout), 0),
             "{",
-            *_guard(layout, [*symbols, "loss"]),
+            *guard(layout, [*symbols, "loss"]),
             "  memset(&s->losses, 0, sizeof s->losses);",
-            *resets,
+            *resets(layout, [FORWARD, BACKWARD]),
             *body,
-            "  float sum = 0.0f;",
-            *terms,
+            *loss_terms(layout),
             "  *loss = sum;",
+            *add_ends(layout),
             "  ++s->samples[0];",
             f"  return {u}_OK;",
             "}",
@@ -288,11 +276,12 @@ def _apply(layout: Layout) -> str:
     p, u, t = layout.prefix, layout.unit.upper, layout.training
     places = {name: (layout.member[f"sums.{name}"], "") for name in t.sums}
     places |= {"rate": ("&rate", ""), "scale": ("&scale", "")}
+    counted = [f"  s->open[0] = s->open[0] != 0 ? {BEGUN}u : 0;"] if t.is_online else []
     return "\n".join(
         [
             f"{p}_train_status_t {p}_apply_gradients({p}_train_t *s, float rate)",
             "{",
-            *_guard(layout, []),
+            *guard(layout, []),
             "  if (s->samples[0] == 0) {",
             f"    return {u}_OK;",
             "  }",
@@ -300,6 +289,7 @@ def _apply(layout: Layout) -> str:
             *wrapped(layout.call(APPLY, places, "1u"), 1),
             "  memset(&s->sums, 0, sizeof s->sums);",
             "  s->samples[0] = 0;",
+            *counted,
             f"  return {p}_train_refresh(s);",
             "}",
             "",
@@ -311,13 +301,12 @@ def _predict(layout: Layout) -> str:
     u, program = layout.unit.upper, layout.programs[PREDICT]
     own = [t for t in (*program.inputs, *program.outputs) if t.has_rows or t in program.outputs]
     places = {t.name: (t.symbol, "t" if t.has_rows else "") for t in own}
-    resets = [f"  {program.prefix}_reset(&s->{PREDICT});"] if _has_states(program) else []
     return "\n".join(
         [
             *wrapped(predict_signature(layout), 0),
             "{",
-            *_guard(layout, [t.symbol for t in own]),
-            *resets,
+            *guard(layout, [t.symbol for t in own]),
+            *resets(layout, [PREDICT]),
             f"  for (size_t t = 0; t < steps; t += {u}_BLOCK_STEPS) {{",
             "    const size_t left = steps - t;",
             f"    const size_t block = left < {u}_BLOCK_STEPS ? left : {u}_BLOCK_STEPS;",

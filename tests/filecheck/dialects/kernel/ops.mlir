@@ -20,6 +20,7 @@ kernel.program reverse @backward block 4 {
   kernel.buffer output @d.w : memref<1x64x128xf32> sum order [0, 2, 1] sizes [128, 64]
   kernel.buffer output @d.v : memref<128xf32> last of "d.lif1.v"
   kernel.buffer input @w : memref<8192xf32> held
+  kernel.buffer state @u : memref<64x128xf32> = dense<0.0> : tensor<f32> channel_last from @w of "lif1.u"
   kernel.buffer input @tape.0 : memref<?x16xi8> bits
 }
 
@@ -40,6 +41,7 @@ kernel.program reverse @backward block 4 {
 // CHECK-NEXT:   kernel.buffer output @d.w : memref<1x64x128xf32> sum order [0, 2, 1] sizes [128, 64]
 // CHECK-NEXT:   kernel.buffer output @d.v : memref<128xf32> last of "d.lif1.v"
 // CHECK-NEXT:   kernel.buffer input @w : memref<8192xf32> held
+// CHECK-NEXT:   kernel.buffer state @u : memref<64x128xf32> = dense<0.000000e+00> : tensor<f32> channel_last from @w of "lif1.u"
 // CHECK-NEXT:   kernel.buffer input @tape.0 : memref<?x16xi8> bits
 // CHECK-NEXT: }
 // CHECK-NEXT: }

@@ -634,10 +634,10 @@ kernel.program @net block 1 {
 // -----
 
 kernel.program @net block 1 {
-  kernel.buffer output @y : memref<2x3xf32> last order [1, 0]
+  kernel.buffer output @y : memref<?x3xf32> order [1, 0]
 }
 
-// CHECK: | Operation does not verify: order: expected a sum
+// CHECK: | Operation does not verify: order: expected a sum or a last value
 
 // -----
 
@@ -670,6 +670,24 @@ kernel.program @net block 1 {
 }
 
 // CHECK: | Operation does not verify: output buffer: only an input is held
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer input @w : memref<4xf32> held
+  kernel.buffer state @v : memref<2x3xf32> = dense<0.0> : tensor<f32> from @w
+}
+
+// CHECK: | Operation does not verify: from: expected an input of 6 elements that is held, got 'w'
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer input @w : memref<4xf32> held
+  kernel.buffer stream @v : memref<1x4xf32> from @w
+}
+
+// CHECK: | Operation does not verify: stream buffer: only a state starts from an input
 
 // -----
 
