@@ -76,6 +76,7 @@ CODES: dict[str, str] = {
     "SNC-W023": "a stream or state that nothing bounds saturates",
     "SNC-W024": "calibration data leave the range of an input",
     "SNC-W025": "weights are rounded without calibration data",
+    "SNC-W030": "spikes without a surrogate pass no gradient",
     "SNC-X001": "internal error",
     "SNC-X002": "the system refused",
 }
