@@ -278,7 +278,7 @@ def compile(
     *,
     train: str | None = None,
     prefix: str | None = None,
-    time_block: int = DEFAULT_BLOCK,
+    time_block: int | None = None,
     fold: Literal["exact", "all", "none"] = "exact",
     weights: Literal["auto", "c", "bin"] = "auto",
     cc: str | None = None,
@@ -299,10 +299,10 @@ def compile(
     `calibration`; the other options of `snncc.quantize` are taken too.
 
     `prefix` starts every symbol of the C (default: the network's name, lower-case);
-    `time_block` is how many steps `run` takes through a layer before the next; `fold` says
-    which scales and batch norms go into weights (`exact`: those that change no bit);
-    `weights` where constants stand; `cc` (default: $CC, or what is there) and `cflags` are
-    the compiler of `Compiled.run` and its flags.
+    `time_block` is how many steps `run` takes through a layer before the next (default: 1; in
+    a training up to 32); `fold` says which scales and batch norms go into weights (`exact`:
+    those that change no bit); `weights` where constants stand; `cc` (default: $CC, or what is
+    there) and `cflags` are the compiler of `Compiled.run` and its flags.
 
     Raises SnnccError.
     """
@@ -314,9 +314,9 @@ def compile(
     ):
         if value not in known:
             raise error("SNC-C003", f"{name}: expected one of {', '.join(known)}, got {value!r}")
-    if not is_whole(time_block) or not 1 <= time_block <= MAX_BLOCK:
+    if time_block is not None and not (is_whole(time_block) and 1 <= time_block <= MAX_BLOCK):
         raise error("SNC-C003", f"time_block: expected 1 to {MAX_BLOCK}, got {time_block!r}")
-    training = {name: options.pop(name) for name in TRAIN if name in options and train is not None}
+    training = _training_options(train, options, fold, time_block)
     quantization = {name: options.pop(name) for name in QUANTIZE if name in options}
     if isinstance(model, Network):
         if options:
@@ -345,12 +345,42 @@ def compile(
     _expect_supported(network)
     return Compiled(
         network,
-        PipelineOptions(int(time_block), fold),
+        PipelineOptions(int(time_block or DEFAULT_BLOCK), fold),
         prefix,
         weights,
         None if cc is None else find_compiler(cc),
         FAST if cflags is None else _words("cflags", cflags),
     )
+
+
+def _training_options(
+    train: str | None, options: dict[str, Any], fold: str, time_block: int | None
+) -> dict[str, Any]:
+    """Takes those of training out of the options of `compile`. Raises SNC-C003."""
+    if train is None:
+        given = [name for name in TRAIN if name in options and name not in QUANTIZE]
+        if given:
+            raise error(
+                "SNC-C003",
+                f"{', '.join(given)}: options of training, and none is asked for",
+                remedy='give train="bptt"',
+            )
+        return {}
+    if fold != "exact":
+        raise error(
+            "SNC-C003",
+            f"fold: {fold} is for inference; what is trained is not folded",
+            remedy="leave it out",
+        )
+    found = {name: options.pop(name) for name in TRAIN if name in options}
+    names = found.get("trainable")
+    if names is not None and (
+        isinstance(names, str)
+        or not isinstance(names, Iterable)
+        or not all(isinstance(name, str) for name in names)
+    ):
+        raise error("SNC-C003", f"trainable: expected a list of names, got {names!r}")
+    return found if time_block is None else {**found, "time_block": int(time_block)}
 
 
 def _training(

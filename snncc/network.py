@@ -79,7 +79,7 @@ class Network:
         integrator: Integrator | None = None,
     ) -> None:
         """
-        Writes the network for other tools: PATH.onnx or PATH.nir.
+        Writes the network for other tools: PATH.onnx or PATH.nir; PATH.mlir as `save`.
 
         ONNX: a model of one step, with states as inputs and outputs; with `scan` a model of
         a whole sequence, [T, B, *shape]. `snncc.load` gives the same network back; a file
@@ -87,14 +87,16 @@ class Network:
 
         NIR: nodes that `snncc.load` reads as this network with the choices that it was
         loaded with, or with those given here. Reports what the file does not say as
-        SnnccWarning. Raises SnnccError: SNC-E001 for what the format cannot say.
+        SnnccWarning. Raises SnnccError: SNC-E001 for what the format cannot say, such as
+        networks of integers.
         """
-        from snncc.exporters.files import export_module
+        from snncc.exporters.files import OWN, export_module
         from snncc.options import LoadOptions
         from snncc.pipelines import for_inference
 
         options = LoadOptions(like, dt, reset, reset_timing, integrator)
-        net = Network(for_inference(self.module))
+        own = Path(path).suffix.lower() == OWN
+        net = self if own else Network(for_inference(self.module))
         for problem in export_module(net.module, net.op, Path(path), scan=scan, options=options):
             python_warnings.warn(str(problem), SnnccWarning, stacklevel=2)
 

@@ -69,7 +69,7 @@ def test_states_that_part_where_no_spike_does(tmp_path: Path) -> None:
     found = diff(*nets, X)[0]
     assert found.step is None
     assert found.apart is not None
-    assert found.apart[:2] == ("v", 1)
+    assert (found.apart.name, found.apart.step) == ("v", 1)
     assert diff(nets[0], nets[0], X)[0].apart is None
 
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from snncc.cli.console import out, print_warnings, progress, shape_text, table
+from snncc.cli.console import out, print_warnings, progress, range_text, say, shape_text, table
 from snncc.cli.labels import accuracy_of, read_labels, scored_output
+from snncc.cli.quantize import quantization_of
 from snncc.dialects.arrays import Array
 from snncc.errors import error, expect_writable
 from snncc.inputs import read_npz, to_streams
 from snncc.network import load_with
 from snncc.options import LoadOptions
+from snncc.passes.quantization.scales import in_units, is_whole, output_scales, scales_of
 
 
 def run_run(
@@ -29,12 +31,16 @@ def run_run(
     engine: str,
     time_block: int,
     trace: bool,
+    whole: bool,
+    **quantization: Any,
 ) -> None:
-    _expect_options(labels, score, output, trace)
+    _expect_options(labels, score, output, trace, whole)
+    chosen = quantization_of(quantization)
     if output is not None:
         _expect_output(output, (model, input_file, Path(labels or input_file)))
     network = load_with(model, options)
     print_warnings(network.warnings)
+    given_steps = steps
     x, steps = read_npz(input_file, network.op, steps=steps)
     streams = to_streams(network.op, x, steps=steps)
     scored = expected = None
@@ -42,6 +48,15 @@ def run_run(
         scored = scored_output(network, score)
         expected = read_labels(
             input_file, labels, streams.batch, classes=network.outputs[scored][0]
+        )
+    if chosen is not None:
+        network = chosen.of(network, given_steps)
+    scales = scales_of(network.op)
+    if whole and not scales:
+        raise error(
+            "SNC-C003",
+            f"--whole: {network.name} has no states or streams that were quantized",
+            remedy="leave it out, or add --quantize int8",
         )
     runner: Any = network
     speed = ""
@@ -63,17 +78,22 @@ def run_run(
         for name in network.outputs
     ]
     out.print(table(network.name, ["output", "shape", "type", "activity"], rows))
-    out.print(f"{streams.batch} samples, {streams.steps} steps, {engine}: {speed}", markup=False)
+    for name, scale in output_scales(network.op).items():
+        say(f"{name}: counted in steps of {range_text(scale)}")
+    say(f"{streams.batch} samples, {streams.steps} steps, {engine}: {speed}")
     if scored is not None and expected is not None:
         accuracy = accuracy_of(result[scored], expected)
-        out.print(f"accuracy {accuracy:.3f} on {len(expected)} samples", markup=False)
+        say(f"accuracy {accuracy:.3f} on {len(expected)} samples")
     if output is not None:
-        _write(output, result)
-        out.print(f"wrote {output}", markup=False)
+        arrays = _whole(result, scales) if whole else in_units(result, scales)
+        _write(output, arrays)
+        say(f"wrote {output}")
+        if trace and scales and not whole:
+            say("states are in the unit of the float network; --whole writes whole numbers")
 
 
 def _expect_options(
-    labels: str | None, score: str | None, output: Path | None, trace: bool
+    labels: str | None, score: str | None, output: Path | None, trace: bool, whole: bool
 ) -> None:
     """Options that mean nothing without another are refused."""
     if trace and output is None:
@@ -81,6 +101,12 @@ def _expect_options(
             "SNC-C003",
             "--trace: spikes and states are written to a file, and none is named",
             remedy="add -o Y.npz",
+        )
+    if whole and not trace:
+        raise error(
+            "SNC-C003",
+            "--whole: says how states are written, and none are",
+            remedy="add --trace -o Y.npz",
         )
     if score is not None and labels is None:
         raise error(
@@ -100,6 +126,12 @@ def _activity(values: Array) -> str:
     if values.dtype.kind == "u":
         return f"{100 * float((values > 0).mean()):.1f} % of steps"
     return f"{values.min():.3g} to {values.max():.3g}"
+
+
+def _whole(result: dict[str, Any], scales: dict[str, Array]) -> dict[str, Any]:
+    """The arrays as they are; what a whole number of each is worth stands beside them."""
+    worth = {f"scale/{n}": s for n, s in scales.items() if n in result and is_whole(result[n])}
+    return {**result, **worth}
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:

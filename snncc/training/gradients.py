@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,21 +17,21 @@ from snncc.dialects.arrays import Array, blob_of, dense_of, dtype_of
 from snncc.dialects.snn.attributes import BlobAttr, SurrogateAttr
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import is_float, is_spike, shape_of, shape_text, stream_type
-from snncc.errors import Problem, SnnccWarning, error
+from snncc.errors import Problem, SnnccError, SnnccWarning, error
 from snncc.inputs import Streams, sequence_of, state_value, to_states, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network
 from snncc.passes.differentiation.bodies import NoDerivative
 from snncc.passes.differentiation.network import Gradients, differentiate
 from snncc.passes.differentiation.parameters import GRADIENT
-from snncc.passes.differentiation.wanted import UnknownName, wanted_of, without_surrogate
+from snncc.passes.differentiation.wanted import UnknownName, wanted_of
 from snncc.passes.online.feedback import PREFIX, FeedbackKind
 from snncc.passes.online.state import OnlineOptions
 from snncc.passes.smoothing.network import NoTwin, smooth
 from snncc.passes.snn_change_precision import SnnChangePrecision
 from snncc.runtime.library import NativeNetwork
 from snncc.training.losses import Loss, loss_of
-from snncc.training.surrogates import surrogate_of
+from snncc.training.surrogates import missing_surrogates, surrogate_of
 from snncc.training.written import LossWriter, Target
 
 Dtype = Literal["float32", "float64"]
@@ -237,7 +237,7 @@ class Trained:
         self.engine = options.engine
         self.inputs = list(network.inputs)
         self.states = list(StateNames(network).name_of.values())
-        blocked = [] if options.surrogate is not None else without_surrogate(network)
+        missing = missing_surrogates(network) if options.surrogate is None else None
         self.element = ELEMENTS[options.dtype]
         writer = LossWriter(network, steps, self.element)
         self.terms = [(weight, term.write(writer)) for weight, term in loss.terms()]
@@ -259,18 +259,15 @@ class Trained:
         except NoDerivative as fault:
             raise error("SNC-T001", str(fault)) from None
         module.verify()
-        self._check_spikes(blocked)
+        self._check_spikes(missing)
 
-    def _check_spikes(self, blocked: Sequence[str]) -> None:
+    def _check_spikes(self, missing: Problem | None) -> None:
         """Says which populations no gradient flows through."""
-        if not blocked:
+        if missing is None:
             return
-        text = f"spikes of {', '.join(blocked)} have no surrogate: no gradient flows through them"
-        remedy = 'name one for them: surrogate="atan"'
         if not self.reaches_anything:
-            raise error("SNC-T001", text, remedy=remedy)
-        problem = Problem("SNC-W026", text, remedy=remedy, severity="warning")
-        warnings.warn(str(problem), SnnccWarning, stacklevel=4)
+            raise SnnccError(replace(missing, code="SNC-T001", severity="error"))
+        warnings.warn(str(missing), SnnccWarning, stacklevel=4)
 
     @property
     def reaches_anything(self) -> bool:

@@ -9,16 +9,21 @@ number of samples whose gradients were added.
 
 from __future__ import annotations
 
+import ast
+import reprlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from math import inf
 from typing import Any, Literal
 
 from snncc.dialects.snn.body import Body, Scalar
 from snncc.errors import SnnccError, error
-from snncc.options import is_whole
+from snncc.options import is_real, is_whole
 
 PARAMETER = "p"
 """The state that is the parameter."""
+FRACTIONS = ("beta1", "beta2")
+"""Options of averages: at 1 nothing new would count."""
 
 
 Rounding = Literal["nearest", "stochastic"]
@@ -45,6 +50,14 @@ class Optimizer(ABC):
     seed: int = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
+        for option in fields(self):
+            if option.kw_only:
+                continue  # of the rounding
+            value = getattr(self, option.name)
+            below = 1.0 if option.name in FRACTIONS else inf
+            if not (is_real(value) and 0 <= value < below):
+                limit = " and below 1" if option.name in FRACTIONS else ""
+                raise _wrong(f"{option.name}: expected a number from 0 on{limit}, got {value!r}")
         if self.rounding not in (None, *ROUNDINGS):
             raise _wrong(f"rounding: expected {' or '.join(ROUNDINGS)}, got {self.rounding!r}")
         if not is_whole(self.bits) or not 2 <= self.bits <= 16:
@@ -141,19 +154,41 @@ NAMES: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
 
 
 def optimizer_of(given: Optimizer | str, **options: Any) -> Optimizer:
-    """An optimiser, or one by its name with its options. Raises SNC-C003."""
+    """
+    An optimiser, or one by its name with its options: "adam", "sgd(lr=0.1, momentum=0.9)".
+    Raises SNC-C003.
+    """
     if isinstance(given, Optimizer):
         return given
-    known = NAMES.get(given) if isinstance(given, str) else None
-    if known is None:
-        raise _wrong(f"expected one of {', '.join(NAMES)}, got {given!r}")
+    name, written = _read(given) if isinstance(given, str) else (None, {})
+    if name not in NAMES:
+        raise _wrong(f"expected one of {', '.join(NAMES)}, got {reprlib.repr(given)}")
     try:
-        return known(**options)
+        return NAMES[name](**{**written, **options})
     except TypeError as fault:
         raise _wrong(str(fault)) from None
 
 
+def _read(text: str) -> tuple[str | None, dict[str, Any]]:
+    """A name and its options as they are written; None where it is neither."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+        match tree:
+            case ast.Name(id=name):
+                return name, {}
+            case ast.Call(func=ast.Name(id=name), args=[], keywords=options):
+                if len({option.arg for option in options}) < len(options):
+                    raise _wrong(f"an option stands twice: {text!r}")
+                return name, {str(o.arg): ast.literal_eval(o.value) for o in options}
+            case _:
+                return None, {}
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None, {}
+
+
 def _wrong(text: str) -> SnnccError:
     return error(
-        "SNC-C003", f"optimizer: {text}", remedy='optimizer="sgd", or SGD(lr=0.1, momentum=0.9)'
+        "SNC-C003",
+        f"optimizer: {text}",
+        remedy='"sgd", or with options "sgd(lr=0.1, momentum=0.9)", "adam(beta2=0.99)"',
     )

@@ -25,6 +25,7 @@ from snncc.inputs import Streams, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.interpreters.program import in_model_order
 from snncc.network import Network
+from snncc.options import is_whole
 from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.runtime.library import write_files
 from snncc.runtime.toolchain import FAST, Toolchain, build_library, find_compiler
@@ -87,7 +88,7 @@ class TrainProgram:
         Raises SnnccError: SNC-C003 for options, SNC-T001 for a network that has no gradient.
         """
         for name, value in (("steps", steps), ("tape_steps", tape_steps), ("block", time_block)):
-            if value is not None and (not isinstance(value, int) or value < 1):
+            if value is not None and not (is_whole(value) and value >= 1):
                 raise error("SNC-C003", f"{name}: expected a whole number from 1 on, got {value!r}")
         self.network = network
         self.loss = 0.0
@@ -378,10 +379,12 @@ class TrainProgram:
         """
         from snncc.compiled import compile, save_package
 
-        learned = self.programs.learned
-        stored = {name: learned.stored(name, a) for name, a in self.parameters().items()}
-        training = self._emitted(stored)
-        inference = compile(self.trained(), prefix=self.prefix, weights=self._weights).package
+        training, network = self.package, self.network
+        if "_memory" in vars(self):  # else nothing ran: files need no compiler
+            learned = self.programs.learned
+            stored = {name: learned.stored(name, a) for name, a in self.parameters().items()}
+            training, network = self._emitted(stored), self.trained()
+        inference = compile(network, prefix=self.prefix, weights=self._weights).package
         return save_package(with_inference(training, inference), Path(folder))
 
 

@@ -1,11 +1,13 @@
-"""Surrogates as users give them."""
+"""Surrogates as users give them, and as they miss them."""
 
 from __future__ import annotations
 
+from snncc.dialects import snn
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.surrogates import SURROGATES, SurrogateError
 from snncc.dialects.snn.surrogates.written import surrogate_written
-from snncc.errors import error
+from snncc.errors import Problem, error
+from snncc.passes.differentiation.wanted import without_surrogate
 
 
 def surrogate_of(given: SurrogateAttr | str | None) -> SurrogateAttr | None:
@@ -27,3 +29,17 @@ def surrogate_of(given: SurrogateAttr | str | None) -> SurrogateAttr | None:
             str(fault),
             remedy=f"a name with its options: atan(a=2.0); names: {plain}, and those of libraries",
         ) from None
+
+
+def missing_surrogates(network: snn.NetworkOp) -> Problem | None:
+    """A warning that names the neurons whose spikes pass no gradient, for want of a surrogate."""
+    found = without_surrogate(network)
+    if not found:
+        return None
+    return Problem(
+        "SNC-W026",
+        f"spikes of {', '.join(found)} have no surrogate: no gradient flows through them",
+        remedy='surrogate="atan(a=2.0)" (--surrogate), or a model that says which it was '
+        "trained with",
+        severity="warning",
+    )

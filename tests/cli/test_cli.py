@@ -356,22 +356,6 @@ def test_the_examples_are_run_as_their_page_says(snncc) -> None:
         assert f"accuracy 0{accuracy} on 500 samples" in out
 
 
-def test_the_readme_shows_what_is_printed(snncc, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for the time, which is another on every machine."""
-    require_tool("gcc")
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"\$ snncc (run .*?[^\\])\n(.*?)\n```", text, re.DOTALL)
-    assert shown is not None
-    monkeypatch.chdir(REPOSITORY)
-    code, out, err = snncc(*shown[1].replace("\\\n", " ").split())
-    assert code == 0, err
-
-    def lines(printed: str) -> list[str]:
-        return [re.sub(r"[\d.]+ us", "us", line.rstrip()) for line in printed.splitlines()]
-
-    assert lines(out) == lines(shown[2])
-
-
 def _in_shell(script: str, *arguments: str, folder: Path = REPOSITORY) -> tuple[int, str]:
     """The command in a process of its own, started by a script that has it as SNNCC."""
     program = [sys.executable, "-c", "from snncc.cli import main; main()"]

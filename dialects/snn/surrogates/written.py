@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from math import isfinite
 
 from xdsl.dialects.builtin import FloatAttr, f64
 from xdsl.ir import Attribute
@@ -28,7 +29,7 @@ def surrogate_written(text: str) -> SurrogateAttr:
             number = keyword.value
             if keyword.arg is None or not isinstance(number, ast.Constant):
                 raise unreadable
-            if not isinstance(number.value, int | float):
+            if not isinstance(number.value, int | float) or not isfinite(number.value):
                 raise unreadable
             options[keyword.arg] = FloatAttr(float(number.value), f64)
         tree = tree.func
