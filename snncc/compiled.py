@@ -66,6 +66,9 @@ TRAIN = (
 """Options of `TrainProgram` and `OnlineProgram` that `compile` takes too."""
 
 
+_OTHER_FOLDER = "name an empty folder, or one that is not there"
+
+
 class Compiled:
     """
     A network compiled for a target.
@@ -212,20 +215,34 @@ def save_package(package: CPackage, target: Path) -> Path:
     return target
 
 
+def expect_folder(target: Path) -> None:
+    """Raises SNC-C004 where no package could be written to a folder, before work is lost on it."""
+    try:
+        there = next(path for path in (target, *target.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise error("SNC-C004", f"{there}: is a file")
+        if Path.cwd().is_relative_to(target.resolve()):
+            raise error(
+                "SNC-C004", f"{target}: is the current folder, or holds it", remedy=_OTHER_FOLDER
+            )
+        beside = there.absolute().parent if there == target else there
+        if not os.access(beside, os.W_OK | os.X_OK):
+            raise error("SNC-C004", f"{target}: the folder {beside} cannot be written to")
+    except OSError as fault:
+        raise error("SNC-C004", f"{target}: {fault.strerror or fault}") from None
+
+
 def _expect_own_folder(target: Path, package: CPackage) -> None:
     """A folder that is not there, is empty, or holds an emitted network and nothing else."""
-    for path in (target, *target.parents):
-        if path.exists() and not path.is_dir():
-            raise error("SNC-C004", f"{path}: is a file")
+    expect_folder(target)
     if not target.exists():
         return
-    remedy = "name an empty folder, or one that is not there"
-    if Path.cwd().is_relative_to(target.resolve()):
-        raise error("SNC-C004", f"{target}: is the current folder, or holds it", remedy=remedy)
     foreign = next(_foreign(target, package), None)
     if foreign is not None:
         raise error(
-            "SNC-C004", f"{target}: holds {foreign}, which snncc did not write", remedy=remedy
+            "SNC-C004",
+            f"{target}: holds {foreign}, which snncc did not write",
+            remedy=_OTHER_FOLDER,
         )
 
 

@@ -21,6 +21,7 @@ from snncc.errors import error, expect_file
 from snncc.options import is_whole
 
 MAX_INPUT_ELEMENTS = 1 << 28
+MAX_STEPS = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,10 @@ def to_streams(network: snn.NetworkOp, x: Any, *, steps: int | None = None) -> S
     Raises SNC-R001 where they do not fit.
     """
     given = _by_name(network, x)
-    if steps is not None and not (is_whole(steps) and steps >= 1):
-        raise error("SNC-R001", f"steps: expected a whole number of at least 1, got {steps!r}")
+    if steps is not None and not (is_whole(steps) and 1 <= steps <= MAX_STEPS):
+        raise error(
+            "SNC-R001", f"steps: expected a whole number from 1 to {MAX_STEPS}, got {steps!r}"
+        )
     signs = Signs(network)
     whole = sequence_of(network)
     if whole is not None and steps is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +21,12 @@ from snncc.cli.options import (
     reading_options,
     train_options,
 )
+
+if TYPE_CHECKING:
+    from snncc.errors import SnnccError
+
+MOST_PROBLEMS = 10
+"""That are printed at once."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -242,6 +249,9 @@ def _expect_surroundings() -> None:
 
     if sys.stdout is None:
         raise error("SNC-X002", "standard output is closed")
+    for stream in (sys.stdout, sys.stderr):  # names of files may be in no encoding of theirs
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         os.getcwd()
     except OSError:
@@ -264,14 +274,24 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _told(fault: SnnccError) -> list[str]:
+    """Problems of a file are listed by `snncc check`; nothing else lists the others."""
+    if fault.code.startswith("SNC-I"):
+        return [str(fault)]
+    more = len(fault.problems) - MOST_PROBLEMS
+    texts = [str(problem) for problem in fault.problems[:MOST_PROBLEMS]]
+    return [*texts, f"and {more} more"] if more > 0 else texts
+
+
 def main() -> None:
     """The entry point: what a user can cause ends in one or two lines, not a traceback."""
     from snncc.errors import SnnccError
 
     try:
         _run_command()
-    except SnnccError as problem:
-        click.echo(click.style("error: ", fg="red", bold=True) + str(problem), err=True)
+    except SnnccError as fault:
+        for text in _told(fault):
+            click.echo(click.style("error: ", fg="red", bold=True) + text, err=True)
         sys.exit(1)
     except click.exceptions.Abort:
         sys.exit(130)

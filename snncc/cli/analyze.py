@@ -25,7 +25,7 @@ def run_analyze(
     as_json: bool,
     **quantization: Any,
 ) -> None:
-    from snncc.inputs import read_npz, to_streams
+    from snncc.cli.inputs import read_inputs
     from snncc.network import load_with
     from snncc.quantization.analysis import LayerAnalysis, analyze
     from snncc.quantization.plot import expect_plot
@@ -49,8 +49,7 @@ def run_analyze(
         expect_plot(plot)
     network = load_with(model, options)
     print_warnings(network.warnings)
-    x, held = read_npz(seen, network.op, steps=steps)
-    streams = to_streams(network.op, x, steps=held)
+    streams = read_inputs(seen, network, steps).streams
     expected = None
     if labels is not None:
         score = scored_output(network, score)

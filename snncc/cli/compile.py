@@ -25,6 +25,7 @@ def run_compile(
     """`values` are the options of quantization, of training, and those of `snncc.compile`."""
     from snncc.cli.quantize import expect_calibrated, print_report, quantization_of
     from snncc.cli.train import training_of
+    from snncc.compiled import expect_folder
     from snncc.network import load_with
     from snncc.pipelines import PHASES
     from snncc.quantization.quantized import QuantizedNetwork
@@ -39,6 +40,7 @@ def run_compile(
         expect_calibrated(chosen, steps, "add --calibrate X.npz, or --train bptt")
     if print_after and training is not None:
         raise error("SNC-C003", "--print-after: shows the phases of inference, not of a training")
+    expect_folder(output)
     network = load_with(model, options)
     print_warnings(network.warnings)
     if chosen is not None:

@@ -12,6 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccWarning
@@ -60,7 +61,9 @@ def table(
     A table whose first `left` columns are text and whose others are numbers; the first
     `whole` columns are never broken.
     """
-    made = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    made = Table(
+        title=Text(title, "bold") if title else None, title_justify="left", box=SIMPLE_HEAD
+    )
     for index, column in enumerate(columns):
         made.add_column(
             column,
@@ -69,7 +72,7 @@ def table(
             no_wrap=index < whole,
         )
     for row in rows:
-        made.add_row(*(cell.replace("[", r"\[") for cell in row))
+        made.add_row(*(Text(cell) for cell in row))
     return made
 
 
@@ -81,7 +84,7 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     stderr is no terminal, nothing is written.
     """
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[count]}"),
         TimeRemainingColumn(),

@@ -27,21 +27,21 @@ def run_diff(
     **quantization: Any,
 ) -> int:
     """Prints a line for each neuron; 1 where some differ."""
+    from snncc.cli.inputs import read_inputs
     from snncc.cli.quantize import quantization_of
     from snncc.differences import diff, first_of
-    from snncc.inputs import read_npz
     from snncc.passes.quantization.scales import scales_of
 
     chosen = quantization_of(quantization)
     networks = [_loaded(a, options_a), _loaded(b, options_b, second=True)]
     for network in networks:
         print_warnings(network.warnings)
-    x, held = read_npz(input_file, networks[0].op, steps=steps)
+    given = read_inputs(input_file, networks[0], steps)
     names = [a.name, b.name]
     if chosen is not None:
         networks[1] = chosen.of(networks[1], steps)
         names[1] = f"{b.name} ({chosen.options.weights})"
-    found = diff(networks[0], networks[1], x, steps=held)
+    found = diff(networks[0], networks[1], given.x, steps=given.steps)
     columns = ["neuron", "shape", "parts at", "values", "by at most", "state parts at"]
     out.print(table(" / ".join(names), columns, [_row(d) for d in found], left=2))
     counts = [name for name, network in zip(names, networks, strict=True) if scales_of(network.op)]

@@ -163,6 +163,12 @@ def train_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="N",
             help="Steps that the tape holds: fewer take less memory, and run again [default: all].",
         ),
+        option(
+            "--feedback",
+            type=click.Choice(["symmetric", "random", "adaptive"]),
+            help="Of eprop: the weights by which learning signals go back [default: symmetric].",
+        ),
+        option("--seed", type=int, metavar="N", help="Of random or adaptive feedback."),
     ]
     for decorate in reversed(decorators):
         command = decorate(command)

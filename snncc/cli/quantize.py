@@ -39,15 +39,14 @@ class Quantization:
 
     def of(self, network: Network, steps: int | None) -> QuantizedNetwork:
         """The integer network, with what there is to know of it on stderr."""
-        from snncc.inputs import read_npz, to_streams
+        from snncc.cli.inputs import read_inputs
         from snncc.quantization.calibration import Data
         from snncc.quantization.quantized import expect_floats, quantize_with
 
         expect_floats(network)
         data = None
         if self.calibrate is not None:
-            x, held = read_npz(self.calibrate, network.op, steps=steps)
-            data = Data(to_streams(network.op, x, steps=held).arrays)
+            data = Data(read_inputs(self.calibrate, network, steps).streams.arrays)
         with progress(f"quantize: {network.name}") as update:
             made = quantize_with(network, self.options, data, update)
         print_warnings(made.report.problems)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from snncc.cli.console import out, print_warnings, progress, range_text, say, shape_text, table
+from snncc.cli.inputs import read_inputs
 from snncc.cli.labels import accuracy_of, read_labels, scored_output
 from snncc.cli.quantize import quantization_of
 from snncc.dialects.arrays import Array
 from snncc.errors import error, expect_writable
-from snncc.inputs import read_npz, to_streams
 from snncc.network import load_with
 from snncc.options import LoadOptions
 from snncc.passes.quantization.scales import in_units, is_whole, output_scales, scales_of
@@ -37,12 +38,13 @@ def run_run(
     _expect_options(labels, score, output, trace, whole)
     chosen = quantization_of(quantization)
     if output is not None:
-        _expect_output(output, (model, input_file, Path(labels or input_file)))
+        read = [model, input_file, Path(labels or input_file)]
+        read += [chosen.calibrate] if chosen is not None and chosen.calibrate is not None else []
+        _expect_output(output, read)
     network = load_with(model, options)
     print_warnings(network.warnings)
-    given_steps = steps
-    x, steps = read_npz(input_file, network.op, steps=steps)
-    streams = to_streams(network.op, x, steps=steps)
+    given = read_inputs(input_file, network, steps)
+    streams = given.streams
     scored = expected = None
     if labels is not None:
         scored = scored_output(network, score)
@@ -50,7 +52,7 @@ def run_run(
             input_file, labels, streams.batch, classes=network.outputs[scored][0]
         )
     if chosen is not None:
-        network = chosen.of(network, given_steps)
+        network = chosen.of(network, steps)
     scales = scales_of(network.op)
     if whole and not scales:
         raise error(
@@ -66,10 +68,10 @@ def run_run(
         runner = compile(network, time_block=time_block)
     with progress(f"{engine}: {network.name}") as update:
         start = time.perf_counter()
-        result = runner.run(x, steps=steps, trace=trace, progress=update)
+        result = runner.run(given.x, steps=given.steps, trace=trace, progress=update)
         seconds = time.perf_counter() - start
     if engine == "c":
-        best = min(runner.time(x, steps=steps, repeats=5)) / streams.steps
+        best = min(runner.time(given.x, steps=given.steps, repeats=5)) / streams.steps
         speed = f"{best * 1e6:.2f} us a step"
     else:
         speed = f"{seconds / (streams.steps * streams.batch) * 1e6:.0f} us a step and sample"
@@ -114,7 +116,7 @@ def _expect_options(
         )
 
 
-def _expect_output(output: Path, read: tuple[Path, ...]) -> None:
+def _expect_output(output: Path, read: Sequence[Path]) -> None:
     """A file that can be written and is none of those that are read."""
     expect_writable(output, ".npz")
     for path in read:

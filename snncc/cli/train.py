@@ -11,20 +11,28 @@ from snncc.errors import error
 if TYPE_CHECKING:
     from snncc.network import Network
 
-TRAINING = ("loss", "optimizer", "trainable", "surrogate", "tape_steps")
+TRAINING = (
+    "loss",
+    "optimizer",
+    "trainable",
+    "surrogate",
+    "tape_steps",
+    "feedback",
+    "seed",
+)
 """The values of `train_options`, beside `train`."""
 MEMORY = {
-    "apply": "parameters, moments",
+    "apply": "parameters, and the moments of the optimiser",
     "derived": "what is computed of parameters",
-    "sums": "gradients of a batch",
+    "sums": "gradients, summed over samples",
+    "ends": "gradients at the end of a sample",
     "tape": "tape",
-    "checkpoints": "states at the start of each segment",
+    "checkpoints": "states at the start of the tape's segments",
     "forward": "forward: states and work space",
     "backward": "backward: states and work space",
-    "prepare": "what is computed of parameters: work space",
+    "online": "online: states, traces and work space",
+    "rates": "averages of rates",
     "predict": "inference: states and work space",
-    "losses": "losses",
-    "again": "losses of segments that run again",
 }
 """Parts of the struct, as the manifest names them."""
 
@@ -76,8 +84,9 @@ def print_training(network: Network, manifest: Mapping[str, Any]) -> None:
         for name, entry in manifest["parameters"].items()
     ]
     out.print(table("", ["trained", "shape", "numbers", "bytes"], rows, left=2, whole=1))
-    parts = [(MEMORY.get(n, n), size_text(size)) for n, size in manifest["memory"].items() if size]
-    out.print(table("", ["memory", "bytes"], parts))
+    parts = {MEMORY[n]: size for n, size in manifest["memory"].items() if n in MEMORY and size}
+    parts["the rest"] = manifest["bytes"] - sum(parts.values())
+    out.print(table("", ["memory", "bytes"], [(n, size_text(s)) for n, s in parts.items()]))
     steps, tape = manifest["steps"], manifest.get("tape_steps")
     of_tape = "" if tape is None else f", a tape of {tape}"
     if tape is not None and tape < steps:

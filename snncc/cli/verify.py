@@ -19,9 +19,9 @@ def run_verify(
     engine: Literal["c", "interpreter"],
     **quantization: Any,
 ) -> int:
+    from snncc.cli.inputs import read_inputs
     from snncc.cli.quantize import quantization_of
     from snncc.errors import error
-    from snncc.inputs import read_npz, to_streams
     from snncc.network import load_with
     from snncc.verification import verify_network
 
@@ -30,8 +30,7 @@ def run_verify(
     chosen = quantization_of(quantization)
     network = load_with(model, options)
     print_warnings(network.warnings)
-    x, held = read_npz(input_file, network.op, steps=steps)
-    streams = to_streams(network.op, x, steps=held)
+    streams = read_inputs(input_file, network, steps).streams
     if chosen is not None:
         network = chosen.of(network, steps)
     taken = {name: array[:, :samples] for name, array in streams.arrays.items()}

@@ -80,7 +80,7 @@ def integers_are_not_said(node: str | None = None) -> SnnccError:
     """SNC-E001: these formats hold networks of floats."""
     return error(
         "SNC-E001",
-        "ONNX and NIR files are written of float networks, and this one is of integers",
+        "integer networks are not written as ONNX or NIR, which hold floats",
         node=node,
         remedy="write FILE.mlir, which keeps all of it; or export the float network that it "
         "was made of",

@@ -44,6 +44,7 @@ class ProgramInterpreter:
         }
         self._lines = delay_lines(program)
 
+    @np.errstate(over="ignore", invalid="ignore")  # infinities are results as any others
     def run(
         self,
         x: Mapping[str, Array],

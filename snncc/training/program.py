@@ -35,6 +35,8 @@ from snncc.training.optimizers import Optimizer, optimizer_of
 from snncc.training.schedules import Programs, schedule_training
 from snncc.training.surrogates import surrogate_of
 
+MAX_STEPS = (1 << 31) - 1
+"""Of a sample: steps are counted in 32 bits on small processors."""
 MAX_BLOCK = 32
 """The steps that run through a layer at once, where nobody says how many."""
 C_TYPES: dict[str, type[np.generic]] = {
@@ -88,8 +90,11 @@ class TrainProgram:
         Raises SnnccError: SNC-C003 for options, SNC-T001 for a network that has no gradient.
         """
         for name, value in (("steps", steps), ("tape_steps", tape_steps), ("block", time_block)):
-            if value is not None and not (is_whole(value) and value >= 1):
-                raise error("SNC-C003", f"{name}: expected a whole number from 1 on, got {value!r}")
+            if value is not None and not (is_whole(value) and 1 <= value <= MAX_STEPS):
+                raise error(
+                    "SNC-C003",
+                    f"{name}: expected a whole number from 1 to {MAX_STEPS}, got {value!r}",
+                )
         self.network = network
         self.loss = 0.0
         """Of the last `train_step`: the mean over its samples."""
