@@ -329,11 +329,12 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
             values.update(zip(op.results, copy.results, strict=True))
     names: dict[Operation, Sequence[str]] = {}
     clock = {f"clock{i}": v for i, v in enumerate(_clock(block, optimizer, names, float_type))}
+    word: dict[str, SSAValue] = {}
     if optimizer.rounding == "stochastic" and learned.integers:
         drawn = random_word(block, optimizer.seed)
-        names[drawn], clock[WORD] = (f"clock.{WORD}",), drawn.outputs[0]
+        names[drawn], word[WORD] = (f"clock.{WORD}",), drawn.outputs[0]
     gradients = {} if finish is None else finish.outputs
-    rounded = 0
+    rounded = 0  # weights so far
     for declared in parameters_of(programs.module):
         name = declared.sym_name.data
         if f"{GRADIENT}{name}" not in gradients:
@@ -358,6 +359,7 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
                 "rate": rate,
                 "scale": scale,
                 **clock,
+                **(word if name in learned.integers else {}),
             },
             states=ports,
             parameters={},
