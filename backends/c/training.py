@@ -72,6 +72,8 @@ class Training:
     start of each segment, and each but the last is run again."""
     rate: float
     """The learning rate where the caller has none of its own."""
+    samples: int = 1
+    """The samples that run at once, all their steps in one block."""
 
     @property
     def segments(self) -> int:
@@ -121,11 +123,13 @@ class _Writer:
             Group(
                 "tape",
                 "struct",
-                [array("tape", o, t.segment) for o in outputs(forward, t.tape)],
+                [array("tape", o, t.samples * t.segment) for o in outputs(forward, t.tape)],
             )
         )
-        members.append(Group("losses", "struct", [array("losses", o) for o in losses]))
-        members.append(Group("again", "struct", [array("again", o) for o in losses]))
+        kept_losses = [array("losses", o, t.samples) for o in losses]
+        members.append(Group("losses", "struct", kept_losses))
+        if t.segments > 1:
+            members.append(Group("again", "struct", [array("again", o) for o in losses]))
         rest = [name for name in self.programs if name != APPLY]
         members.extend(self.programs[name].state for name in rest)
         kept = [m for m in forward.state.members if isinstance(m, Array) and m.name != "magic"]
@@ -280,7 +284,8 @@ def _source(writer: _Writer, starts: Mapping[str, Constant]) -> str:
     parts: list[str] = []
     for name, program in writer.programs.items():
         parts.extend(stages_text(program))
-        parts.append(_reset(name, program, starts if name == APPLY else {}))
+        if writer.training.samples == 1 or name not in (FORWARD, BACKWARD):
+            parts.append(_reset(name, program, starts if name == APPLY else {}))
     return "\n".join(
         [
             ARITHMETIC,
@@ -298,9 +303,7 @@ def _source(writer: _Writer, starts: Mapping[str, Constant]) -> str:
             *parts,
             _refresh(writer),
             _begin(writer),
-            _forward(writer),
-            _backward(writer),
-            _step(writer),
+            *_passes(writer),
             _apply(writer),
             _predict(writer),
             ARITHMETIC_END,
@@ -393,6 +396,13 @@ def _parameters(writer: _Writer) -> tuple[list[str], list[str]]:
     )
 
 
+def _passes(writer: _Writer) -> list[str]:
+    """The functions from a sample, or some, to gradients."""
+    if writer.training.samples > 1:
+        return [_some(writer), _single(writer), _batch(writer)]
+    return [_forward(writer), _backward(writer), _step(writer)]
+
+
 def _sample_places(writer: _Writer, row: str) -> dict[str, tuple[str, str]]:
     names = [*writer.training.inputs, *writer.training.targets]
     return {t.name: (t.symbol, row) for t in writer.terminals(names)}
@@ -476,10 +486,9 @@ def _backward(writer: _Writer) -> str:
     )
 
 
-def _step(writer: _Writer) -> str:
-    p, u, t = writer.prefix, writer.unit.upper, writer.training
-    _, symbols = _parameters(writer)
-    forward = writer.programs[FORWARD]
+def _loss_terms(writer: _Writer, row: str = "") -> list[str]:
+    """Statements that add the terms of the loss to `sum`; `row` is the sample's, if any."""
+    t, forward = writer.training, writer.programs[FORWARD]
     terms: list[str] = []
     for terminal in forward.outputs:
         if terminal.name not in t.losses:
@@ -491,13 +500,21 @@ def _step(writer: _Writer) -> str:
             for b in forward.op.buffers(Role.OUTPUT)
             if b.known_as == terminal.name
         )
+        place = f"{row} * {terminal.size}u + j" if row else "i"
+        counter = place[-1]
         terms.extend(
             [
-                f"  for (size_t i = 0; i < {terminal.size}u; ++i) {{",
-                f"    sum += {float_literal(weight, element)} * {array}[i];",
-                "  }",
+                f"for (size_t {counter} = 0; {counter} < {terminal.size}u; ++{counter}) {{",
+                f"  sum += {float_literal(weight, element)} * {array}[{place}];",
+                "}",
             ]
         )
+    return terms
+
+
+def _step(writer: _Writer) -> str:
+    p, u, t = writer.prefix, writer.unit.upper, writer.training
+    _, symbols = _parameters(writer)
     given = ", ".join(["s", *symbols])
     resets = [
         f"  {writer.programs[name].prefix}_reset(&s->{name});"
@@ -544,7 +561,7 @@ def _step(writer: _Writer) -> str:
             *resets,
             *body,
             "  float sum = 0.0f;",
-            *terms,
+            *(f"  {line}" for line in _loss_terms(writer)),
             "  *loss = sum;",
             "  ++s->samples[0];",
             f"  return {u}_OK;",
@@ -558,6 +575,84 @@ def _step_signature(writer: _Writer) -> str:
     p = writer.prefix
     parameters = [f"{p}_train_t *s", *_parameters(writer)[0], "float *loss"]
     return f"{p}_train_status_t {p}_train_step({', '.join(parameters)})"
+
+
+def _some(writer: _Writer) -> str:
+    """A block of whole samples, one behind the other: they start again by themselves."""
+    p, t = writer.prefix, writer.training
+    parameters, _ = _parameters(writer)
+    places = _sample_places(writer, "")
+    places |= {name: (writer.member[f"tape.{name}"], "") for name in t.tape}
+    losses = {name: (writer.member[f"losses.{name}"], "") for name in t.losses}
+    sums = {name: (writer.member[f"sums.{name}"], "") for name in t.sums}
+    steps = f"samples * {t.steps}u"
+    return "\n".join(
+        [
+            "/* Samples that run at once, one behind the other: adds to the gradients. */",
+            *_wrapped(
+                f"static void {p}_train_some("
+                + ", ".join([f"{p}_train_t *s", *parameters, "size_t samples", "float *loss"])
+                + ")",
+                0,
+            ),
+            "{",
+            "  memset(&s->losses, 0, sizeof s->losses);",
+            *_wrapped(writer.call(FORWARD, {**places, **losses}, steps), 1),
+            *_wrapped(writer.call(BACKWARD, {**places, **sums}, steps), 1),
+            "  for (size_t i = 0; i < samples; ++i) {",
+            "    float sum = 0.0f;",
+            *(f"    {line}" for line in _loss_terms(writer, "i")),
+            "    loss[i] = sum;",
+            "  }",
+            "  s->samples[0] += (uint32_t)samples;",
+            "}",
+            "",
+        ]
+    )
+
+
+def _single(writer: _Writer) -> str:
+    p, u = writer.prefix, writer.unit.upper
+    _, symbols = _parameters(writer)
+    return "\n".join(
+        [
+            *_wrapped(_step_signature(writer), 0),
+            "{",
+            *_guard(writer, [*symbols, "loss"]),
+            f"  {p}_train_some({', '.join(['s', *symbols])}, 1, loss);",
+            f"  return {u}_OK;",
+            "}",
+            "",
+        ]
+    )
+
+
+def _batch_signature(writer: _Writer) -> str:
+    p = writer.prefix
+    parameters = [f"{p}_train_t *s", *_parameters(writer)[0], "size_t samples", "float *loss"]
+    return f"{p}_train_status_t {p}_train_batch({', '.join(parameters)})"
+
+
+def _batch(writer: _Writer) -> str:
+    p, u, t = writer.prefix, writer.unit.upper, writer.training
+    _, symbols = _parameters(writer)
+    terminals = writer.terminals([*t.inputs, *t.targets])
+    places = [f"{found.symbol} + i * {u}_{found.symbol.upper()}_SIZE" for found in terminals]
+    return "\n".join(
+        [
+            *_wrapped(_batch_signature(writer), 0),
+            "{",
+            *_guard(writer, [*symbols, "loss"]),
+            f"  for (size_t i = 0; i < samples; i += {u}_SAMPLES) {{",
+            "    const size_t left = samples - i;",
+            f"    const size_t some = left < {u}_SAMPLES ? left : {u}_SAMPLES;",
+            *_wrapped(f"{p}_train_some({', '.join(['s', *places])}, some, loss + i);", 2),
+            "  }",
+            f"  return {u}_OK;",
+            "}",
+            "",
+        ]
+    )
 
 
 def _apply(writer: _Writer) -> str:
@@ -660,6 +755,7 @@ def _header(writer: _Writer, title: str, const_bytes: int) -> str:
             "",
             "/* the steps of a sample, and those that run through a layer before the next one */",
             f"#define {u}_STEPS {t.steps}u",
+            *_samples_macro(writer),
             f"#define {u}_BLOCK_STEPS {t.programs[FORWARD].block_steps}u",
             "/* the steps that the tape holds: fewer than those of a sample are run twice */",
             f"#define {u}_TAPE_STEPS {t.segment}u",
@@ -690,6 +786,7 @@ def _header(writer: _Writer, title: str, const_bytes: int) -> str:
             "/* One sample, from its first step: adds its gradients, gives its loss. */",
             *_wrapped(f"{_step_signature(writer)};", 0),
             "",
+            *_batch_declaration(writer),
             "/* The update by the mean gradient of the samples since the last one. */",
             f"{p}_train_status_t {p}_apply_gradients({p}_train_t *s, float rate);",
             "",
@@ -704,6 +801,28 @@ def _header(writer: _Writer, title: str, const_bytes: int) -> str:
             "",
         ]
     )
+
+
+def _samples_macro(writer: _Writer) -> list[str]:
+    u, samples = writer.unit.upper, writer.training.samples
+    if samples == 1:
+        return []
+    return [
+        "/* the samples that run at once: all their steps are such a block */",
+        f"#define {u}_SAMPLES {samples}u",
+    ]
+
+
+def _batch_declaration(writer: _Writer) -> list[str]:
+    if writer.training.samples == 1:
+        return []
+    return [
+        "/* Samples, one behind the other in each array: adds their gradients, gives the loss of",
+        f"   each. {writer.unit.upper}_SAMPLES of them run at once; the bits are those of one",
+        "   after the other. */",
+        *_wrapped(f"{_batch_signature(writer)};", 0),
+        "",
+    ]
 
 
 # --- NAME_train.json
@@ -739,6 +858,7 @@ def _manifest(
         "model": title,
         "prefix": writer.prefix,
         "steps": t.steps,
+        "samples_at_once": t.samples,
         "tape_steps": t.segment,
         "bytes": writer.state.size,
         "alignment": writer.state.alignment(ALIGNMENT),

@@ -7,6 +7,7 @@ dialect has the buffers, the stages, and the few kernels that those do not say.
 
 from xdsl.ir import Dialect
 
+from snncc.dialects.kernel.blocks import GatherStepsOp, OuterOp, ProjectOp, RestartOp
 from snncc.dialects.kernel.kernels import (
     CompressOp,
     DelayReadOp,
@@ -14,10 +15,8 @@ from snncc.dialects.kernel.kernels import (
     DenseOp,
     GatherOp,
     InsertOp,
-    OuterOp,
     PackOp,
     PoolOp,
-    ProjectOp,
     RearrangeOp,
     ScatterOp,
     UnpackOp,
@@ -34,6 +33,7 @@ KERNEL = Dialect(
         DelayWriteOp,
         DenseOp,
         GatherOp,
+        GatherStepsOp,
         InsertOp,
         OuterOp,
         PackOp,
@@ -42,6 +42,7 @@ KERNEL = Dialect(
         ProjectOp,
         RearrangeOp,
         RefOp,
+        RestartOp,
         ScatterOp,
         StageOp,
         UnpackOp,
@@ -57,6 +58,7 @@ __all__ = [
     "DelayWriteOp",
     "DenseOp",
     "GatherOp",
+    "GatherStepsOp",
     "InsertOp",
     "OuterOp",
     "PackOp",
@@ -65,6 +67,7 @@ __all__ = [
     "ProjectOp",
     "RearrangeOp",
     "RefOp",
+    "RestartOp",
     "RoleAttr",
     "ScatterOp",
     "StageOp",

@@ -30,6 +30,8 @@ class KernelWriter:
                 self._gather(op)
             case kernel.DenseOp():
                 self._dense(op)
+            case kernel.GatherStepsOp():
+                self._gather_steps(op)
             case kernel.OuterOp():
                 self._outer(op)
             case kernel.ProjectOp():
@@ -147,6 +149,24 @@ class KernelWriter:
             factor = code.as_term(code.load(source, i), element)
             with code.loop(outputs) as o:
                 self._accumulate(code.load(weight, i, o), out, (o,), factor)
+
+    def _gather_steps(self, op: kernel.GatherStepsOp) -> None:
+        """The list is not needed: what is zero adds nothing."""
+        code = self.code
+        inputs, outputs = memref_shape(op.weight)
+        element = memref_type(op.out).element_type
+        weight, source = self._shaped(op, op.weight), self._shaped(op, op.input)
+        out = self._shaped(op, op.out)
+        init = None if op.init is None else self._flat(op, op.init)
+        zero = code.number(0, element)
+        with code.loop(self._steps(op.steps)) as step:
+            with code.loop(outputs) as o:
+                first = zero if init is None else code.sum(zero, code.load(init, o))
+                code.store(first, out, step, o)
+            with code.loop(inputs) as i:
+                factor = code.as_term(code.load(source, step, i), element)
+                with code.loop(outputs) as o:
+                    self._accumulate(code.load(weight, i, o), out, (step, o), factor)
 
     def _outer(self, op: kernel.OuterOp) -> None:
         """Step after step; the list is not needed. The sum of a step starts from +0."""

@@ -110,6 +110,18 @@ class KernelFunctions(InterpreterFunctions):
         _flat(op.out, args[-1])[...] = to_stream(total, element_type(op.out))
         return ()
 
+    @impl(kernel.GatherStepsOp)
+    def gather_steps(
+        self, interpreter: Interpreter, op: kernel.GatherStepsOp, args: PythonValues
+    ) -> PythonValues:
+        weight, source, steps, _, *init, out = args
+        rows = _weight(op.weight, weight)
+        bias = None if op.init is None else _flat(op.init, init[0])
+        for step in range(steps):
+            x = source[:, step].astype(rows.dtype)
+            out[:, step] = sums.linear(x, rows.T, bias, bias_first=True, blas=False)
+        return ()
+
     @impl(kernel.OuterOp)
     def outer(
         self, interpreter: Interpreter, op: kernel.OuterOp, args: PythonValues

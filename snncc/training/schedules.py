@@ -93,9 +93,11 @@ def schedule_training(
     trainable: Collection[str] | None = None,
     surrogate: SurrogateAttr | None = None,
     block: int,
+    samples: int = 1,
 ) -> Programs:
     """
-    The programs that train a network on sequences of `steps` steps, one sample at a time.
+    The programs that train a network on sequences of `steps` steps: `block` of them at once,
+    or all those of so many samples.
 
     `trainable` are the names of parameters, all learnable ones where it is None; `surrogate`
     stands in for spikes that the model gives none. Raises
@@ -132,9 +134,10 @@ def schedule_training(
         gradients.backward, {f"{GRADIENT}{name}": weight for name, weight in losses.items()}
     )
     compiler = _Compiler(module, learned, block, held, set(tape))
+    sampled = None if samples == 1 else Samples(samples, steps, {*held, *losses})
     programs = Programs(
-        compiler.compile(forward),
-        compiler.compile(backward),
+        compiler.compile(forward, samples=sampled),
+        compiler.compile(backward, samples=sampled),
         # replaced below: what they are depends on how the others lie
         kernel.ProgramOp("apply", 1),
         None,
@@ -232,6 +235,15 @@ def _rebuilt(
     )
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Samples that run at once: how many, of how many steps, and what has a row for each."""
+
+    count: int
+    steps: int
+    sampled: Collection[str]
+
+
 @dataclass
 class _Compiler:
     """Schedules networks that share parameters."""
@@ -248,6 +260,7 @@ class _Compiler:
         *,
         block: int | None = None,
         states: Mapping[Operation, Sequence[str]] | None = None,
+        samples: Samples | None = None,
     ) -> kernel.ProgramOp:
         """`states` are the names of states; then nothing is left out, though nothing reads it."""
         declared = [
@@ -273,12 +286,15 @@ class _Compiler:
                 run(name)
         module.verify()
         network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
+        steps = self.block if block is None else block
         scheduler = Scheduler(
             network,
-            self.block if block is None else block,
+            steps if samples is None else samples.count * samples.steps,
             learned=self.learned,
             held=self.held,
             tape=self.tape,
+            sample=None if samples is None else samples.steps,
+            sampled=() if samples is None else samples.sampled,
         )
         for op, names in (states or {}).items():
             for index, name in enumerate(names):
