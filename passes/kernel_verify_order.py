@@ -103,6 +103,8 @@ def _written_operands(op: Operation) -> list[SSAValue] | None:
             return [op.line, op.position]
         case kernel.OuterOp() | kernel.GatherStepsOp():
             return [op.list, op.out]
+        case kernel.OuterRowsOp():
+            return [op.active, op.panel, op.out]
         case kernel.ProjectOp():
             return [op.room, op.out]
         case (

@@ -53,7 +53,7 @@ QUANTIZE = (
     "progress",
 )
 """Options of `snncc.quantize` that `compile` takes too."""
-TRAIN = ("loss", "steps", "optimizer", "trainable", "surrogate", "tape_steps", "samples")
+TRAIN = ("loss", "steps", "optimizer", "trainable", "surrogate", "tape_steps", "samples", "fused")
 """Options of `TrainProgram` that `compile` takes too."""
 
 

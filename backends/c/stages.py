@@ -304,10 +304,30 @@ def _outer(p: StagePrinter, op: kernel.OuterOp) -> None:
     )
 
 
+def _outer_rows(p: StagePrinter, op: kernel.OuterRowsOp) -> None:
+    rows, columns = memref_shape(op.out)
+    p.call_kernel(
+        products.outer_rows(
+            p.program.kernels,
+            p.type_of(op.out),
+            p.type_of(op.right),
+            spikes=op.spikes is not None,
+        ),
+        p.texts[op.left],
+        p.texts[op.right],
+        p.indices[op.steps],
+        f"{columns}u",
+        f"{rows}u",
+        p.texts[op.active],
+        p.texts[op.panel],
+        p.texts[op.out],
+    )
+
+
 def _project(p: StagePrinter, op: kernel.ProjectOp) -> None:
     rows, columns = memref_shape(op.weight)
     p.call_kernel(
-        projections.project(p.program.kernels, p.type_of(op.weight)),
+        projections.project(p.program.kernels, p.type_of(op.weight), fused=op.fused is not None),
         p.texts[op.weight],
         f"{rows}u",
         f"{columns}u",
@@ -510,6 +530,7 @@ RULES: dict[type[Operation], Rule] = {
     kernel.DenseOp: _dense,
     kernel.GatherStepsOp: _gather_steps,
     kernel.OuterOp: _outer,
+    kernel.OuterRowsOp: _outer_rows,
     kernel.ProjectOp: _project,
     kernel.PackOp: _pack,
     kernel.UnpackOp: _unpack,

@@ -7,7 +7,7 @@ dialect has the buffers, the stages, and the few kernels that those do not say.
 
 from xdsl.ir import Dialect
 
-from snncc.dialects.kernel.blocks import GatherStepsOp, OuterOp, ProjectOp, RestartOp
+from snncc.dialects.kernel.blocks import GatherStepsOp, OuterOp, OuterRowsOp, ProjectOp, RestartOp
 from snncc.dialects.kernel.kernels import (
     CompressOp,
     DelayReadOp,
@@ -36,6 +36,7 @@ KERNEL = Dialect(
         GatherStepsOp,
         InsertOp,
         OuterOp,
+        OuterRowsOp,
         PackOp,
         PoolOp,
         ProgramOp,
@@ -61,6 +62,7 @@ __all__ = [
     "GatherStepsOp",
     "InsertOp",
     "OuterOp",
+    "OuterRowsOp",
     "PackOp",
     "PoolOp",
     "ProgramOp",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import IndexType, IntegerType, MemRefType, UnitAttr, i8
+from xdsl.dialects.builtin import IndexType, IntegerType, MemRefType, UnitAttr, f32, i8, i32
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -224,6 +224,96 @@ class OuterOp(IRDLOperation):
 
 
 @irdl_op_definition
+class OuterRowsOp(IRDLOperation):
+    """
+    The same sum for layers that are fully connected: `kernel.outer` with one group and one
+    position.
+
+        out[m, n] += left[k, n] * right[k, m]
+                     for each step k of the block, in the order in which they run
+
+        kernel.outer_rows %left, %right spikes steps %n active %a panel %p into %out
+            : memref<16x128xf32>, memref<16x64xi8>, memref<64xi32>, memref<2048xf32>
+            -> memref<64x128xf32>
+
+    Where `right` is zero a term is left out; `spikes` are all 0 or 1. `active` is room for a
+    bit for each element of `right`, in words of 32 steps; the panel for some columns of `left`.
+    """
+
+    name = "kernel.outer_rows"
+
+    left = operand_def(MemRefType)
+    right = operand_def(MemRefType)
+    steps = operand_def(IndexType())
+    active = operand_def(MemRefType)
+    panel = operand_def(MemRefType)
+    out = operand_def(MemRefType)
+    spikes = opt_prop_def(UnitAttr)
+
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+
+    assembly_format = (
+        "$left `,` $right (`spikes` $spikes^)? `steps` $steps `active` $active `panel` $panel "
+        "`into` $out attr-dict `:` type($left) `,` type($right) `,` type($active) `,` "
+        "type($panel) `->` type($out)"
+    )
+
+    COLUMNS: ClassVar[int] = 128  # the most columns of the panel: eight of the widest vectors
+
+    def __init__(
+        self,
+        left: SSAValue,
+        right: SSAValue,
+        steps: SSAValue,
+        active: SSAValue,
+        panel: SSAValue,
+        out: SSAValue,
+        *,
+        spikes: bool = False,
+    ):
+        super().__init__(
+            operands=[left, right, steps, active, panel, out],
+            properties={"spikes": UnitAttr() if spikes else None},
+        )
+
+    @classmethod
+    def rooms(cls, steps: int, rows: int, columns: int) -> tuple[int, int]:
+        """The sizes of (active, panel)."""
+        return -(-steps // 32) * rows, steps * min(columns, cls.COLUMNS)
+
+    def verify_(self) -> None:
+        shapes = [memref_shape(v) for v in (self.left, self.right, self.out)]
+        if any(len(shape) != 2 for shape in shapes):
+            raise VerifyException(
+                "expected [steps, columns], [steps, rows] and an output [rows, columns], "
+                f"got {self.left.type}, {self.right.type} and {self.out.type}"
+            )
+        (steps, columns), (taken, rows), out = shapes
+        if taken != steps or out != (rows, columns):
+            raise VerifyException(
+                f"expected {steps} steps and an output of {rows}x{columns} elements, "
+                f"got {self.right.type} and {self.out.type}"
+            )
+        element = memref_type(self.out).element_type
+        if not is_float(element):
+            raise VerifyException(f"out: expected elements of f32 or f64, got {element}")
+        for what, value in (("left", self.left), ("right", self.right)):
+            given = memref_type(value).element_type
+            if is_float(given) and given != element:
+                raise VerifyException(f"{what}: expected elements of {element}, got {given}")
+        if memref_type(self.left).element_type != element:
+            raise VerifyException(f"left: expected elements of {element}, got {self.left.type}")
+        _expect_spikes(self.spikes, self.right)
+        active, panel = self.rooms(steps, rows, columns)
+        for what, value, count, type in (
+            ("active", self.active, active, i32),
+            ("panel", self.panel, panel, element),
+        ):
+            if element_count(value) != count or memref_type(value).element_type != type:
+                raise VerifyException(f"{what}: expected {count} of {type}, got {value.type}")
+
+
+@irdl_op_definition
 class ProjectOp(IRDLOperation):
     """
     Weighted sums for all steps of a block, of a weight whose rows are the results: what
@@ -234,7 +324,8 @@ class ProjectOp(IRDLOperation):
         kernel.project %w, %x steps %n room %t into %y
             : memref<64x128xf32>, memref<16x128xf32>, memref<4096xf32> -> memref<16x64xf32>
 
-    The room holds the input with the steps innermost, padded to vectors.
+    The room holds the input with the steps innermost, padded to vectors. Where it is `fused`, a
+    product and its addition to the sum are rounded once (fma); of f32.
     """
 
     name = "kernel.project"
@@ -244,20 +335,31 @@ class ProjectOp(IRDLOperation):
     steps = operand_def(IndexType())
     room = operand_def(MemRefType)
     out = operand_def(MemRefType)
+    fused = opt_prop_def(UnitAttr)
 
     traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
 
     assembly_format = (
-        "$weight `,` $input `steps` $steps `room` $room `into` $out attr-dict "
+        "(`fused` $fused^)? $weight `,` $input `steps` $steps `room` $room `into` $out attr-dict "
         "`:` type($weight) `,` type($input) `,` type($room) `->` type($out)"
     )
 
     STEPS: ClassVar[int] = 32  # the room's multiple: two of the widest vectors
 
     def __init__(
-        self, weight: SSAValue, input: SSAValue, steps: SSAValue, room: SSAValue, out: SSAValue
+        self,
+        weight: SSAValue,
+        input: SSAValue,
+        steps: SSAValue,
+        room: SSAValue,
+        out: SSAValue,
+        *,
+        fused: bool = False,
     ):
-        super().__init__(operands=[weight, input, steps, room, out])
+        super().__init__(
+            operands=[weight, input, steps, room, out],
+            properties={"fused": UnitAttr() if fused else None},
+        )
 
     def verify_(self) -> None:
         shapes = [memref_shape(v) for v in (self.weight, self.input, self.out)]
@@ -276,6 +378,8 @@ class ProjectOp(IRDLOperation):
         for what, value in (("input", self.input), ("room", self.room), ("out", self.out)):
             if memref_type(value).element_type != element or not is_float(element):
                 raise VerifyException(f"{what}: expected elements of {element}, got {value.type}")
+        if self.fused is not None and element != f32:
+            raise VerifyException(f"fused: expected elements of f32, got {element}")
         least = -(-steps // self.STEPS) * self.STEPS * columns
         if element_count(self.room) != least:
             raise VerifyException(f"room: expected {least} elements, got {self.room.type}")

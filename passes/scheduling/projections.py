@@ -25,21 +25,27 @@ if TYPE_CHECKING:
     from snncc.passes.scheduling.scheduler import Scheduler
 
 
-def projections(network: snn.NetworkOp, learned: Learned | None, signs: Signs) -> set[Operation]:
+def projections(s: Scheduler) -> set[Operation]:
     """
     The sums of floats outside of cycles that are taken for a block: those whose input is mostly
-    zero, and those whose weight lies with a row for each result.
+    zero, and those whose weight lies with a row for each result. Where a block is one step
+    nothing is gained; but sums that are fused are so then too, as a block changes no bit.
     """
+    learned = s.learned
     if learned is None:
         return set()
     return {
         op
-        for part in components(network)
+        for part in components(s.network)
         if not part.recurrent
         for op in part.operations
         if isinstance(op, snn.LinearOp)
         and is_float(stream_type(op.result).element_type)
-        and (_is_sparse(op, signs) or _lies_transposed(op, learned))
+        and (
+            s.block > 1
+            if _is_sparse(op, s.signs)
+            else (s.block > 1 or s.fused) and _lies_transposed(op, learned)
+        )
     }
 
 
@@ -112,6 +118,6 @@ def _write_project(s: Scheduler, op: snn.LinearOp) -> None:
             s.ref(s.symbol(room), tuple(room.type.get_shape())),  # type: ignore[attr-defined]
             s.ref(s.places[op.result].buffer, (s.block, rows)),
         )
-        s.builder.insert(kernel.ProjectOp(*operands))
+        s.builder.insert(kernel.ProjectOp(*operands, fused=s.fused))
 
     s.after.append(run)

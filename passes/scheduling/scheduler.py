@@ -60,14 +60,17 @@ class Scheduler:
         tape: Container[str] = (),
         sample: int | None = None,
         sampled: Container[str] = (),
+        fused: bool = False,
     ):
         """
         `learned` are the parameters that are no constants; `held` the inputs that are the
         same at every step; `tape` the inputs and outputs that only another program sees: they
         lie as they are stored, spikes as bits. A block holds whole samples of `sample` steps,
         where that is given; inputs that are `sampled` are held for the steps of one, outputs
-        that are sums or last values are so of one.
+        that are sums or last values are so of one. Sums of learned weights that lie transposed
+        are `fused`: products are not rounded.
         """
+        self.fused = fused
         self.sample_steps = sample
         self.sampled = sampled
         self.tape = tape
@@ -83,7 +86,7 @@ class Scheduler:
         self.program = kernel.ProgramOp(
             network.sym_name.data, block, reverse=network.is_reverse, sample=sample
         )
-        self.blocks = projections(network, learned, self.signs) if block > 1 else set()
+        self.blocks = projections(self)
         self.stages = form_stages(network, self.blocks)
         self.stage_of = {op: stage for stage in self.stages for op in stage.operations}
         self.places: dict[SSAValue, Place] = {}

@@ -134,6 +134,15 @@ class KernelFunctions(InterpreterFunctions):
             out += sums.outer(b, a)
         return ()
 
+    @impl(kernel.OuterRowsOp)
+    def outer_rows(
+        self, interpreter: Interpreter, op: kernel.OuterRowsOp, args: PythonValues
+    ) -> PythonValues:
+        left, right, steps, _, _, out = args
+        for step in range(steps):
+            out += right[:, step, :, None].astype(out.dtype) * left[:, step, None, :]
+        return ()
+
     @impl(kernel.ProjectOp)
     def project(
         self, interpreter: Interpreter, op: kernel.ProjectOp, args: PythonValues
@@ -141,7 +150,11 @@ class KernelFunctions(InterpreterFunctions):
         weight, source, steps, _, out = args
         rows = _weight(op.weight, weight)
         for step in range(steps):
-            out[:, step] = sums.linear(source[:, step], rows, None, bias_first=True, blas=False)
+            x = source[:, step]
+            if op.fused is None:
+                out[:, step] = sums.linear(x, rows, None, bias_first=True, blas=False)
+            else:
+                out[:, step] = sums.fused_linear(x, rows)
         return ()
 
     @impl(kernel.PackOp)

@@ -64,6 +64,7 @@ class TrainProgram:
         tape_steps: int | None = None,
         time_block: int | None = None,
         samples: int = 1,
+        fused: bool = False,
         prefix: str | None = None,
         weights: Literal["auto", "c", "bin"] = "auto",
         cc: str | None = None,
@@ -73,7 +74,10 @@ class TrainProgram:
         `steps`: those of a sample. `trainable`: names of parameters, or of layers; all that
         are learnable, where it is None. `surrogate` stands in for spikes that the model gives
         none; `time_block` is how many steps run through a layer at once, and `samples` how
-        many samples do, with all their steps: more memory, less time for each.
+        many samples do, with all their steps: more memory, less time for each. `fused` takes
+        the sums that carry gradients from layer to layer with products that are not rounded
+        (fma): faster where the processor has it, slower where it must be computed; gradients
+        have other last bits, the same everywhere.
 
         Raises SnnccError: SNC-C003 for options, SNC-T001 for a network that has no gradient.
         """
@@ -107,6 +111,7 @@ class TrainProgram:
             surrogate=surrogate_of(surrogate),
             block=block,
             samples=samples,
+            fused=fused,
         )
         self._segment = segment
         self._samples_at_once = samples

@@ -94,10 +94,12 @@ def schedule_training(
     surrogate: SurrogateAttr | None = None,
     block: int,
     samples: int = 1,
+    fused: bool = False,
 ) -> Programs:
     """
     The programs that train a network on sequences of `steps` steps: `block` of them at once,
-    or all those of so many samples.
+    or all those of so many samples. `fused`: what a layer hands back is summed of products that
+    are not rounded.
 
     `trainable` are the names of parameters, all learnable ones where it is None; `surrogate`
     stands in for spikes that the model gives none. Raises
@@ -133,7 +135,7 @@ def schedule_training(
     backward = _with_constants(
         gradients.backward, {f"{GRADIENT}{name}": weight for name, weight in losses.items()}
     )
-    compiler = _Compiler(module, learned, block, held, set(tape))
+    compiler = _Compiler(module, learned, block, held, set(tape), fused)
     sampled = None if samples == 1 else Samples(samples, steps, {*held, *losses})
     programs = Programs(
         compiler.compile(forward, samples=sampled),
@@ -253,6 +255,7 @@ class _Compiler:
     block: int
     held: Collection[str]
     tape: Collection[str]
+    fused: bool
 
     def compile(
         self,
@@ -295,6 +298,7 @@ class _Compiler:
             tape=self.tape,
             sample=None if samples is None else samples.steps,
             sampled=() if samples is None else samples.sampled,
+            fused=self.fused,
         )
         for op, names in (states or {}).items():
             for index, name in enumerate(names):

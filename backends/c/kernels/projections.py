@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from snncc.backends.c.kernels.collection import Kernels
+from snncc.backends.c.kernels.fused import fused as fused_scalar
+from snncc.backends.c.kernels.fused import fused_vector
 from snncc.backends.c.kernels.rows import vector_type
 from snncc.backends.c.types import CType
 
 TILE = """\
 #if defined(@U@_VECTOR)
-#if !defined(@U@_TILE_ROWS) /* rows whose sums stay in registers: there are 32 of them, or 16 */
+#if !defined(@U@_TILE_ROWS)
+/* rows whose sums stay in registers, of which there are 32 or 16; more than eight rows that lie
+   4096 bytes apart would drive each other out of a cache of twelve ways */
 #if @U@_VECTOR_BYTES == 64 || defined(__aarch64__)
-#define @U@_TILE_ROWS 12
+#define @U@_TILE_ROWS 8
 #else
 #define @U@_TILE_ROWS 6
 #endif
 #endif
 /* sums[i][k] = sum over c ascending, from +0, of weight[i][c] * panel[c][k], for @U@_TILE_ROWS
-   rows of the weight (behind the last the first one again) and one or two vectors of steps. */
+   rows of the weight (behind the last the first one again) and one or two vectors of steps.@HOW@ */
 @U@_INLINE void @NAME@(const @F@ *restrict weight, size_t rows, size_t columns,
     const @F@ *restrict panel, size_t vectors, @F@ *restrict sums)
 {
@@ -36,7 +40,7 @@ TILE = """\
     for (size_t i = 0; i < @U@_TILE_ROWS; ++i) {
       const @F@ value = row[i][c];
       for (size_t v = 0; v < vectors; ++v) {
-        sum[i][v] += steps[v] * value;
+        sum[i][v] @ADD_VECTOR@;
       }
     }
     panel += vectors * @U@_LANES_@S@;
@@ -52,7 +56,7 @@ TILE = """\
 
 PROJECT = """\
 /* out[k][r] = sum over c ascending, from +0, of weight[r][c] * x[k][c], for each step k of the
-   block. A vector holds one element of several steps, so that the weight is read once, as it
+   block.@HOW@ A vector holds one element of several steps, so that the weight is read once, as it
    lies. `room` holds x in panels of one or two vectors of steps: panel, column, step. */
 @U@_INLINE void @NAME@(const @F@ *restrict weight, size_t rows, size_t columns,
     const @F@ *restrict x, size_t steps, @F@ *restrict room, @F@ *restrict out)
@@ -96,7 +100,7 @@ PROJECT = """\
     for (size_t r = 0; r < rows; ++r) {
       @F@ sum = @ZERO@;
       for (size_t c = 0; c < columns; ++c) {
-        sum += weight[r * columns + c] * x[k * columns + c];
+        sum @ADD@;
       }
       out[k * rows + r] = sum;
     }
@@ -106,14 +110,28 @@ PROJECT = """\
 """
 
 
-def project(kernels: Kernels, float_type: CType) -> str:
+def project(kernels: Kernels, float_type: CType, *, fused: bool = False) -> str:
+    """`fused`: a product and its addition are rounded once; of floats."""
     vector_type(kernels, float_type)
-    common = {"F": float_type.name, "S": float_type.short}
+    how = "fused_" if fused else ""
+    common = {
+        "F": float_type.name,
+        "S": float_type.short,
+        "HOW": "\n   A product and its addition are rounded once." if fused else "",
+    }
+    add_vector, add = "+= steps[v] * value", "+= weight[r * columns + c] * x[k * columns + c]"
+    if fused:
+        add_vector = f"= {fused_vector(kernels)}(steps[v], value, sum[i][v])"
+        add = f"= {fused_scalar(kernels)}(weight[r * columns + c], x[k * columns + c], sum)"
+    tile = kernels.add(
+        f"project_{how}tile_{float_type.short}", TILE, ADD_VECTOR=add_vector, **common
+    )
     return kernels.add(
-        f"project_{float_type.short}",
+        f"project_{how}{float_type.short}",
         PROJECT,
         SIZE=str(float_type.size),
         ZERO="0.0f" if float_type.size == 4 else "0.0",
-        TILE=kernels.add(f"project_tile_{float_type.short}", TILE, **common),
+        TILE=tile,
+        ADD=add,
         **common,
     )
