@@ -1,0 +1,159 @@
+"""The programs of a training, and where everything of them is in one struct."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+from snncc.backends.c.names import LocalScope
+from snncc.backends.c.program import CProgram, Terminal, Unit
+from snncc.backends.c.structs import ALIGNMENT, Array, Group, offsets
+from snncc.backends.c.types import CType
+from snncc.dialects import kernel
+from snncc.dialects.arrays import Array as Numbers
+from snncc.dialects.kernel.program import Role
+
+FORWARD, BACKWARD, APPLY, PREPARE, PREDICT = "forward", "backward", "apply", "prepare", "predict"
+BYTE = CType("uint8_t", "u8", 1)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is emitted: programs, and what their inputs and outputs are to each other."""
+
+    programs: Mapping[str, kernel.ProgramOp]
+    inputs: Sequence[str]
+    """Of the network."""
+    targets: Sequence[str]
+    """Inputs of the loss."""
+    losses: Mapping[str, float]
+    """Output of the forward program -> its weight in the loss."""
+    tape: Sequence[str]
+    sums: Sequence[str]
+    parameters: Mapping[str, Numbers]
+    """A state of the apply program -> what it holds at first, as it is stored."""
+    steps: int
+    segment: int
+    """The steps that the tape holds; where they are fewer than `steps`, states are kept at the
+    start of each segment, and each but the last is run again."""
+    rate: float
+    """The learning rate where the caller has none of its own."""
+
+    @property
+    def segments(self) -> int:
+        return -(-self.steps // self.segment)
+
+
+@dataclass
+class Layout:
+    """The parts of the package as they are put together."""
+
+    training: Training
+    prefix: str
+    unit: Unit
+    programs: dict[str, CProgram] = field(default_factory=dict[str, CProgram])
+
+    def __post_init__(self) -> None:
+        t = self.training
+        for name, op in t.programs.items():
+            self.programs[name] = CProgram(op, f"{self.prefix}_{name}", kernels=self.unit.kernels)
+        forward, backward = self.programs[FORWARD], self.programs[BACKWARD]
+        scopes = {
+            group: LocalScope(self.prefix)
+            for group in ("derived", "sums", "tape", "losses", "again")
+        }
+        self.member: dict[str, str] = {}
+
+        def array(group: str, terminal: Terminal, rows: int = 1) -> Array:
+            name = scopes[group][terminal.name]
+            self.member[f"{group}.{terminal.name}"] = f"s->{group}.{name}"
+            buffer = self._buffer(terminal)
+            return Array(name, terminal.type, rows * prod(buffer))
+
+        def outputs(program: CProgram, names: Sequence[str]) -> list[Terminal]:
+            return [t for t in program.outputs if t.name in set(names)]
+
+        losses = outputs(forward, list(t.losses))
+        members: list[Array | Group] = []
+        for name, program in self.programs.items():
+            program.state.name = name
+        members.append(self.programs[APPLY].state)
+        derived = self.programs[PREPARE].outputs if PREPARE in self.programs else []
+        members.append(Group("derived", "struct", [array("derived", o) for o in derived]))
+        members.append(
+            Group("sums", "struct", [array("sums", o) for o in outputs(backward, t.sums)])
+        )
+        members.append(
+            Group(
+                "tape",
+                "struct",
+                [array("tape", o, t.segment) for o in outputs(forward, t.tape)],
+            )
+        )
+        members.append(Group("losses", "struct", [array("losses", o) for o in losses]))
+        members.append(Group("again", "struct", [array("again", o) for o in losses]))
+        rest = [name for name in self.programs if name != APPLY]
+        members.extend(self.programs[name].state for name in rest)
+        kept = [m for m in forward.state.members if isinstance(m, Array) and m.name != "magic"]
+        self.kept = max((m.offset + m.size for m in kept), default=0)
+        if t.segments > 1 and self.kept:
+            members.append(Array("checkpoints", BYTE, t.segments * self.kept))
+        members.append(Array("samples", CType("uint32_t", "u32", 4), 1))
+        members.append(Array("magic", CType("uint32_t", "u32", 4), 1))
+        self.state = Group("train", "struct", members)
+        self.state.place(0, ALIGNMENT)
+        self.arrays = offsets(self.state)
+
+    @property
+    def magic(self) -> int:
+        value = 0x811C9DC5  # FNV-1a
+        for byte in f"{self.prefix}:train:{self.state.size}".encode():
+            value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+        return value or 1
+
+    @staticmethod
+    def _buffer(terminal: Terminal) -> tuple[int, ...]:
+        """The sizes of a terminal at one step, as it is stored."""
+        return terminal.stored if terminal.order else terminal.shape
+
+    # --- calls
+
+    def argument(self, name: str, terminal: Terminal, places: Mapping[str, tuple[str, str]]) -> str:
+        """
+        What a call passes: `places` are (pointer, row) by a terminal's name; parameters and
+        what is derived of them are found by themselves.
+        """
+        program = self.programs[name]
+        is_held = terminal in program.inputs and not terminal.has_rows
+        if terminal.name in places and not (is_held and terminal.name not in self.own):
+            pointer, row = places[terminal.name]
+            if not terminal.has_rows or not row:
+                return pointer
+            place = row if row.isidentifier() else f"({row})"
+            return f"{pointer} + {place} * {prod(self._buffer(terminal))}u"
+        derived = self.member.get(f"derived.{terminal.name}")
+        return derived or self.parameter(terminal.name)
+
+    @property
+    def own(self) -> set[str]:
+        return {*self.training.inputs, *self.training.targets}
+
+    def parameter(self, name: str) -> str:
+        """A parameter, as an expression: a state of the apply program."""
+        program = self.programs[APPLY]
+        buffer = next(b for b in program.op.buffers(Role.STATE) if b.known_as == name)
+        return f"s->{APPLY}.{program.member(buffer.sym_name.data)}"
+
+    def call(self, name: str, places: Mapping[str, tuple[str, str]], steps: str) -> str:
+        program = self.programs[name]
+        arguments = [self.argument(name, t, places) for t in (*program.inputs, *program.outputs)]
+        return f"{program.prefix}_block({', '.join([f'&s->{name}', *arguments, steps])});"
+
+    def terminals(self, names: Sequence[str]) -> list[Terminal]:
+        """The inputs of the network or the loss, as parameters of functions."""
+        program = self.programs[FORWARD]
+        return [t for t in program.inputs if t.name in set(names) and self._is_own(t)]
+
+    def _is_own(self, terminal: Terminal) -> bool:
+        return terminal.has_rows or terminal.name in self.training.targets
