@@ -6,6 +6,7 @@ import numpy as np
 
 from snncc.backends.c.structs import ALIGNMENT, Group, declare
 from snncc.backends.c.training.layout import FORWARD, Layout
+from snncc.backends.c.training.samples import batch_declaration, samples_macro
 from snncc.backends.c.training.signatures import predict_signature, step_signature, wrapped
 from snncc.backends.c.weights import clean
 
@@ -53,6 +54,7 @@ def header_text(layout: Layout, title: str, const_bytes: int) -> str:
             "",
             "/* the steps of a sample, and those that run through a layer before the next one */",
             f"#define {u}_STEPS {t.steps}u",
+            *samples_macro(layout),
             f"#define {u}_BLOCK_STEPS {t.programs[FORWARD].block_steps}u",
             "/* the steps that the tape holds: fewer than those of a sample are run twice */",
             f"#define {u}_TAPE_STEPS {t.segment}u",
@@ -83,6 +85,7 @@ def header_text(layout: Layout, title: str, const_bytes: int) -> str:
             "/* One sample, from its first step: adds its gradients, gives its loss. */",
             *wrapped(f"{step_signature(layout)};", 0),
             "",
+            *batch_declaration(layout),
             "/* The update by the mean gradient of the samples since the last one. */",
             f"{p}_train_status_t {p}_apply_gradients({p}_train_t *s, float rate);",
             "",

@@ -39,6 +39,8 @@ class Training:
     start of each segment, and each but the last is run again."""
     rate: float
     """The learning rate where the caller has none of its own."""
+    samples: int = 1
+    """The samples that run at once, all their steps in one block."""
 
     @property
     def segments(self) -> int:
@@ -88,11 +90,13 @@ class Layout:
             Group(
                 "tape",
                 "struct",
-                [array("tape", o, t.segment) for o in outputs(forward, t.tape)],
+                [array("tape", o, t.samples * t.segment) for o in outputs(forward, t.tape)],
             )
         )
-        members.append(Group("losses", "struct", [array("losses", o) for o in losses]))
-        members.append(Group("again", "struct", [array("again", o) for o in losses]))
+        rows = [array("losses", o, t.samples) for o in losses]
+        members.append(Group("losses", "struct", rows))
+        if t.segments > 1:
+            members.append(Group("again", "struct", [array("again", o) for o in losses]))
         rest = [name for name in self.programs if name != APPLY]
         members.extend(self.programs[name].state for name in rest)
         kept = [m for m in forward.state.members if isinstance(m, Array) and m.name != "magic"]

@@ -42,6 +42,7 @@ def manifest_of(
         "model": title,
         "prefix": layout.prefix,
         "steps": t.steps,
+        "samples_at_once": t.samples,
         "tape_steps": t.segment,
         "bytes": layout.state.size,
         "alignment": layout.state.alignment(ALIGNMENT),

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from snncc.backends.c.api import APART, ARITHMETIC, ARITHMETIC_END, initial, stages_text
 from snncc.backends.c.program import CProgram
-from snncc.backends.c.scalars import float_literal
 from snncc.backends.c.training.layout import APPLY, BACKWARD, FORWARD, PREDICT, PREPARE, Layout
+from snncc.backends.c.training.samples import loss_terms, samples_text
 from snncc.backends.c.training.signatures import (
     predict_signature,
     sample_parameters,
@@ -24,7 +24,8 @@ def source_text(layout: Layout, starts: Mapping[str, Constant]) -> str:
     parts: list[str] = []
     for name, program in layout.programs.items():
         parts.extend(stages_text(program))
-        parts.append(_reset(name, program, starts if name == APPLY else {}))
+        if layout.training.samples == 1 or name not in (FORWARD, BACKWARD):
+            parts.append(_reset(name, program, starts if name == APPLY else {}))
     return "\n".join(
         [
             ARITHMETIC,
@@ -42,14 +43,19 @@ def source_text(layout: Layout, starts: Mapping[str, Constant]) -> str:
             *parts,
             _refresh(layout),
             _begin(layout),
-            _forward(layout),
-            _backward(layout),
-            _step(layout),
+            *_passes(layout),
             _apply(layout),
             _predict(layout),
             ARITHMETIC_END,
         ]
     )
+
+
+def _passes(layout: Layout) -> list[str]:
+    """The functions from samples to gradients."""
+    if layout.training.samples > 1:
+        return samples_text(layout, _guard)
+    return [_forward(layout), _backward(layout), _step(layout)]
 
 
 def _reset(name: str, program: CProgram, starts: Mapping[str, Constant]) -> str:
@@ -209,25 +215,6 @@ def _backward(layout: Layout) -> str:
 def _step(layout: Layout) -> str:
     p, u, t = layout.prefix, layout.unit.upper, layout.training
     _, symbols = sample_parameters(layout)
-    forward = layout.programs[FORWARD]
-    terms: list[str] = []
-    for terminal in forward.outputs:
-        if terminal.name not in t.losses:
-            continue
-        weight = t.losses[terminal.name]
-        array = layout.member[f"losses.{terminal.name}"]
-        element = next(
-            b.type.element_type
-            for b in forward.op.buffers(Role.OUTPUT)
-            if b.known_as == terminal.name
-        )
-        terms.extend(
-            [
-                f"  for (size_t i = 0; i < {terminal.size}u; ++i) {{",
-                f"    sum += {float_literal(weight, element)} * {array}[i];",
-                "  }",
-            ]
-        )
     given = ", ".join(["s", *symbols])
     resets = [
         f"  {layout.programs[name].prefix}_reset(&s->{name});"
@@ -274,7 +261,7 @@ def _step(layout: Layout) -> str:
             *resets,
             *body,
             "  float sum = 0.0f;",
-            *terms,
+            *(f"  {line}" for line in loss_terms(layout)),
             "  *loss = sum;",
             "  ++s->samples[0];",
             f"  return {u}_OK;",
