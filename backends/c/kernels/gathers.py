@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snncc.backends.c.kernels.collection import Kernels
 from snncc.backends.c.kernels.compress import compress
-from snncc.backends.c.kernels.rows import add_row
+from snncc.backends.c.kernels.rows import add_row, block_function
 from snncc.backends.c.types import CType
 from snncc.dialects import kernel
 
@@ -45,7 +45,7 @@ GATHER_STEPS = """\
 /* out[k][o] = (0 + init[o]) + sum over i ascending of weight[i][o] * x[k][i], for each step k of
    the block. Parts of the weight pass by, each small enough to stay near while all steps take
    from it what they need; zeros are left out. */
-@U@_INLINE void @NAME@(const @F@ *restrict weight, size_t inputs, size_t outputs,
+@U@_BLOCK void @NAME@(const @F@ *restrict weight, size_t inputs, size_t outputs,
     const @T@ *restrict x, size_t steps, uint16_t *restrict list, const @F@ *restrict init,
     @F@ *restrict out)
 {
@@ -73,6 +73,7 @@ LISTED = CType("uint16_t", "u16", 2)
 
 def gather_steps(kernels: Kernels, float_type: CType, source: CType, *, spikes: bool) -> str:
     """`spikes`: inputs are 0 or 1."""
+    block_function(kernels)
     cast = "" if source == float_type else f"({float_type.name})"
     load = f"      const {float_type.name} value = {cast}values[list[e]];\n"
     suffix = "spikes" if spikes else source.short

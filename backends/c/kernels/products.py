@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snncc.backends.c.kernels.collection import Kernels
 from snncc.backends.c.kernels.compress import compress
-from snncc.backends.c.kernels.rows import vector_type
+from snncc.backends.c.kernels.rows import block_function, vector_type
 from snncc.backends.c.types import CType
 
 LISTED = CType("uint32_t", "u32", 4)
@@ -166,7 +166,7 @@ OUTER_ROWS = """\
 /* out[m][n] += left[k][n]@TIMES_TEXT@ for each step k of the block at which right[k][m] is not
    zero. Some columns of all steps stay near while the rows of the sum pass by, each once: the
    steps that a row takes are bits of `active`. Short rows are near by themselves. */
-@U@_INLINE void @NAME@(const @F@ *restrict left, const @T@ *restrict right, size_t steps,
+@U@_BLOCK void @NAME@(const @F@ *restrict left, const @T@ *restrict right, size_t steps,
     size_t columns, size_t rows, uint32_t *restrict active, @F@ *restrict panel,
     @F@ *restrict out)
 {
@@ -220,6 +220,7 @@ OUTER_ROWS = """\
 def outer_rows(kernels: Kernels, float_type: CType, right: CType, *, spikes: bool) -> str:
     """`spikes`: elements of `right` are 0 or 1."""
     vector_type(kernels, float_type)
+    block_function(kernels)
     cast = "" if right == float_type else f"({float_type.name})"
     load = f"const {float_type.name} value = {cast}right[step * rows + r];\n"
     suffix = f"{float_type.short}_{'spikes' if spikes else right.short}"

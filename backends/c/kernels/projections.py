@@ -5,7 +5,7 @@ from __future__ import annotations
 from snncc.backends.c.kernels.collection import Kernels
 from snncc.backends.c.kernels.fused import fused as fused_scalar
 from snncc.backends.c.kernels.fused import fused_vector
-from snncc.backends.c.kernels.rows import vector_type
+from snncc.backends.c.kernels.rows import block_function, vector_type
 from snncc.backends.c.types import CType
 
 TILE = """\
@@ -58,7 +58,7 @@ PROJECT = """\
 /* out[k][r] = sum over c ascending, from +0, of weight[r][c] * x[k][c], for each step k of the
    block.@HOW@ A vector holds one element of several steps, so that the weight is read once, as it
    lies. `room` holds x in panels of one or two vectors of steps: panel, column, step. */
-@U@_INLINE void @NAME@(const @F@ *restrict weight, size_t rows, size_t columns,
+@U@_BLOCK void @NAME@(const @F@ *restrict weight, size_t rows, size_t columns,
     const @F@ *restrict x, size_t steps, @F@ *restrict room, @F@ *restrict out)
 {
 #if defined(@U@_VECTOR)
@@ -113,6 +113,7 @@ PROJECT = """\
 def project(kernels: Kernels, float_type: CType, *, fused: bool = False) -> str:
     """`fused`: a product and its addition are rounded once; of floats."""
     vector_type(kernels, float_type)
+    block_function(kernels)
     how = "fused_" if fused else ""
     common = {
         "F": float_type.name,
