@@ -60,6 +60,8 @@ TRAIN = (
     "trainable",
     "surrogate",
     "tape_steps",
+    "samples",
+    "fused",
     "feedback",
     "seed",
 )

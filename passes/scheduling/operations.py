@@ -64,7 +64,7 @@ def _flat(s: Scheduler, value: SSAValue, source: SSAValue) -> SSAValue:
     return s.ref(ref.symbol, (prod(shape),), rows=ref.step is not None)
 
 
-def _init(s: Scheduler, op: snn.LinearOp | snn.Conv1dOp | snn.Conv2dOp) -> SSAValue | None:
+def first_bias(s: Scheduler, op: snn.LinearOp | snn.Conv1dOp | snn.Conv2dOp) -> SSAValue | None:
     if op.bias is None:
         return None
     if not op.adds_bias_first:
@@ -78,9 +78,9 @@ def _linear(s: Scheduler, op: snn.LinearOp) -> None:
     if op in s.blocks:
         write_projection(s, op)
         return
-    weight = _weight(s, op, op.weight, np.transpose)
+    weight = weight_of(s, op, op.weight, np.transpose)
     out = s.place(op.result, node_name(op) or "linear")
-    init = _init(s, op)
+    init = first_bias(s, op)
     if is_sparse(op.input, s.signs):
         listed, count, values = _active(s, op.input)
         s.builder.insert(kernel.GatherOp(weight, listed, count, out, values, init))
@@ -105,12 +105,12 @@ def _convolution(s: Scheduler, op: snn.Conv1dOp | snn.Conv2dOp) -> None:
     height, width = (1, *shape_of(op.input)[1:]) if flat else shape_of(op.input)[1:]
     front = [before for before, _ in op.paddings]
     out = s.place(op.result, node_name(op) or "conv")
-    init = _init(s, op)
+    init = first_bias(s, op)
     listed, count, values = _active(s, op.input)
     ones = (1,) if flat else ()
     s.builder.insert(
         kernel.ScatterOp(
-            _weight(s, op, op.weight, as_taps),
+            weight_of(s, op, op.weight, as_taps),
             listed,
             count,
             out,
@@ -362,7 +362,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
     )
 
 
-def _weight(
+def weight_of(
     s: Scheduler, op: Operation, value: SSAValue, arrange: Callable[[Array], Array]
 ) -> SSAValue:
     fixed = s.fixed(value, arrange, signed=True)

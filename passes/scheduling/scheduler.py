@@ -41,6 +41,7 @@ from snncc.passes.scheduling.learned import Learned
 from snncc.passes.scheduling.operations import lower, symbol_of, write_delay
 from snncc.passes.scheduling.products import feeds_a_product, summed_product
 from snncc.passes.scheduling.projections import projections
+from snncc.passes.scheduling.samples import open_samples, restart
 from snncc.passes.scheduling.stages import Stage, form_stages
 
 INLINE_ELEMENTS = 4
@@ -58,12 +59,21 @@ class Scheduler:
         learned: Learned | None = None,
         held: Container[str] = (),
         tape: Container[str] = (),
+        sample: int | None = None,
+        sampled: Container[str] = (),
+        fused: bool = False,
     ):
         """
         `learned` are the parameters that are no constants; `held` the inputs that are the
         same at every step; `tape` the inputs and outputs that only another program sees: they
-        lie as they are stored, spikes as bits.
+        lie as they are stored, spikes as bits. A block holds whole samples of `sample` steps,
+        where that is given; inputs that are `sampled` are held for the steps of one, outputs
+        that are sums or last values are so of one. Sums of learned weights that lie transposed
+        are `fused`: products are not rounded.
         """
+        self.fused = fused
+        self.sample_steps = sample
+        self.sampled = sampled
         self.tape = tape
         self.learned = learned
         self.held_inputs = held
@@ -74,8 +84,10 @@ class Scheduler:
         self.names = StateNames(network)
         self.signs = Signs(network)
         self.traced_names = frozenset(self.names.known if trace else ())
-        self.program = kernel.ProgramOp(network.sym_name.data, block, reverse=network.is_reverse)
-        self.blocks = projections(network, learned, self.signs) if block > 1 else set()
+        self.program = kernel.ProgramOp(
+            network.sym_name.data, block, reverse=network.is_reverse, sample=sample
+        )
+        self.blocks = projections(self)
         self.stages = form_stages(network, self.blocks)
         self.stage_of = {op: stage for stage in self.stages for op in stage.operations}
         self.places: dict[SSAValue, Place] = {}
@@ -96,6 +108,10 @@ class Scheduler:
         self.stage: Stage
         self.row: SSAValue
         """The step of the block as a row of the caller's arrays."""
+        self.sample: SSAValue
+        """The sample of the block, where there are samples."""
+        self.start: Builder
+        """In front of a sample's steps."""
         self.after: list[Callable[[], None]] = []
         """What the stage does when the steps of the block are done."""
         self.refs: dict[tuple[str, tuple[int, ...]], SSAValue] = {}
@@ -107,9 +123,13 @@ class Scheduler:
             if name in self.tape:
                 taped += self._place_tape(name, value)
                 continue
-            rows = name not in self.held_inputs
+            held = name in self.held_inputs
+            sampled = held and name in self.sampled
+            rows = not held or sampled
             shape = (DYNAMIC_INDEX, *shape_of(value)) if rows else shape_of(value)
-            buffer = self.declare(Role.INPUT, name, shape, value, known=True, held=not rows)
+            buffer = self.declare(
+                Role.INPUT, name, shape, value, known=True, held=not rows, sampled=sampled
+            )
             self.places[value] = Place(buffer, rows=rows, logical=True)
         copied = self._place_outputs()
         stages = [self._unpack(taped)] if taped else []
@@ -147,6 +167,7 @@ class Scheduler:
         order: Sequence[int] | None = None,
         sizes: Sequence[int] | None = None,
         held: bool = False,
+        sampled: bool = False,
         bits: bool = False,
         start: str | None = None,
     ) -> str:
@@ -154,7 +175,7 @@ class Scheduler:
         A new buffer: gives its symbol, near to `name`. `known`: it is users' name for it.
         Integers are signed where the value is, or where `signed` says so; `kind`, `order`
         and `sizes` are those of an output; an input may be `held`, and hold
-        `bits`.
+        `bits`; both may be `sampled`.
         """
         signed = signed or (isinstance(value, SSAValue) and self.signs.is_signed(value))
         element = value if isinstance(value, Attribute) else stream_type(value).element_type
@@ -174,6 +195,7 @@ class Scheduler:
             order=order,
             sizes=sizes,
             held=held,
+            sampled=sampled,
             bits=bits,
             start=start,
         )
@@ -350,13 +372,18 @@ class Scheduler:
                 sizes=shape,
             )
             return
-        if self.learned is not None and not layout.is_trivial(shape):  # as parameters lie
+        sampled = name in self.sampled
+        if self.learned is not None and not sampled and not layout.is_trivial(shape):
+            # as parameters lie
             order, sizes = layout.stored_axes(len(shape)), layout.physical(shape)
             buffer = self.declare(
                 Role.OUTPUT, name, sizes, value, known=True, kind=kind, order=order, sizes=shape
             )
         else:
-            buffer = self.declare(Role.OUTPUT, name, shape, value, known=True, kind=kind)
+            sizes = (DYNAMIC_INDEX, *shape) if sampled else shape
+            buffer = self.declare(
+                Role.OUTPUT, name, sizes, value, known=True, kind=kind, sampled=sampled
+            )
         # what a block gives at once is there when its stage has ended
         ends = value.owner in self.blocks
         producer = value.owner if value.owner in self.stage_of and not ends else None
@@ -443,6 +470,8 @@ class Scheduler:
             type = layout.memref(tuple(shape), declared.type.element_type)
             caller = declared.role.data in (Role.INPUT, Role.OUTPUT)
             step = self.row if caller else self.step
+            if declared.sampled is not None:
+                step, rows = self.sample, True
             ref = kernel.RefOp(buffer, type, step if rows else None)
             self.refs[key] = self.builder.insert(ref).result
         return self.refs[key]
@@ -519,6 +548,9 @@ class Scheduler:
             self.builder, self.step, self.row = outer, zero, zero
             return op
         one = outer.insert(arith.ConstantOp(IntegerAttr(1, IndexType()))).result
+        if self.sample_steps is not None:
+            open_samples(self, op, zero, one, self.sample_steps)
+            return op
         last = outer.insert(arith.SubiOp(op.steps, one)).result if self.reverse else zero
         body = Region(Block(arg_types=[IndexType()]))
         outer.insert(scf.ForOp(zero, op.steps, one, [], body))
@@ -545,6 +577,8 @@ class Scheduler:
             self._keep(operation)
         for delay in delays:
             write_delay(self, delay)
+        if self.sample_steps is not None:
+            restart(self, op)
         self._close()
         return op
 

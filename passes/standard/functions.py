@@ -42,7 +42,8 @@ def write_run(program: kernel.ProgramOp, globals: Globals) -> func.FuncOp:
     with code.loop(steps, step=program.block_steps) as done:
         left = code.subtract(steps, done)
         taken = code.least(left, program.block_steps)
-        start = code.subtract(left, taken) if program.is_reverse else done
+        backwards = program.is_reverse and program.sample_steps is None
+        start = code.subtract(left, taken) if backwards else done
         memory = Memory(code, program, globals, arguments, start)
         for stage in program.stages:
             values: dict[SSAValue, SSAValue] = {stage.steps: taken}
@@ -60,23 +61,30 @@ def write_reset(program: kernel.ProgramOp, globals: Globals) -> func.FuncOp:
     code = Code(function.body.block)
     arguments = {b.sym_name.data: a for b, a in zip(held, function.body.block.args, strict=True)}
     for buffer in states:
-        content = content_of(buffer)
+        if buffer.starts_from is None:
+            _write_first(code, globals, buffer)
+            continue
         state = code.insert(memref.GetGlobalOp(globals.name(buffer), buffer.type))
-        if buffer.starts_from is not None:
-            first = View(arguments[buffer.starts_from], 0).at(code, buffer.shape)
-            with code.loops(buffer.shape) as place:
-                code.store(code.load(first, *place), state, *place)
-        elif is_uniform(content):
-            value = code.number(content.ravel()[0].item(), buffer.type.element_type)
-            with code.loops(buffer.shape) as place:
-                code.store(value, state, *place)
-        else:
-            symbol, type = globals.table(f"{buffer.sym_name.data}.init", content)
-            first = code.insert(memref.GetGlobalOp(symbol, type))
-            with code.loops(buffer.shape) as place:
-                code.store(code.load(first, *place), state, *place)
+        first = View(arguments[buffer.starts_from], 0).at(code, buffer.shape)
+        with code.loops(buffer.shape) as place:
+            code.store(code.load(first, *place), state, *place)
     code.write(func.ReturnOp())
     return function
+
+
+def _write_first(code: Code, globals: Globals, buffer: kernel.BufferOp) -> None:
+    """A state as it is at first."""
+    content = content_of(buffer)
+    state = code.insert(memref.GetGlobalOp(globals.name(buffer), buffer.type))
+    if is_uniform(content):
+        value = code.number(content.ravel()[0].item(), buffer.type.element_type)
+        with code.loops(buffer.shape) as place:
+            code.store(value, state, *place)
+    else:
+        symbol, type = globals.table(f"{buffer.sym_name.data}.init", content)
+        first = code.insert(memref.GetGlobalOp(symbol, type))
+        with code.loops(buffer.shape) as place:
+            code.store(code.load(first, *place), state, *place)
 
 
 class StageWriter:
@@ -104,6 +112,10 @@ class StageWriter:
                 self.write_block(op.body.block)
         elif isinstance(op, arith.ConstantOp) and isinstance(op.result.type, IndexType):
             self._values[op.result] = self._code.index(self._index(op.result))
+        elif isinstance(op, kernel.RestartOp):
+            for state in op.states:
+                assert isinstance(state.owner, kernel.RefOp)
+                _write_first(self._code, self._memory.globals, state.owner.declaration)
         elif isinstance(op, linalg.ops.GenericOp):
             # plain arithmetic stays as it is, on views in place of references
             body = op.clone(self._values)

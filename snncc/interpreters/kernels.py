@@ -126,6 +126,18 @@ class KernelFunctions(InterpreterFunctions):
         _flat(op.out, args[-1])[...] = to_stream(total, element_type(op.out))
         return ()
 
+    @impl(kernel.GatherStepsOp)
+    def gather_steps(
+        self, interpreter: Interpreter, op: kernel.GatherStepsOp, args: PythonValues
+    ) -> PythonValues:
+        weight, source, steps, _, *init, out = args
+        rows = _weight(op.weight, weight)
+        bias = None if op.init is None else _flat(op.init, init[0])
+        for step in range(steps):
+            x = source[:, step].astype(rows.dtype)
+            out[:, step] = sums.linear(x, rows.T, bias, bias_first=True, blas=False)
+        return ()
+
     @impl(kernel.OuterOp)
     def outer(
         self, interpreter: Interpreter, op: kernel.OuterOp, args: PythonValues
@@ -138,6 +150,15 @@ class KernelFunctions(InterpreterFunctions):
             out += sums.outer(b, a)
         return ()
 
+    @impl(kernel.OuterRowsOp)
+    def outer_rows(
+        self, interpreter: Interpreter, op: kernel.OuterRowsOp, args: PythonValues
+    ) -> PythonValues:
+        left, right, steps, _, _, out = args
+        for step in range(steps):
+            out += right[:, step, :, None].astype(out.dtype) * left[:, step, None, :]
+        return ()
+
     @impl(kernel.ProjectOp)
     def project(
         self, interpreter: Interpreter, op: kernel.ProjectOp, args: PythonValues
@@ -145,7 +166,11 @@ class KernelFunctions(InterpreterFunctions):
         weight, source, steps, _, out = args
         rows = _weight(op.weight, weight)
         for step in range(steps):
-            out[:, step] = sums.linear(source[:, step], rows, None, bias_first=True, blas=False)
+            x = source[:, step]
+            if op.fused is None:
+                out[:, step] = sums.linear(x, rows, None, bias_first=True, blas=False)
+            else:
+                out[:, step] = sums.fused_linear(x, rows)
         return ()
 
     @impl(kernel.PackOp)

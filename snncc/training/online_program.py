@@ -106,7 +106,7 @@ class OnlineProgram(TrainProgram):
         if streams.batch != 1:
             raise error("SNC-R001", f"expected one sample, got {streams.batch}")
         targets = self._targets(target, 1, streams.batched, streams.steps)
-        arrays = self._sample(streams, targets, 0)
+        arrays = self._samples(streams, targets)
         manifest = self.package.manifest
         results = {
             e["name"]: np.zeros((streams.steps, *e["shape"]), C_TYPES[e["type"]])

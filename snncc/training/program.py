@@ -77,6 +77,8 @@ class TrainProgram:
         surrogate: SurrogateAttr | str | None = None,
         tape_steps: int | None = None,
         time_block: int | None = None,
+        samples: int = 1,
+        fused: bool = False,
         prefix: str | None = None,
         weights: Literal["auto", "c", "bin"] = "auto",
         cc: str | None = None,
@@ -85,11 +87,16 @@ class TrainProgram:
         """
         `steps`: those of a sample. `trainable`: names of parameters, or of layers; all that
         are learnable, where it is None. `surrogate` stands in for spikes that the model gives
-        none; `time_block` is how many steps run through a layer at once.
+        none; `time_block` is how many steps run through a layer at once, and `samples` how
+        many samples do, with all their steps: more memory, less time for each. `fused` takes
+        the sums that carry gradients from layer to layer with products that are not rounded
+        (fma): faster where the processor has it, slower where it must be computed; gradients
+        have other last bits, the same everywhere.
 
         Raises SnnccError: SNC-C003 for options, SNC-T001 for a network that has no gradient.
         """
-        for name, value in (("steps", steps), ("tape_steps", tape_steps), ("block", time_block)):
+        counts = {"steps": steps, "tape_steps": tape_steps, "time_block": time_block}
+        for name, value in {**counts, "samples": samples}.items():
             if value is not None and not (is_whole(value) and 1 <= value <= MAX_STEPS):
                 raise error(
                     "SNC-C003",
@@ -103,6 +110,13 @@ class TrainProgram:
         fault = prefix_fault(self.prefix)
         if fault is not None:
             raise error("SNC-C003", f"prefix: {fault}", remedy=f"{prefix_of(self.prefix)}")
+        if samples > 1 and (tape_steps is not None or time_block is not None):
+            raise error(
+                "SNC-C003",
+                f"samples: {samples} samples run at once with all their steps, "
+                "which tape_steps and time_block would part",
+                remedy="give samples alone, or train one sample at a time",
+            )
         segment = min(steps, tape_steps or steps)
         block = min(segment, time_block or MAX_BLOCK)
         self.programs: Programs = schedule_training(
@@ -114,8 +128,11 @@ class TrainProgram:
             block=block,
             mode=self.mode,
             options=self._options(surrogate_of(surrogate)),
+            samples=samples,
+            fused=fused,
         )
         self._segment = segment
+        self._samples_at_once = samples
         self._weights = weights
         self._toolchain = (None if cc is None else find_compiler(cc), tuple(cflags))
         self.package = self._emitted({p.name: p.initial for p in self.programs.parameters})
@@ -141,6 +158,7 @@ class TrainProgram:
             p.steps,
             self._segment,
             self.optimizer.lr,
+            self._samples_at_once,
         )
         return emit_training(
             training, prefix=self.prefix, title=self.network.name, weights=self._weights
@@ -197,17 +215,18 @@ class TrainProgram:
                 f"got {streams.steps}",
             )
         targets = self._targets(target, streams.batch, streams.batched, streams.steps)
-        total = 0.0
-        for sample in range(streams.batch):
-            arrays = self._sample(streams, targets, sample)
-            value = ctypes.c_float()
-            self._call(
-                "train_step",
-                *(ctypes.c_void_p(array.ctypes.data) for array in arrays),
-                ctypes.byref(value),
-            )
-            total += value.value
-        self.loss = total / streams.batch
+        arrays = self._samples(streams, targets)
+        losses = np.zeros(streams.batch, np.float32)
+        if self._samples_at_once > 1:
+            places = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
+            count = ctypes.c_size_t(streams.batch)
+            self._call("train_batch", *places, count, ctypes.c_void_p(losses.ctypes.data))
+        else:
+            rows = [(array.ctypes.data, array.strides[0]) for array in (*arrays, losses)]
+            for sample in range(streams.batch):
+                places = [ctypes.c_void_p(start + sample * size) for start, size in rows]
+                self._call("train_step", *places)
+        self.loss = float(losses.sum(dtype=np.float64)) / streams.batch
         return self.loss
 
     def apply(self, rate: float | None = None) -> None:
@@ -215,16 +234,16 @@ class TrainProgram:
         wanted = self.optimizer.lr if rate is None else rate
         self._call("apply_gradients", ctypes.c_float(wanted))
 
-    def _sample(self, streams: Streams, targets: Mapping[str, Array], sample: int) -> list[Array]:
-        """A sample of a batch as the C takes it."""
+    def _samples(self, streams: Streams, targets: Mapping[str, Array]) -> list[Array]:
+        """A batch as the C takes it: arrays of one sample behind the other."""
         manifest = self.package.manifest
         return [
             *(
-                np.ascontiguousarray(streams.arrays[e["name"]][:, sample], C_TYPES[e["type"]])
+                np.ascontiguousarray(streams.arrays[e["name"]].swapaxes(0, 1), C_TYPES[e["type"]])
                 for e in manifest["inputs"]
             ),
             *(
-                np.ascontiguousarray(targets[e["name"]][sample], C_TYPES[e["type"]])
+                np.ascontiguousarray(targets[e["name"]], C_TYPES[e["type"]])
                 for e in manifest["targets"]
             ),
         ]

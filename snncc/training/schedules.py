@@ -13,7 +13,7 @@ From a network and its loss to the programs of a training: what one sample and o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -29,6 +29,7 @@ from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, dense_of, dtype_of, parameter_array
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.body import build_neuron
+from snncc.dialects.snn.network import LAST
 from snncc.dialects.snn.places import Indices
 from snncc.dialects.snn.types import Stream, shape_of, stream_type
 from snncc.errors import error
@@ -112,9 +113,13 @@ def schedule_training(
     block: int,
     mode: Mode = "bptt",
     options: Options | None = None,
+    samples: int = 1,
+    fused: bool = False,
 ) -> Programs:
     """
-    The programs that train a network on sequences of `steps` steps, one sample at a time.
+    The programs that train a network on sequences of `steps` steps: `block` of them at once,
+    or all those of so many samples. `fused`: what a layer hands back is summed of products that
+    are not rounded.
 
     `trainable` are the names of parameters, all learnable ones where it is None; `options`
     say how gradients are taken. Raises SNC-T001 for what has no gradient, SNC-C003 for
@@ -152,15 +157,22 @@ def schedule_training(
     targets = {name: (found.output, found.is_label) for name, found in trained.targets.items()}
     held = {name for name, (_, is_label) in targets.items() if is_label}
     held |= {f"{GRADIENT}{name}" for name in rates}
-    compiler = _Compiler(module, learned, block, held)
+    compiler = _Compiler(module, learned, block, held, fused=fused)
     seeds = {f"{GRADIENT}{name}": weight for name, weight in losses.items()}
     if isinstance(trained, OnlineTrained):
         made = online(trained, [*losses, *rates], seeds, list(plain.outputs))
     else:
         made = there_and_back(trained, [*losses, *rates], seeds)
     compiler.tape = set(made.tape)
+    sampled = None
+    if samples > 1:
+        _expect_summed(made.networks.values(), rates)
+        sampled = Samples(samples, steps, {*held, *losses})
     programs = Programs(
-        {name: compiler.compile(network) for name, network in made.networks.items()},
+        {
+            name: compiler.compile(network, samples=sampled)
+            for name, network in made.networks.items()
+        },
         # replaced below: what they are depends on how the others lie
         kernel.ProgramOp("apply", 1),
         None,
@@ -210,6 +222,15 @@ def _trainable(
     return chosen
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Samples that run at once: how many, of how many steps, and what has a row for each."""
+
+    count: int
+    steps: int
+    sampled: Collection[str]
+
+
 @dataclass
 class _Compiler:
     """Schedules networks that share parameters."""
@@ -219,6 +240,7 @@ class _Compiler:
     block: int
     held: Collection[str]
     tape: Collection[str] = ()
+    fused: bool = False
 
     def compile(
         self,
@@ -226,6 +248,7 @@ class _Compiler:
         *,
         block: int | None = None,
         states: Mapping[Operation, Sequence[str]] | None = None,
+        samples: Samples | None = None,
     ) -> kernel.ProgramOp:
         """`states` are the names of states; then nothing is left out, though nothing reads it."""
         module = self._beside(network)
@@ -237,12 +260,16 @@ class _Compiler:
             _run(module, "snn-fuse-elementwise", "canonicalize", "cse", "dce")
         module.verify()
         network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
+        steps = self.block if block is None else block
         scheduler = Scheduler(
             network,
-            self.block if block is None else block,
+            steps if samples is None else samples.count * samples.steps,
             learned=self.learned,
             held=self.held,
             tape=self.tape,
+            sample=None if samples is None else samples.steps,
+            sampled=() if samples is None else samples.sampled,
+            fused=self.fused,
         )
         for op, names in (states or {}).items():
             for index, name in enumerate(names):
@@ -261,7 +288,7 @@ class _Compiler:
         KernelVerifyOrder().apply(Context(), made)
         return program
 
-    def fused(self, network: snn.NetworkOp) -> snn.NetworkOp:
+    def with_bodies(self, network: snn.NetworkOp) -> snn.NetworkOp:
         """A copy whose elementwise operations are bodies, for a schedule."""
         copy = network.clone()
         module = self._beside(copy)
@@ -276,6 +303,20 @@ class _Compiler:
             if isinstance(op, snn.ParameterOp | snn.SurrogateOp)
         ]
         return ModuleOp([*declared, network])
+
+
+def _expect_summed(networks: Iterable[snn.NetworkOp], rates: Collection[str]) -> None:
+    """Samples that run at once join in sums over all their steps, and in nothing else."""
+    lasts = [
+        network for network in networks if network.is_reverse and LAST in network.kinds.values()
+    ]
+    what = "a rate that is averaged" if rates else "first values of states" if lasts else None
+    if what is not None:
+        raise error(
+            "SNC-C003",
+            f"samples: {what} cannot be trained with several samples at once",
+            remedy="leave samples out: one sample runs at a time",
+        )
 
 
 def _run(module: ModuleOp, *names: str) -> None:
@@ -302,7 +343,7 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
     reads the sums and writes the parameters as they lie in the other programs.
     """
     learned, backward = programs.learned, programs.backward
-    finish = None if programs.finish is None else compiler.fused(programs.finish)
+    finish = None if programs.finish is None else compiler.with_bodies(programs.finish)
     block = Block()
     values: dict[SSAValue, SSAValue] = {}
     inputs: list[tuple[str, Stream]] = []

@@ -7,6 +7,7 @@ import numpy as np
 from snncc.backends.c.structs import ALIGNMENT, Group, declare
 from snncc.backends.c.training.layout import Layout
 from snncc.backends.c.training.online import begin_signature, end_signature, steps_signature
+from snncc.backends.c.training.samples import batch_declaration, samples_macro
 from snncc.backends.c.training.signatures import (
     predict_signature,
     step_signature,
@@ -73,6 +74,7 @@ def header_text(layout: Layout, title: str, const_bytes: int) -> str:
             "",
             "/* the steps of a sample, and those that run through a layer before the next one */",
             f"#define {u}_STEPS {t.steps}u",
+            *samples_macro(layout),
             f"#define {u}_BLOCK_STEPS {layout.forward.op.block_steps}u",
             *([] if t.is_online else _tape_steps(layout)),
             *sizes,
@@ -105,6 +107,7 @@ def header_text(layout: Layout, title: str, const_bytes: int) -> str:
             *wrapped(f"{step_signature(layout)};", 0),
             "",
             *(_in_parts(layout) if t.is_online else []),
+            *batch_declaration(layout),
             "/* The update by the mean gradient of the samples since the last one. */",
             f"{p}_train_status_t {p}_apply_gradients({p}_train_t *s, float rate);",
             "",

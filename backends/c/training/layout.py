@@ -48,6 +48,8 @@ class Training:
     start of each segment, and each but the last is run again."""
     rate: float
     """The learning rate where the caller has none of its own."""
+    samples: int = 1
+    """The samples that run at once, all their steps in one block."""
 
     @property
     def is_online(self) -> bool:
@@ -112,10 +114,10 @@ class Layout:
             Group(
                 "tape",
                 "struct",
-                [array("tape", o, t.segment) for o in outputs(forward, t.tape)],
+                [array("tape", o, t.samples * t.segment) for o in outputs(forward, t.tape)],
             )
         )
-        members.append(Group("losses", "struct", [array("losses", o) for o in losses]))
+        members.append(Group("losses", "struct", [array("losses", o, t.samples) for o in losses]))
         again = losses if t.segments > 1 else []
         members.append(Group("again", "struct", [array("again", o) for o in again]))
         values = {name for name, _ in t.rates.values()}
@@ -125,9 +127,9 @@ class Layout:
         for o in self.rate_outputs:  # what rates get is read as what is derived
             if o.name not in values:
                 self.member[f"derived.{o.name}"] = self.member[f"seeds.{o.name}"]
-        rows = forward.op.block_steps
+        steps = forward.op.block_steps
         members.append(
-            Group("outputs", "struct", [array("outputs", o, rows) for o in self.online_outputs])
+            Group("outputs", "struct", [array("outputs", o, steps) for o in self.online_outputs])
         )
         rest = [name for name in self.programs if name != APPLY]
         members.extend(self.programs[name].state for name in rest)

@@ -114,7 +114,7 @@ def _end(layout: Layout) -> str:
             f"    return {u}_ERR_SAMPLE;",
             "  }",
             *rates_call(layout),
-            *loss_terms(layout),
+            *(f"  {line}" for line in loss_terms(layout)),
             "  *loss = sum;",
             *add_ends(layout),
             *(count if layout.ends else []),

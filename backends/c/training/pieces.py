@@ -51,21 +51,26 @@ def terminal_of(program: CProgram, buffer: str) -> Terminal:
     return next(t for t in program.inputs if t.buffer == buffer)
 
 
-def loss_terms(layout: Layout) -> list[str]:
-    """`sum`: the loss of a sample, from the outputs that hold its terms."""
-    lines = ["  float sum = 0.0f;"]
+def loss_terms(layout: Layout, row: str = "") -> list[str]:
+    """
+    `sum`: the loss of a sample, from the outputs that hold its terms. `row` is the sample's,
+    where there are several.
+    """
+    lines = ["float sum = 0.0f;"]
+    index = "t" if row else "i"
     weights = layout.training.losses
     for terminal in layout.forward.outputs:
         if terminal.name not in weights:
             continue
         array = layout.member[f"losses.{terminal.name}"]
+        place = f"{row} * {terminal.size}u + {index}" if row else index
         lines += [
-            f"  for (size_t i = 0; i < {terminal.size}u; ++i) {{",
-            f"    sum += {_literal(weights[terminal.name])} * {array}[i];",
-            "  }",
+            f"for (size_t {index} = 0; {index} < {terminal.size}u; ++{index}) {{",
+            f"  sum += {_literal(weights[terminal.name])} * {array}[{place}];",
+            "}",
         ]
     for name, weight in layout.training.rates.values():
-        lines.append(f"  sum += {_literal(weight)} * {layout.member[f'values.{name}']}[0];")
+        lines.append(f"sum += {_literal(weight)} * {layout.member[f'values.{name}']}[0];")
     return lines
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from snncc.backends.c.api import APART, ARITHMETIC, ARITHMETIC_END, initial, stages_text
+from snncc.backends.c.api import APART, ARITHMETIC, ARITHMETIC_END, stages_text
 from snncc.backends.c.program import CProgram
+from snncc.backends.c.states import initial
 from snncc.backends.c.training.layout import (
     APPLY,
     BACKWARD,
@@ -27,6 +28,7 @@ from snncc.backends.c.training.pieces import (
     sum_places,
     terminal_of,
 )
+from snncc.backends.c.training.samples import samples_text
 from snncc.backends.c.training.signatures import (
     predict_signature,
     sample_parameters,
@@ -43,7 +45,8 @@ def source_text(layout: Layout, starts: Mapping[str, Constant]) -> str:
     parts: list[str] = []
     for name, program in layout.programs.items():
         parts.extend(stages_text(program))
-        parts.append(_reset(name, program, starts if name == APPLY else {}))
+        if layout.training.samples == 1 or name not in (FORWARD, BACKWARD):
+            parts.append(_reset(name, program, starts if name == APPLY else {}))
     return "\n".join(
         [
             ARITHMETIC,
@@ -61,12 +64,21 @@ def source_text(layout: Layout, starts: Mapping[str, Constant]) -> str:
             *parts,
             _refresh(layout),
             _begin(layout),
-            *(online_text(layout) if layout.training.is_online else _there_and_back(layout)),
+            *_passes(layout),
             _apply(layout),
             _predict(layout),
             ARITHMETIC_END,
         ]
     )
+
+
+def _passes(layout: Layout) -> list[str]:
+    """The functions from samples to gradients."""
+    if layout.training.is_online:
+        return online_text(layout)
+    if layout.training.samples > 1:
+        return samples_text(layout)
+    return [_forward(layout), _backward(layout), _step(layout)]
 
 
 def _reset(name: str, program: CProgram, starts: Mapping[str, Constant]) -> str:
@@ -133,10 +145,6 @@ def _begin(layout: Layout) -> str:
             "",
         ]
     )
-
-
-def _there_and_back(layout: Layout) -> list[str]:
-    return [_forward(layout), _backward(layout), _step(layout)]
 
 
 def _forward(layout: Layout) -> str:
@@ -261,7 +269,7 @@ def _step(layout: Layout) -> str:
             "  memset(&s->losses, 0, sizeof s->losses);",
             *resets(layout, [FORWARD, BACKWARD]),
             *body,
-            *loss_terms(layout),
+            *(f"  {line}" for line in loss_terms(layout)),
             "  *loss = sum;",
             *add_ends(layout),
             "  ++s->samples[0];",
