@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, signed_dtype
 from snncc.dialects.snn.names import StateNames
+from snncc.dialects.snn.network import STREAM
 from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import shape_of
 from snncc.errors import Problem, SnnccWarning, error
@@ -163,7 +164,11 @@ def as_result(network: snn.NetworkOp, run: Run, *, batched: bool, trace: bool) -
             name: array if is_held(network, name) else np.moveaxis(array[0], 1, 0)
             for name, array in outputs.items()
         }
-    result: dict[str, Any] = {name: shaped(array) for name, array in outputs.items()}
+    kinds = network.kinds  # a sum over time and a last value have no steps
+    result: dict[str, Any] = {
+        name: shaped(array) if batched or kinds[name] == STREAM else array[0]
+        for name, array in outputs.items()
+    }
     if trace:
         for name, array in numbers(run.trace).items():
             result.setdefault(name, shaped(array))
