@@ -608,10 +608,12 @@ class Scheduler:
     def _keep(self, operation: Operation | None) -> None:
         """Writes what an operation computes to the outputs that are sums or last values."""
         for buffer, kind, value in self.kept.get(operation, ()):
-            source, target = self.read(value), self.ref(buffer, self.buffers[buffer].shape)
+            declared = self.buffers[buffer]
+            sizes = declared.shape if declared.sampled is None else declared.shape[1:]
+            source, target = self.read(value), self.ref(buffer, sizes)
             rank = len(shape_of(value))
             reads = writes = AffineMap.identity(rank)
-            if self.buffers[buffer].order is None:
+            if declared.order is None:
                 writes = layout.transpose_map(rank)
             if kind == LAST:  # of those written, the last one stays
                 self.copy(source, target, reads, writes)
