@@ -58,6 +58,16 @@ class Network:
         """Output name -> shape at one step."""
         return {name: shape_of(value) for name, value in self.op.outputs.items()}
 
+    @property
+    def scales(self) -> dict[str, Array]:
+        """
+        Of a network of integers: what one whole number of a neuron's output, a state or a
+        delay is worth, arrays that broadcast to its shape, by the names of a trace.
+        """
+        from snncc.passes.quantization.scales import scales_of
+
+        return scales_of(self.op)
+
     def mlir(self) -> str:
         """The IR's text; parameters beyond a few elements appear as digests."""
         return f"{self.module!s}\n"

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
-from snncc.dialects.arrays import Array
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import is_float, stream_type
@@ -18,7 +17,6 @@ from snncc.errors import Problem, SnnccWarning, error
 from snncc.inputs import to_streams
 from snncc.network import Network
 from snncc.passes.quantization.options import Options
-from snncc.passes.quantization.scales import scales_of
 from snncc.quantization.activity import SAMPLES, Oddity, oddities, rates_of
 from snncc.quantization.budget import Budget, measured, search
 from snncc.quantization.calibration import (
@@ -95,14 +93,6 @@ class QuantizedNetwork(Network):
         super().__init__(module, warnings)
         self.real = Network(real.module)
         self.report = report
-
-    @property
-    def scales(self) -> dict[str, Array]:
-        """
-        What one whole number of a state or of a neuron's output is worth: arrays that
-        broadcast to its shape, by the names of a trace.
-        """
-        return scales_of(self.op)
 
 
 def quantize(

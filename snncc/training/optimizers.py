@@ -50,14 +50,6 @@ class Optimizer(ABC):
     seed: int = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
-        for option in fields(self):
-            if option.kw_only:
-                continue  # of the rounding
-            value = getattr(self, option.name)
-            below = 1.0 if option.name in FRACTIONS else inf
-            if not (is_real(value) and 0 <= value < below):
-                limit = " and below 1" if option.name in FRACTIONS else ""
-                raise _wrong(f"{option.name}: expected a number from 0 on{limit}, got {value!r}")
         if self.rounding not in (None, *ROUNDINGS):
             raise _wrong(f"rounding: expected {' or '.join(ROUNDINGS)}, got {self.rounding!r}")
         if not is_whole(self.bits) or not 2 <= self.bits <= 16:
@@ -159,14 +151,25 @@ def optimizer_of(given: Optimizer | str, **options: Any) -> Optimizer:
     Raises SNC-C003.
     """
     if isinstance(given, Optimizer):
-        return given
+        return _checked(given)
     name, written = _read(given) if isinstance(given, str) else (None, {})
     if name not in NAMES:
         raise _wrong(f"expected one of {', '.join(NAMES)}, got {reprlib.repr(given)}")
     try:
-        return NAMES[name](**{**written, **options})
+        return _checked(NAMES[name](**{**written, **options}))
     except TypeError as fault:
         raise _wrong(str(fault)) from None
+
+
+def _checked(optimizer: Optimizer) -> Optimizer:
+    """Raises SNC-C003 for numbers with which no update makes sense."""
+    for option in fields(optimizer):
+        value = getattr(optimizer, option.name)
+        below = 1.0 if option.name in FRACTIONS else inf
+        if option.type == "float" and not (is_real(value) and 0 <= value < below):
+            limit = " and below 1" if option.name in FRACTIONS else ""
+            raise _wrong(f"{option.name}: expected a number from 0 on{limit}, got {value!r}")
+    return optimizer
 
 
 def _read(text: str) -> tuple[str | None, dict[str, Any]]:

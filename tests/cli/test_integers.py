@@ -13,7 +13,7 @@ import snncc as product
 from benchmarks.writer import NetworkWriter
 from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.network import Network
-from snncc.passes.quantization.scales import output_scales, scales_of
+from snncc.passes.quantization.scales import output_scales
 from tests.tools import require_tool
 
 STEPS = 12
@@ -72,7 +72,7 @@ def test_run_of_integers(snncc, folder: Path, integers: Network) -> None:
     """C and interpreter are the network of `snncc.quantize`; states have the float unit."""
     require_tool("gcc")
     traced = integers.run(X, steps=STEPS, trace=True)
-    scales = scales_of(integers.op)
+    scales = integers.scales
     assert set(scales) == {"lif.v", "li", "li.v"}
     unit = output_scales(integers.op)["y"]
     for engine in ("c", "interpreter"):
@@ -146,7 +146,9 @@ def test_saved_integers_are_the_same_network(snncc, folder: Path, integers: Netw
     assert "q 8.safetensors: " in out
     again = product.load("q 8.mlir")
     assert again.mlir() == integers.mlir()
-    assert scales_of(again.op).keys() == scales_of(integers.op).keys()
+    assert again.scales.keys() == integers.scales.keys() == {"lif.v", "li", "li.v"}
+    for name, scale in integers.scales.items():
+        np.testing.assert_array_equal(again.scales[name], scale)
     np.testing.assert_array_equal(again.run(X, steps=STEPS)["y"], integers.run(X, steps=STEPS)["y"])
     code, _, err = snncc("export", "q 8.mlir", "-o", "copy.mlir")
     assert code == 0, err

@@ -64,6 +64,12 @@ def test_losses_that_are_none(text: str) -> None:
         loss_of(text)
 
 
+@pytest.mark.parametrize("made", [SGD(lr=-1.0), SGD(momentum=float("nan")), Adam(beta2=1.0)])
+def test_optimizers_of_numbers_that_make_no_sense(made: SGD | Adam) -> None:
+    with pytest.raises(snncc.SnnccError, match=r"SNC-C003 optimizer: .* expected a number from 0"):
+        optimizer_of(made)
+
+
 def test_surrogates_of_numbers_alone() -> None:
     with pytest.raises(snncc.SnnccError, match="SNC-C003 surrogate"):
         surrogate_of("atan(a=1e400)")
