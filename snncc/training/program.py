@@ -160,8 +160,13 @@ class TrainProgram:
             self.optimizer.lr,
             self._samples_at_once,
         )
+        scales = {name: stored.scale for name, stored in p.learned.integers.items()}
         return emit_training(
-            training, prefix=self.prefix, title=self.network.name, weights=self._weights
+            training,
+            prefix=self.prefix,
+            title=self.network.name,
+            weights=self._weights,
+            report={"scales": scales} if scales else {},
         )
 
     # --- the library

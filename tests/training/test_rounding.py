@@ -110,6 +110,8 @@ def test_what_is_kept(net: Network, data: tuple[Array, Array], tmp_path) -> None
         trained.apply()
     assert trained.loss < 4
     assert trained.run(x)["y"].tobytes() == trained.trained().run(x)["y"].tobytes()
+    scales = trained.package.manifest["scales"]  # of what lies in the struct
+    assert scales == {n: s.scale for n, s in trained.programs.learned.integers.items()}
     header = (trained.save(tmp_path / "out") / "include/net_train.h").read_text("utf-8")
     for line in ("int8_t w1[30];", "float w1_m[30];", "float b1[6];", "int32_t clock_word[1];"):
         assert line in header
