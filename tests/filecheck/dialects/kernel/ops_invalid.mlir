@@ -752,6 +752,7 @@ kernel.project fused %w, %x steps %n room %t into %y : memref<7x5xf64>, memref<4
 // blocks of whole samples
 
 kernel.program @net block 10 sample 4 {
+  kernel.buffer input @x : memref<?x3xf32>
 }
 
 // CHECK: | Operation does not verify: sample: expected a divisor of 10 steps, got 4
