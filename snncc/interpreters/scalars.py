@@ -314,6 +314,12 @@ class ScalarFunctions(InterpreterFunctions):
     ) -> PythonValues:
         return args
 
+    @impl(snn.StraightThroughOp)
+    def straight_through(
+        self, interpreter: Interpreter, op: snn.StraightThroughOp, args: PythonValues
+    ) -> PythonValues:
+        return args[:1]
+
 
 def run_body(interpreter: Interpreter, block: Block, args: PythonValues) -> dict[Any, Array]:
     """Runs a straight block on arrays; the value of every SSA value by the value."""
