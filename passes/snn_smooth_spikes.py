@@ -44,8 +44,6 @@ class SnnSmoothSpikes(ModulePass):
         surrogate = None if not self.surrogate else surrogate_of(self.surrogate)
         for network in [n for n in op.ops if isinstance(n, snn.NetworkOp)]:
             element = float_element(network)
-            if element is None:
-                continue  # integers have no surrogates
             try:
                 twin = smooth(network, element, surrogate)
             except NoTwin as fault:
