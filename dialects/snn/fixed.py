@@ -59,6 +59,20 @@ def is_fixed(op: Operation) -> bool:
     return True
 
 
+def learnable_sources(op: Operation) -> list[str]:
+    """The learnable parameters that the result of an operation which `is_fixed` follows from."""
+    if not is_fixed(op):
+        return []
+    found: dict[str, None] = {}
+    stack = [op]
+    while stack:
+        source = stack.pop()
+        if isinstance(source, UseOp) and source.declaration.is_learnable:
+            found[source.symbol] = None
+        stack.extend(v.owner for v in source.operands if isinstance(v.owner, Operation))
+    return list(found)
+
+
 def _is_evaluated(op: Operation) -> bool:
     """Whether `evaluated` knows an operation, if what it reads is fixed."""
     match op:

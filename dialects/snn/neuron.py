@@ -76,7 +76,8 @@ class SpikeOp(IRDLOperation):
 
     The surrogate is a function of u, or of the values behind `of`: floats, where u is an
     integer. Its derivatives take the gradient to the first of these; none flows to the others,
-    nor to u where there is an `of`.
+    nor to u where there is an `of`. Without a surrogate, `of` is what one that stands in for it
+    is a function of.
     """
 
     name = "snn.spike"

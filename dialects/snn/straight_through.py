@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.irdl import (
     AnyAttr,
     IRDLOperation,
@@ -53,6 +53,18 @@ def read_forward(op: Operation) -> Sequence[SSAValue]:
     """What an operation of a body reads when the network runs: without what its gradient needs."""
     only_value = isinstance(op, SpikeOp | CountOp | StraightThroughOp)
     return op.operands[:1] if only_value else op.operands
+
+
+def for_gradients(block: Block) -> set[Operation]:
+    """The operations of a body that nothing but gradients need: what surrogates are functions of."""
+    found: set[Operation] = set()
+    for op in reversed(list(block.ops)):
+        uses = [use for result in op.results for use in result.uses]
+        if uses and all(
+            use.operation in found or use.index >= len(read_forward(use.operation)) for use in uses
+        ):
+            found.add(op)
+    return found
 
 
 def copy_forward(op: Operation, values: dict[SSAValue, SSAValue]) -> Operation | None:

@@ -60,13 +60,10 @@ def smooth(
     return _Smoothing(network, element, surrogate).run()
 
 
-STRAIGHT = snn.StraightThroughOp
-
-
 def _expect_floats(network: snn.NetworkOp) -> None:
     """Raises NoTwin for what computes in integers: nothing there is smooth."""
     for op in network.walk():
-        rounded = isinstance(op, STRAIGHT) and op.result.type != op.soft.type
+        rounded = isinstance(op, snn.StraightThroughOp) and op.result.type != op.soft.type
         sums = isinstance(op, WeightedSum) and not is_float(stream_type(op.result).element_type)
         if rounded or sums:
             raise NoTwin(f"{describe(op)} computes in integers; take the twin of the float network")
@@ -115,7 +112,7 @@ class _Smoothing:
         thresholds_to_neurons(self.network, self.element, self.surrogate)
         mapped: dict[SSAValue, SSAValue] = {}
         hard = self.network.clone(mapped)
-        for op in [inner for inner in self.network.walk() if isinstance(inner, STRAIGHT)]:
+        for op in [inner for inner in self.network.walk() if isinstance(inner, snn.StraightThroughOp)]:
             op.result.replace_all_uses_with(op.soft)  # in the twin that is the value, too
             Rewriter.erase_op(op)
         self._find()

@@ -75,7 +75,7 @@ def to_integers(model: FloatModel, step: SnnQuantize) -> ModuleOp:
         raise no_integers(fault.faults) from None
     DeadCodeElimination().apply(context(), module)
     try:
-        SnnNarrow().apply(context(), module)
+        SnnNarrow(trained=step.trainable).apply(context(), module)
     except MayWrap as fault:
         raise SnnccError([_doubted(doubt) for doubt in fault.doubts]) from None
     drop_unused(module)

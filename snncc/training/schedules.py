@@ -154,6 +154,7 @@ def schedule_training(
     types = {parameter.name: parameter.type for parameter in programs.parameters}
     prepare = prepare_network("prepare", learned, types)
     if prepare is not None:
+        compiler.tape = learned.as_computed  # they lie as they are stored
         programs.prepare = compiler.compile(prepare, block=1)
     return programs
 
@@ -329,6 +330,8 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
             copy = op.clone({operand: values[operand] for operand in op.operands})
             block.add_op(copy)
             values.update(zip(op.results, copy.results, strict=True))
+            if isinstance(copy, snn.ReshapeOp | snn.RearrangeOp):  # at once, from the sums
+                values[op.results[0]] = elements(block, *root_of(copy.result))
     names: dict[Operation, Sequence[str]] = {}
     clock = _clock(block, optimizer, names, float_type)
     gradients = {} if finish is None else finish.outputs

@@ -113,14 +113,14 @@ snn.network @count ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xi1>) {
 // -----
 
 %x = "test.op"() : () -> f32
-%z = snn.spike gt %x of %x : f32
+%z = snn.spike gt %x of %x, %x : f32
 
 // CHECK: of: expected a surrogate that reads these values
 
 // -----
 
 %x = "test.op"() : () -> f32
-%n = snn.count %x max 3 of %x : f32 -> i16
+%n = snn.count %x max 3 of %x, %x : f32 -> i16
 
 // CHECK: of: expected a surrogate that reads these values
 
