@@ -59,18 +59,25 @@ def is_fixed(op: Operation) -> bool:
     return True
 
 
+def used_parameters(op: Operation) -> list[str]:
+    """The parameters that the result of an operation which `is_fixed` follows from."""
+    return [use.symbol for use in _uses(op)]
+
+
 def learnable_sources(op: Operation) -> list[str]:
-    """The learnable parameters that the result of an operation which `is_fixed` follows from."""
-    if not is_fixed(op):
-        return []
-    found: dict[str, None] = {}
+    """Those of its parameters that are learnable; of an operation that is not fixed none."""
+    return [u.symbol for u in _uses(op) if u.declaration.is_learnable] if is_fixed(op) else []
+
+
+def _uses(op: Operation) -> list[UseOp]:
+    found: dict[str, UseOp] = {}
     stack = [op]
     while stack:
         source = stack.pop()
-        if isinstance(source, UseOp) and source.declaration.is_learnable:
-            found[source.symbol] = None
+        if isinstance(source, UseOp):
+            found[source.symbol] = source
         stack.extend(v.owner for v in source.operands if isinstance(v.owner, Operation))
-    return list(found)
+    return list(found.values())
 
 
 def _is_evaluated(op: Operation) -> bool:

@@ -19,7 +19,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
-from snncc.dialects.snn.fixed import is_fixed
+from snncc.dialects.snn.fixed import is_fixed, used_parameters
 from snncc.dialects.snn.places import Indices
 from snncc.dialects.snn.types import Stream, shape_of, stream_type
 from snncc.passes.scheduling import layout
@@ -56,12 +56,7 @@ class Learned:
         """Whether a value is computed of learned parameters and constants alone."""
         if not isinstance(value.owner, Operation) or not is_fixed(value.owner):
             return False
-        found, stack = False, [value.owner]
-        while stack and not found:
-            op = stack.pop()
-            found = isinstance(op, snn.UseOp) and op.symbol in self.names
-            stack.extend(v.owner for v in op.operands if isinstance(v.owner, Operation))
-        return found
+        return any(name in self.names for name in used_parameters(value.owner))
 
     def lies(self, value: SSAValue, places: Indices) -> bool:
         """Whether a parameter is stored with these elements of a value, in this order."""
@@ -81,7 +76,7 @@ class Learned:
         if key in self.held:
             return self.held[key]
         size = prod(shape_of(root))
-        name = owner.symbol if isinstance(owner, snn.UseOp) else "computed"
+        name = owner.symbol if isinstance(owner, snn.UseOp) else self._source_name(root)
         if isinstance(owner, snn.UseOp):
             self.types[name] = stream_type(root)
             whole = flat.size == size and bool((np.sort(flat) == np.arange(size)).all())
@@ -96,6 +91,12 @@ class Learned:
             number += 1
         self.held[key] = Held(f"{name}.{number}", root, flat)
         return self.held[key]
+
+    def _source_name(self, root: SSAValue) -> str:
+        """The parameter that a value is computed of, if of one."""
+        assert isinstance(root.owner, Operation)
+        sources = [n for n in used_parameters(root.owner) if n in self.names]
+        return sources[0] if len(sources) == 1 else "computed"
 
     def _store_sources(self, root: SSAValue, flat: Indices) -> None:
         """Parameters that a value is computed of, element by element, are stored as it is."""

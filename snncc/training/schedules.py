@@ -41,6 +41,7 @@ from snncc.passes.scheduling.forward import forget_surrogates
 from snncc.passes.scheduling.learned import Learned, elements, prepare_network, root_of
 from snncc.passes.scheduling.scheduler import Scheduler
 from snncc.training.gradients import Options, Trained, prepared
+from snncc.training.integers import expect_trainable
 from snncc.training.losses import Loss, loss_of
 from snncc.training.optimizers import PARAMETER, Optimizer
 
@@ -108,6 +109,7 @@ def schedule_training(
             "SNC-T001",
             "the network takes a whole sequence at once: it has no steps to sum a loss over",
         )
+    expect_trainable(module, op)
     names = _trainable(module, op, trainable)
     plain = op.clone()
     trained = Trained(module, op, loss_of(loss), steps, Options(names, surrogate))
