@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import DictionaryAttr, ModuleOp
-from xdsl.ir import SSAValue
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue, Use
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import DeadCodeElimination
 
 from snncc.dialects import snn
 from snncc.passes.differentiation.integers import literal
-from snncc.passes.quantization.attributes import HELD, read_held
+from snncc.passes.quantization.attributes import (
+    forget_held,
+    read_held_for_training,
+    write_held_for_training,
+)
 from snncc.passes.ranges import NetworkRanges, network_ranges
 from snncc.passes.scheduling.forward import forget_surrogates
 from snncc.passes.snn_fold_parameters import SnnFoldParameters
@@ -46,49 +51,59 @@ class SnnFreeze(ModulePass):
         drop_unused(op)
 
 
+@dataclass(frozen=True)
+class _End:
+    """A state that is held between two numbers: `inner` before, `held` behind, in one use."""
+
+    neuron: snn.NeuronOp
+    name: str
+    use: Use
+    inner: SSAValue
+    held: SSAValue
+    low: int
+    high: int
+
+    def set(self, value: SSAValue) -> None:
+        self.use.operation.operands[self.use.index] = value
+
+
 def _drop_idle_ends(network: snn.NetworkOp) -> None:
-    """
-    Where the ranges with all ends in place show that an end is never met, they are those of the
-    network without it, too.
-    """
+    """Without all ends first; those come back that are met then, until none of the rest is."""
     neurons = [op for op in network.body.block.ops if isinstance(op, snn.NeuronOp)]
-    held = {neuron: dict(read_held(neuron)) for neuron in neurons}
-    if not any(held.values()):
-        return
-    ranges = network_ranges(network)
+    dropped = [end for neuron in neurons for end in _ends(neuron)]
+    for end in dropped:
+        end.set(end.inner)
+    while dropped:
+        ranges = network_ranges(network)
+        met = [end for end in dropped if not _is_inside(end, ranges)]
+        if not met:
+            break
+        for end in met:
+            end.set(end.held)
+        dropped = [end for end in dropped if end not in met]
+    for end in dropped:
+        forget_held(end.neuron, end.name)
     for neuron in neurons:
-        ends = neuron.terminator
-        for index, port in enumerate(neuron.state_ports):
-            if port.name not in held[neuron]:
-                continue
-            place = len(ends.outputs) + index
-            inner = _inside(ends.operands[place], ranges, neuron)
-            if inner is not None:
-                ends.operands[place] = inner
-                del held[neuron][port.name]
-        _write(neuron, held[neuron])
+        write_held_for_training(neuron, ())
 
 
-def _inside(value: SSAValue, ranges: NetworkRanges, neuron: snn.NeuronOp) -> SSAValue | None:
-    """What is held between two numbers and never leaves them; None for all else."""
-    above = value.owner
-    if not isinstance(above, arith.MaxSIOp) or not isinstance(above.lhs.owner, arith.MinSIOp):
-        return None
-    below = above.lhs.owner
-    low, high = literal(above.rhs), literal(below.rhs)
-    if low is None or high is None:
-        return None
-    found = ranges.populations[neuron].values[below.lhs]
-    inside = bool(np.all(found.low >= low) and np.all(found.high <= high))
-    return below.lhs if inside else None
+def _ends(neuron: snn.NeuronOp) -> Iterator[_End]:
+    terminator = neuron.terminator
+    for index, port in enumerate(neuron.state_ports):
+        if port.name not in read_held_for_training(neuron):
+            continue
+        use = Use(terminator, len(terminator.outputs) + index)
+        value = terminator.operands[use.index]
+        if isinstance(value.owner, arith.TruncIOp):
+            use, value = Use(value.owner, 0), value.owner.input
+        above = value.owner
+        below = above.lhs.owner if isinstance(above, arith.MaxSIOp) else None
+        if isinstance(above, arith.MaxSIOp) and isinstance(below, arith.MinSIOp):
+            low, high = literal(above.rhs), literal(below.rhs)
+            assert low is not None and high is not None
+            yield _End(neuron, port.name, use, below.lhs, value, low, high)
 
 
-def _write(neuron: snn.NeuronOp, held: dict[str, float]) -> None:
-    known = neuron.attributes.get(HELD)
-    if not isinstance(known, DictionaryAttr):
-        return
-    kept = {name: value for name, value in known.data.items() if name in held}
-    if kept:
-        neuron.attributes[HELD] = DictionaryAttr(kept)
-    else:
-        del neuron.attributes[HELD]
+def _is_inside(end: _End, ranges: NetworkRanges) -> bool:
+    found = ranges.populations[end.neuron].values[end.inner]
+    return bool(np.all(found.low >= end.low) and np.all(found.high <= end.high))

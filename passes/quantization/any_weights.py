@@ -18,17 +18,18 @@ from xdsl.dialects.builtin import IntegerAttr, i32
 from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
-from snncc.passes.quantization.attributes import read_scale, write_held
-from snncc.passes.quantization.formats import WIDE
+from snncc.passes.quantization.attributes import (
+    read_held_for_training,
+    read_scale,
+    write_held,
+    write_held_for_training,
+)
 from snncc.passes.quantization.widening import widen
 from snncc.passes.ranges import NetworkRanges, network_ranges
 from snncc.passes.ranges.widths import narrowest_width
 
 ATTEMPTS = 4
 """A state that is held may leave an operation without a proof, and the other way round."""
-LARGEST = (1 << WIDE) - 1
-"""Where a state of 32 bits is held, unless it is proved to go further: products have room."""
-
 StateKey = tuple[int, str]
 """(place among the neurons that were neurons of floats, name of the state)"""
 
@@ -55,7 +56,8 @@ def sizes_of(
             state = ranges.states[neuron, index]
             low, high = -(1 << 15), (1 << 15) - 1
             if narrowest_width(state, (16, 32)) != 16:
-                size = max(-int(state.low.min()), int(state.high.max()), LARGEST)
+                # products in the body were given room for as many bits
+                size = max(-int(state.low.min()), int(state.high.max()))
                 high = (1 << size.bit_length()) - 1
                 low = -high
             found[place, port.name] = low, high
@@ -81,6 +83,7 @@ def hold_trained(
                 continue
             _hold(neuron, index, low, high)
             write_held(neuron, {name: float(high)})
+            write_held_for_training(neuron, [*read_held_for_training(neuron), name])
             held.add(key)
             changed = True
         changed = (not changed and bool(ranges.doubts) and widen(ranges)) or changed
