@@ -100,7 +100,8 @@ def _ends(neuron: snn.NeuronOp) -> Iterator[_End]:
         below = above.lhs.owner if isinstance(above, arith.MaxSIOp) else None
         if isinstance(above, arith.MaxSIOp) and isinstance(below, arith.MinSIOp):
             low, high = literal(above.rhs), literal(below.rhs)
-            assert low is not None and high is not None
+            assert low is not None
+            assert high is not None
             yield _End(neuron, port.name, use, below.lhs, value, low, high)
 
 

@@ -56,7 +56,7 @@ def read_forward(op: Operation) -> Sequence[SSAValue]:
 
 
 def for_gradients(block: Block) -> set[Operation]:
-    """The operations of a body that nothing but gradients need: what surrogates are functions of."""
+    """Operations of a body that nothing but gradients need: what surrogates are functions of."""
     found: set[Operation] = set()
     for op in reversed(list(block.ops)):
         uses = [use for result in op.results for use in result.uses]

@@ -2,9 +2,9 @@
 What a network of integers needs where its weights move: bounds for all that they may become.
 
 A calibrated network is proved for its weights. A trained one has the same widths, but what
-other weights could drive further saturates at the end of its width: a state of 16 bits stays one, and
-so does its place on the tape. As the calibrated network is proved never to get there, none of
-its bits changes.
+other weights could drive further saturates at the end of its width: a state of 16 bits stays
+one, and so does its place on the tape. As the calibrated network is proved never to get there,
+none of its bits changes.
 """
 
 from __future__ import annotations

@@ -141,9 +141,9 @@ class Learned:
             return
         for operand in owner.operands:
             use = operand.owner
-            if isinstance(use, snn.UseOp) and shape_of(operand) == shape_of(root):
-                if use.symbol in self.names:
-                    self.storage.setdefault(use.symbol, flat)
+            same = isinstance(use, snn.UseOp) and shape_of(operand) == shape_of(root)
+            if same and isinstance(use, snn.UseOp) and use.symbol in self.names:
+                self.storage.setdefault(use.symbol, flat)
 
     def stored(self, name: str, array: Array) -> Array:
         """A parameter as it is stored, flat."""

@@ -112,11 +112,10 @@ class _Smoothing:
         thresholds_to_neurons(self.network, self.element, self.surrogate)
         mapped: dict[SSAValue, SSAValue] = {}
         hard = self.network.clone(mapped)
-        for op in [
-            inner for inner in self.network.walk() if isinstance(inner, snn.StraightThroughOp)
-        ]:
-            op.result.replace_all_uses_with(op.soft)  # in the twin that is the value, too
-            Rewriter.erase_op(op)
+        through = [op for op in self.network.walk() if isinstance(op, snn.StraightThroughOp)]
+        for each in through:
+            each.result.replace_all_uses_with(each.soft)  # in the twin that is the value, too
+            Rewriter.erase_op(each)
         self._find()
         twins = dict(zip(self.network.body.block.ops, hard.body.block.ops, strict=True))
         for op in list(self.network.body.block.ops):

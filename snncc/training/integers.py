@@ -1,4 +1,4 @@
-"""Training of networks of integers, whose weights follow floats (`quantize(..., trainable=...)`)."""
+"""Training of networks of integers whose weights follow floats: `quantize(trainable=...)`."""
 
 from __future__ import annotations
 

@@ -91,7 +91,8 @@ def layers_of(net: QuantizedNetwork) -> list[Layer]:
         steps = {kind: arrays[f"{name}.{kind}.step"] for kind in ("weight", "bias")}
         unit, total = read_scale(neuron, "v"), read_scale(op, "result")
         shift = np.log2(np.ravel(total) / np.ravel(unit))
-        assert (shift == shift[0]).all() and shift[0] == int(shift[0])
+        assert (shift == shift[0]).all()
+        assert shift[0] == int(shift[0])
         products = [o for o in neuron.body.block.ops if isinstance(o, arith.MuliOp)]
         decay = next(o for o in products if literal(o.rhs) not in (None, 0))
         behind = next(o for o in neuron.body.block.ops if isinstance(o, arith.ShRSIOp))
@@ -150,7 +151,8 @@ def test_gradients_are_those_of_a_straight_through_network_in_torch(reset: str) 
     for dtype, bound in (("float64", 1e-11), ("float32", 1e-5)):
         loss, found = value_and_grad(net, "ce_count", x, target, dtype=dtype)
         assert loss == pytest.approx(value, rel=1e-6)
-        assert set(found) >= set(wanted) and list(found.parameters) == list(wanted)[:-1]
+        assert set(found) >= set(wanted)
+        assert list(found.parameters) == list(wanted)[:-1]
         for name, array in wanted.items():
             assert np.abs(array).max() > 0, name
             worst = abs(found[name] - array).max() / abs(array).max()
@@ -180,7 +182,7 @@ def test_only_what_is_trained_has_a_gradient() -> None:
     _, found = value_and_grad(made, "ce_count", stimulus(), labels())
     assert list(found.parameters) == ["fc1.weight"]
     plain = quantized(trainable=None, weights="int8")
-    with pytest.raises(snncc.SnnccError, match="SNC-T001 .*constant integers"):
+    with pytest.raises(snncc.SnnccError, match=r"SNC-T001 .*constant integers"):
         snncc.compile(plain, train="bptt", loss="ce_count", steps=STEPS)
 
 

@@ -74,7 +74,10 @@ X, Y = 448, 192
 SMOOTH: dict[str, tuple[Equations, Callable[[float, float], float]]] = {
     "sums": (lambda b, x, y: x + y - x * 3 + 7, lambda x, y: y - 2 * x + 7),
     "a product": (lambda b, x, y: x * y - y, lambda x, y: x * y - y),
-    "a decay": (lambda b, x, y: x - b.multiply_shift(x, 410, 12) + y, lambda x, y: x * (1 - 410 / 4096) + y),
+    "a decay": (
+        lambda b, x, y: x - b.multiply_shift(x, 410, 12) + y,
+        lambda x, y: x * (1 - 410 / 4096) + y,
+    ),
     "a rounding shift": (lambda b, x, y: b.rounding_shift(x * y, 6), lambda x, y: x * y / 64),
     "shifts": (lambda b, x, y: (x >> 4) * (y << 2), lambda x, y: x / 16 * 4 * y),
     "an unsigned shift": (lambda b, x, y: b.shift_right_unsigned(x, 3) + y, lambda x, y: x / 8 + y),
@@ -86,7 +89,10 @@ SMOOTH: dict[str, tuple[Equations, Callable[[float, float], float]]] = {
         lambda b, x, y: (x << (y - 150)) + (x >> (y - 150)) + y,
         lambda x, y: y,
     ),
-    "a quotient": (lambda b, x, y: b.divide(x, y * 7) + b.divide(y, 64), lambda x, y: x / y / 7 + y / 64),
+    "a quotient": (
+        lambda b, x, y: b.divide(x, y * 7) + b.divide(y, 64),
+        lambda x, y: x / y / 7 + y / 64,
+    ),
     "ends that are not met": (lambda b, x, y: b.clamp(x, -500, 500) * y, lambda x, y: x * y),
     "an end that is met": (lambda b, x, y: b.clamp(x, -100, 100) * y, lambda x, y: 100 * y),
     "a choice": (lambda b, x, y: b.select(b.compare("gt", x, y), x * 3, y), lambda x, y: 3 * x),
@@ -98,9 +104,18 @@ SMOOTH: dict[str, tuple[Equations, Callable[[float, float], float]]] = {
         lambda b, x, y: b.insert(arith.ExtSIOp(b.compare("gt", x, 0).value, i32)) * y,
         lambda x, y: -y,
     ),
-    "a register that wraps": (lambda b, x, y: fit(x * 64, 12, "wrap_high") + y, lambda x, y: 64 * x + y),
-    "rounded towards zero": (lambda b, x, y: shift_right(x - 1024, 6, "toward_zero"), lambda x, y: x / 64),
-    "a chip's decay": (lambda b, x, y: decay_multiply(x, y, 8, "half_up"), lambda x, y: x * y / 256),
+    "a register that wraps": (
+        lambda b, x, y: fit(x * 64, 12, "wrap_high") + y,
+        lambda x, y: 64 * x + y,
+    ),
+    "rounded towards zero": (
+        lambda b, x, y: shift_right(x - 1024, 6, "toward_zero"),
+        lambda x, y: x / 64,
+    ),
+    "a chip's decay": (
+        lambda b, x, y: decay_multiply(x, y, 8, "half_up"),
+        lambda x, y: x * y / 256,
+    ),
 }
 
 
