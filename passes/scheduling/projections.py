@@ -101,10 +101,9 @@ def _write_project(s: Scheduler, op: snn.LinearOp) -> None:
     rows, columns = shape_of(op.weight)
     place = s.row_place(op.input)
     s.place(op.result, node_name(op) or "linear")
-    steps = kernel.ProjectOp.STEPS
     room = s.work(
         f"{node_name(op) or 'linear'}.room",
-        (-(-s.block // steps) * steps * columns,),
+        (kernel.ProjectOp.room_of(s.block, columns),),
         op.result,
     )
 
