@@ -282,7 +282,8 @@ def compile(
     Compiles a network, or a model file with the options of `load`.
 
     With `train="bptt"` what is compiled is its training (`snncc.training.TrainProgram`, whose
-    options `loss`, `steps`, `optimizer`, `trainable`, `surrogate`, `tape_steps` are taken too).
+    options `loss`, `steps`, `optimizer`, `trainable`, `surrogate`, `tape_steps`, `samples`,
+    `fused` are taken too).
 
     `quantize` (int8, int4, int3, ternary, qat) makes it one of integers first, calibrated with
     `calibration`; the other options of `snncc.quantize` are taken too.

@@ -323,7 +323,7 @@ class ProjectOp(IRDLOperation):
         out[k, r] = sum over c ascending, from +0, of weight[r, c] * input[k, c]
 
         kernel.project %w, %x steps %n room %t into %y
-            : memref<64x128xf32>, memref<16x128xf32>, memref<4096xf32> -> memref<16x64xf32>
+            : memref<64x128xf32>, memref<16x128xf32>, memref<2048xf32> -> memref<16x64xf32>
 
     The room holds the input with the steps innermost, padded to vectors, for at most 128 steps.
     Where it is `fused`, a product and its addition to the sum are rounded once (fma); of f32.
@@ -345,7 +345,7 @@ class ProjectOp(IRDLOperation):
         "`:` type($weight) `,` type($input) `,` type($room) `->` type($out)"
     )
 
-    STEPS: ClassVar[int] = 32  # the room's multiple: two of the widest vectors
+    STEPS: ClassVar[int] = 16  # the room's multiple: the widest vector
     MOST: ClassVar[int] = 128  # the most steps that are in the room at once
 
     def __init__(
