@@ -312,9 +312,9 @@ def compile(
     Compiles a network, or a model file with the options of `load`.
 
     With `train="bptt"` what is compiled is its training (`snncc.training.TrainProgram`, whose
-    options `loss`, `steps`, `optimizer`, `trainable`, `surrogate`, `tape_steps` are taken too);
-    with `train="eprop"` its online training (`snncc.training.OnlineProgram`, which has `feedback`
-    and `seed`, and no tape).
+    options `loss`, `steps`, `optimizer`, `trainable`, `surrogate`, `tape_steps`, `samples`,
+    `fused` are taken too); with `train="eprop"` its online training
+    (`snncc.training.OnlineProgram`, which has `feedback` and `seed`, and no tape).
 
     `quantize` (int8, int4, int3, ternary, qat) makes it one of integers first, calibrated with
     `calibration`; the other options of `snncc.quantize` are taken too. With `train` its weights
