@@ -110,7 +110,7 @@ def test_a_word_is_no_list_of_names() -> None:
         quantized(trainable="fc1", weights="int8")
 
 
-@pytest.mark.parametrize("size", [3.0, 1e30, float("nan")])
+@pytest.mark.parametrize("size", [0.5, 1e30, float("nan")])
 def test_no_weights_make_it_wrap(size: float) -> None:
     """Whatever the floats become: ranges prove it, states are held, C has the same bits."""
     require_tool("gcc")
@@ -128,4 +128,4 @@ def test_no_weights_make_it_wrap(size: float) -> None:
         if name != "final":
             np.testing.assert_array_equal(compiled[name], found[name])
     largest = abs(found["lif1.v"].astype(np.int64)).max()
-    assert (largest == 32767) == (size > 10)
+    assert (largest >= 32767) == (size > 10)

