@@ -12,7 +12,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.dialects import snn
-from snncc.dialects.arrays import Array, signed_dtype
+from snncc.dialects.arrays import Array, parameter_array, signed_dtype
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.network import STREAM
 from snncc.dialects.snn.signs import Signs
@@ -57,6 +57,14 @@ class Network:
     def outputs(self) -> dict[str, tuple[int, ...]]:
         """Output name -> shape at one step."""
         return {name: shape_of(value) for name, value in self.op.outputs.items()}
+
+    def parameters(self) -> dict[str, Array]:
+        """Learnable parameter -> a copy of its numbers, with the model's shape."""
+        return {
+            op.sym_name.data: parameter_array(op).copy()
+            for op in self.module.ops
+            if isinstance(op, snn.ParameterOp) and op.is_learnable
+        }
 
     @property
     def scales(self) -> dict[str, Array]:

@@ -2,7 +2,8 @@
 Makes the data files of this folder from the 1797 digits that scikit-learn ships.
 
     digits.npz        500 images for testing, drawn evenly from the ten digits
-    calibration.npz   256 of the other 1297, which were not held out for testing
+    training.npz      the other 1297, which the networks were trained on
+    calibration.npz   256 of these
 
     python make_data.py            writes the files
     python make_data.py --check    compares the files that are here with what would be written
@@ -32,7 +33,11 @@ def files() -> dict[str, dict[str, np.ndarray]]:
     trained, tested = train_test_split(
         np.arange(len(x)), test_size=TESTED, random_state=0, stratify=y
     )
-    chosen = {"digits.npz": tested, "calibration.npz": trained[:CALIBRATED]}
+    chosen = {
+        "digits.npz": tested,
+        "training.npz": trained,
+        "calibration.npz": trained[:CALIBRATED],
+    }
     return {name: {"x": x[which], "y": y[which]} for name, which in chosen.items()}
 
 

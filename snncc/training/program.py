@@ -235,6 +235,10 @@ class TrainProgram:
         self.loss = float(losses.sum(dtype=np.float64)) / streams.batch
         return self.loss
 
+    def restart(self) -> None:
+        """All as it was compiled: parameters, optimizer, gradients."""
+        self._call("train_begin")
+
     def apply(self, rate: float | None = None) -> None:
         """The update by the mean of the gradients since the last one; then these are 0 again."""
         wanted = self.optimizer.lr if rate is None else rate
