@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.backends.c import CPackage, emit
@@ -24,7 +23,7 @@ from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import integer_width, is_float, stream_type
 from snncc.errors import error
-from snncc.inputs import to_states, to_streams
+from snncc.inputs import are_sequences, to_states, to_streams
 from snncc.interpreters.network import Run
 from snncc.network import Network, as_result, load
 from snncc.options import is_whole
@@ -411,13 +410,12 @@ def _quantized_for(network: Network, training: dict[str, Any], calibration: Any)
     """Options of quantization that follow from those of a training; `trainable` is one of them."""
     given = training.pop("trainable", None)
     found: dict[str, Any] = {"trainable": "all" if given is None else given}
-    arrays = calibration if isinstance(calibration, Mapping) else {"": calibration}
-    ranks = (
-        network.inputs
+    arrays = (
+        calibration
         if isinstance(calibration, Mapping)
-        else {"": next(iter(network.inputs.values()))}
+        else dict.fromkeys(network.inputs, calibration)
     )
-    held = any(np.ndim(a) <= len(ranks[n]) + 1 for n, a in arrays.items() if n in ranks)
+    held = not are_sequences(network.op, arrays)
     if calibration is not None and held and "steps" in training:
         found["steps"] = training["steps"]  # samples without an axis of steps
     return found

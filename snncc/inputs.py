@@ -112,6 +112,12 @@ def default_steps(network: snn.NetworkOp) -> int | None:
     return value.value.data if isinstance(value, IntegerAttr) else None
 
 
+def are_sequences(network: snn.NetworkOp, arrays: Mapping[str, Any]) -> bool:
+    """Whether arrays for inputs have an axis of time, and one of samples."""
+    ranks = {name: len(shape_of(value)) for name, value in network.inputs.items()}
+    return all(np.ndim(a) > ranks[name] + 1 for name, a in arrays.items() if name in ranks)
+
+
 def is_held(network: snn.NetworkOp, name: str) -> bool:
     """Whether an input, or an output of a whole sequence, has no time axis in the model."""
     value = network.attributes.get("held")

@@ -44,6 +44,8 @@ def run_compile(
     network = load_with(model, options)
     print_warnings(network.warnings)
     if chosen is not None:
+        if training is not None:
+            chosen = chosen.trained(training.pop("trainable", None))
         network = chosen.of(network, steps)
     if training is not None:
         _compile_training(network, output, {**values, **training})

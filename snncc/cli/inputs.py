@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from snncc.errors import SnnccError
-from snncc.inputs import Streams, read_npz, to_streams
+from snncc.inputs import Streams, are_sequences, read_npz, to_streams
 from snncc.network import Network
 
 
@@ -25,10 +25,17 @@ class Given:
     streams: Streams
 
 
-def read_inputs(path: Path, network: Network, steps: int | None) -> Given:
-    """Raises SNC-R001 where the file cannot be read or does not fit the network."""
+def read_inputs(
+    path: Path, network: Network, steps: int | None, *, of_samples: bool = False
+) -> Given:
+    """
+    `steps`: for how many inputs are held; those of a sample (`of_samples`) only where inputs
+    have no axis of time. Raises SNC-R001 where the file cannot be read or does not fit.
+    """
     with problems_of(path):
         x, held = read_npz(path, network.op, steps=steps)
+        if of_samples and are_sequences(network.op, x):
+            held = None
         return Given(x, held, to_streams(network.op, x, steps=held))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,11 @@ class Quantization:
     options: QuantizeOptions
     calibrate: Path | None
 
+    def trained(self, names: Sequence[str] | None) -> Quantization:
+        """For a training of these layers or parameters, or of all: they follow floats."""
+        kept = "all" if names is None else tuple(names)
+        return replace(self, options=replace(self.options, trainable=kept))
+
     def of(self, network: Network, steps: int | None) -> QuantizedNetwork:
         """The integer network, with what there is to know of it on stderr."""
         from snncc.cli.inputs import read_inputs
@@ -46,7 +52,9 @@ class Quantization:
         expect_floats(network)
         data = None
         if self.calibrate is not None:
-            data = Data(read_inputs(self.calibrate, network, steps).streams.arrays)
+            trained = self.options.trainable is not None
+            given = read_inputs(self.calibrate, network, steps, of_samples=trained)
+            data = Data(given.streams.arrays)
         with progress(f"quantize: {network.name}") as update:
             made = quantize_with(network, self.options, data, update)
         print_warnings(made.report.problems)

@@ -24,6 +24,7 @@ TRAINING = (
 MEMORY = {
     "apply": "parameters, and the moments of the optimiser",
     "derived": "what is computed of parameters",
+    "prepare": "work space of that",
     "sums": "gradients, summed over samples",
     "ends": "gradients at the end of a sample",
     "tape": "tape",
@@ -70,6 +71,13 @@ def training_of(values: dict[str, Any], steps: int | None) -> dict[str, Any] | N
     return {"train": train, "steps": steps, **given}
 
 
+def _size_of(entry: Mapping[str, Any]) -> int:
+    """Bytes of an array of the struct."""
+    from snncc.training.program import C_TYPES
+
+    return int(entry["count"]) * C_TYPES[entry["type"]]().itemsize
+
+
 def print_training(network: Network, manifest: Mapping[str, Any]) -> None:
     """What is trained, and where the memory goes."""
     from snncc.dialects import snn
@@ -80,7 +88,7 @@ def print_training(network: Network, manifest: Mapping[str, Any]) -> None:
         if isinstance(op, snn.ParameterOp)
     }
     rows = [
-        (name, shape_text(shapes[name]), str(entry["count"]), size_text(4 * entry["count"]))
+        (name, shape_text(shapes[name]), str(entry["count"]), size_text(_size_of(entry)))
         for name, entry in manifest["parameters"].items()
     ]
     out.print(table("", ["trained", "shape", "numbers", "bytes"], rows, left=2, whole=1))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import snncc as product
@@ -61,6 +62,19 @@ def test_layers_that_are_trained(snncc, folder: Path) -> None:
     (manifest,) = (json.loads(path.read_text()) for path in Path("o").glob("*_train.json"))
     assert set(manifest["parameters"]) == {"fc.w", "beta"}
     assert "rec.w" not in out
+
+
+def test_networks_of_integers(snncc, folder: Path) -> None:
+    """Trained in integers that follow floats, kept without them."""
+    np.savez("x.npz", x=np.random.default_rng(0).random((6, 8, 3), np.float32))
+    arguments = ["--trainable", "fc", "--quantize", "int8", "--calibrate", "x.npz"]
+    loss = ["--train", "bptt", "--loss", "ce_count(output='spikes')", "--steps", "8"]
+    code, out, err = snncc("compile", "net.mlir", *loss, *WITH, *arguments, "-o", "o")
+    assert code == 0, err
+    (manifest,) = (json.loads(path.read_text()) for path in Path("o").glob("*_train.json"))
+    assert set(manifest["parameters"]) == {"fc.w"}
+    assert "spike-aware" in out
+    assert "float" not in Path("o", "src", "net_weights.c").read_text()
 
 
 @pytest.mark.parametrize("train", ["bptt", "eprop"])
