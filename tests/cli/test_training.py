@@ -72,9 +72,9 @@ def test_networks_of_integers(snncc, folder: Path) -> None:
     code, out, err = snncc("compile", "net.mlir", *loss, *WITH, *arguments, "-o", "o")
     assert code == 0, err
     (manifest,) = (json.loads(path.read_text()) for path in Path("o").glob("*_train.json"))
-    assert set(manifest["parameters"]) == {"fc.w"}
+    assert set(manifest["parameters"]) == {"fc.weight", "fc.bias"}
     assert "spike-aware" in out
-    assert "float" not in Path("o", "src", "net_weights.c").read_text()
+    assert "const int8_t net_fc" in Path("o", "src", "net_weights.c").read_text()
 
 
 @pytest.mark.parametrize("train", ["bptt", "eprop"])
