@@ -27,6 +27,7 @@ from snncc.inputs import to_states, to_streams
 from snncc.interpreters.network import Run
 from snncc.network import Network, as_result, load
 from snncc.options import is_whole
+from snncc.passes.scheduling.packing import PACKS, Pack
 from snncc.pipelines import PipelineOptions, run_pipeline
 from snncc.reports import Report, report_of
 from snncc.runtime.library import NativeNetwork, write_files
@@ -120,7 +121,7 @@ class Compiled:
     @cached_property
     def _debug(self) -> NativeNetwork:
         """A build that keeps every neuron's output: for traces."""
-        options = PipelineOptions(1, self.options.fold, trace=True)
+        options = PipelineOptions(1, self.options.fold, trace=True, pack=self.options.pack)
         return NativeNetwork(self._emit(options)[1], self.toolchain)
 
     def run(
@@ -272,6 +273,7 @@ def compile(
     time_block: int = DEFAULT_BLOCK,
     fold: Literal["exact", "all", "none"] = "exact",
     weights: Literal["auto", "c", "bin"] = "auto",
+    pack: Pack = "auto",
     cc: str | None = None,
     cflags: str | tuple[str, ...] | list[str] | None = None,
     quantize: str | None = None,
@@ -290,8 +292,10 @@ def compile(
     `prefix` starts every symbol of the C (default: the network's name, lower-case);
     `time_block` is how many steps `run` takes through a layer before the next; `fold` says
     which scales and batch norms go into weights (`exact`: those that change no bit);
-    `weights` where constants stand; `cc` (default: $CC, or what is there) and `cflags` are
-    the compiler of `Compiled.run` and its flags.
+    `weights` where constants stand; `pack` whether integer weights of few bits are packed
+    (`auto`: where that saves more flash than its code takes, `always`, `never`); `cc`
+    (default: $CC, or what is there) and `cflags` are the compiler of `Compiled.run` and its
+    flags.
 
     Raises SnnccError.
     """
@@ -300,6 +304,7 @@ def compile(
     for name, value, known in (
         ("fold", fold, ("exact", "all", "none")),
         ("weights", weights, ("auto", "c", "bin")),
+        ("pack", pack, PACKS),
     ):
         if value not in known:
             raise error("SNC-C003", f"{name}: expected one of {', '.join(known)}, got {value!r}")
@@ -334,7 +339,7 @@ def compile(
     _expect_supported(network)
     return Compiled(
         network,
-        PipelineOptions(int(time_block), fold),
+        PipelineOptions(int(time_block), fold, pack=pack),
         prefix,
         weights,
         None if cc is None else find_compiler(cc),

@@ -11,7 +11,14 @@ from snncc.backends.c.api import internal_header, kernels_header, source
 from snncc.backends.c.guides import cmake, readme
 from snncc.backends.c.header import header
 from snncc.backends.c.program import CProgram
-from snncc.backends.c.weights import C_LIMIT, constants_of, total_bytes, weights_binary, weights_c
+from snncc.backends.c.weights import (
+    C_LIMIT,
+    Constant,
+    constants_of,
+    total_bytes,
+    weights_binary,
+    weights_c,
+)
 from snncc.dialects import kernel
 from snncc.dialects.kernel.lines import delay_lines
 from snncc.dialects.kernel.program import Role
@@ -67,13 +74,17 @@ def emit(
         files[f"src/{prefix}_weights.c"] = weights_c(program, constants).encode()
     files["CMakeLists.txt"] = cmake(program, files).encode()
     files["README.md"] = readme(program, title, size, files).encode()
-    manifest = _manifest(program, title, size, files, report or {})
+    manifest = _manifest(program, title, constants, files, report or {})
     files[f"{prefix}.json"] = (json.dumps(manifest, indent=1) + "\n").encode()
     return CPackage(prefix, files, manifest)
 
 
 def _manifest(
-    program: CProgram, title: str, size: int, files: dict[str, bytes], report: dict[str, Any]
+    program: CProgram,
+    title: str,
+    constants: list[Constant],
+    files: dict[str, bytes],
+    report: dict[str, Any],
 ) -> dict[str, Any]:
     def terminals(which: str) -> list[dict[str, Any]]:
         found = program.inputs if which == "inputs" else program.outputs
@@ -117,10 +128,11 @@ def _manifest(
         "state_bytes": program.state_bytes,
         "state_alignment": program.state_alignment,
         "work_bytes": program.work_bytes,
-        "const_bytes": size,
+        "const_bytes": total_bytes(constants),
         "inputs": terminals("inputs"),
         "outputs": terminals("outputs"),
         "states": states,
+        "constants": [constant.facts for constant in constants],
         **report,
         "files": {
             name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

@@ -12,6 +12,7 @@ from snncc.backends.c.names import STEP_LOCALS, LocalScope, Scope, SymbolScope
 from snncc.backends.c.structs import ALIGNMENT, Array, Group, offsets
 from snncc.backends.c.types import CType, c_type
 from snncc.dialects import kernel
+from snncc.dialects.kernel.packing import WORD
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.network import STREAM
 
@@ -159,6 +160,13 @@ class CProgram:
     def stage(self, name: str) -> str:
         """The symbol of a stage's function."""
         return f"{self.prefix}_stage_{self.stage_names[name]}"
+
+    @property
+    def reads_whole_words(self) -> bool:
+        """Whether the planes of all packed constants are, one behind the other, whole words."""
+        packed = [b for b in self.constant_buffers if b.packing is not None]
+        planes = [b.packing.plane(b.shape[-1]) for b in packed if b.packing is not None]
+        return not self.is_part and not any(plane % WORD for plane in planes)
 
     @property
     def keeps_apart(self) -> bool:

@@ -44,6 +44,7 @@ from xdsl.traits import HasParent, NoTerminator, Pure, SymbolOpInterface, Symbol
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
 
+from snncc.dialects.kernel.packing import PACKINGS, Packing, ReadsPacked
 from snncc.dialects.snn.attributes import BlobAttr
 from snncc.dialects.snn.network import LAST, STREAM, SUM
 from snncc.dialects.symbols import symbol_named
@@ -100,6 +101,11 @@ class BufferOp(IRDLOperation):
     output, state or traced stream whose symbol is another. Bytes of an input that are spikes,
     0 or 1, are marked `spikes`; integers that are signed numbers are marked `signed`, for
     those who look at them: kernels and bodies say themselves how they read what they take.
+
+    The integers of a constant may be stored in fewer bits than their type has (`packing.py`).
+    That changes what is stored and nothing else; who reads such a constant unpacks its rows.
+
+        kernel.buffer const @fc1.weight : memref<64x128xi8> = #snn.blob<"9f86..."> packed 4
     """
 
     name = "kernel.buffer"
@@ -119,11 +125,13 @@ class BufferOp(IRDLOperation):
     bits = opt_prop_def(UnitAttr)
     order = opt_prop_def(DenseArrayBase.constr(i64))
     sizes = opt_prop_def(DenseArrayBase.constr(i64))
+    packed = opt_prop_def(IntegerAttr.constr(IntegerType(64)))
 
     traits = lazy_traits_def(lambda: (SymbolOpInterface(), HasParent(ProgramOp)))
 
     assembly_format = (
-        "$role $sym_name `:` $type (`=` $content^)? (`channel_last` $channel_last^)? "
+        "$role $sym_name `:` $type (`=` $content^)? (`packed` $packed^)? "
+        "(`channel_last` $channel_last^)? "
         "(`spikes` $spikes^)? (`signed` $signed^)? (`sum` $summed^)? (`last` $last^)? "
         "(`held` $held^)? (`bits` $bits^)? (`order` $order^)? (`sizes` $sizes^)? "
         "(`stage` $stage^)? (`of` $model_name^)? attr-dict"
@@ -146,10 +154,11 @@ class BufferOp(IRDLOperation):
         sizes: Sequence[int] | None = None,
         held: bool = False,
         bits: bool = False,
+        packed: int | None = None,
     ):
         """
         `kind` is that of an output; `order` that of its axes, where it has one of its own, and
-        `sizes` the model's, where they are others.
+        `sizes` the model's, where they are others; `packed` the bits of a constant's elements.
         """
         super().__init__(
             properties={
@@ -168,6 +177,7 @@ class BufferOp(IRDLOperation):
                 "bits": UnitAttr() if bits else None,
                 "order": None if order is None else DenseArrayBase.from_list(i64, list(order)),
                 "sizes": None if sizes is None else DenseArrayBase.from_list(i64, list(sizes)),
+                "packed": None if packed is None else IntegerAttr(packed, i64),
             }
         )
 
@@ -202,8 +212,25 @@ class BufferOp(IRDLOperation):
     def shape(self) -> tuple[int, ...]:
         return self.type.get_shape()
 
+    @property
+    def packing(self) -> Packing | None:
+        """How a constant is stored; None: each element in its type."""
+        return None if self.packed is None else PACKINGS[self.packed.value.data]
+
+    def _verify_packed(self) -> None:
+        assert self.packed is not None
+        if self.role.data is not Role.CONST:
+            raise VerifyException(f"{self.role.data.value} buffer: only a constant is packed")
+        if self.packed.value.data not in PACKINGS:
+            known = ", ".join(map(str, PACKINGS))
+            raise VerifyException(f"packed: expected {known} bits, got {self.packed.value.data}")
+        if not isinstance(self.type.element_type, IntegerType) or not self.shape:
+            raise VerifyException(f"packed: expected rows of integers, got {self.type}")
+
     def verify_(self) -> None:
         role = self.role.data
+        if self.packed is not None:
+            self._verify_packed()
         has_content = self.content is not None
         if has_content != (role in (Role.CONST, Role.STATE)):
             wanted = "content" if role in (Role.CONST, Role.STATE) else "no content"
@@ -301,6 +328,22 @@ class RefOp(IRDLOperation):
                 f'buffer "{self.symbol}" is {declared}: expected {prod(shape)} elements of '
                 f"{declared.element_type}, got {self.result.type}"
             )
+        if self.declaration.packed is not None:
+            self._verify_packed(declared.get_shape()[-1])
+
+    def _verify_packed(self, columns: int) -> None:
+        """Only some kernels read what is packed, as they know the rows."""
+        assert isinstance(self.result.type, MemRefType)
+        if self.result.type.get_shape()[-1:] != (columns,):
+            raise VerifyException(
+                f'buffer "{self.symbol}" is packed in rows of {columns}, got {self.result.type}'
+            )
+        for use in self.result.uses:
+            if use.index != 0 or not use.operation.has_trait(ReadsPacked):
+                raise VerifyException(
+                    f'buffer "{self.symbol}" is packed: {use.operation.name} does not unpack '
+                    f"operand {use.index}"
+                )
 
     def get_parent_program(self) -> ProgramOp | None:
         parent = self.parent_op()

@@ -38,6 +38,7 @@ from snncc.passes.scheduling.bodies import constant_body
 from snncc.passes.scheduling.layout import Place
 from snncc.passes.scheduling.learned import Learned
 from snncc.passes.scheduling.operations import lower, symbol_of, write_delay
+from snncc.passes.scheduling.packing import Pack, packings
 from snncc.passes.scheduling.products import feeds_a_product, summed_product
 from snncc.passes.scheduling.projections import projections
 from snncc.passes.scheduling.stages import Stage, form_stages
@@ -57,11 +58,12 @@ class Scheduler:
         learned: Learned | None = None,
         held: Container[str] = (),
         tape: Container[str] = (),
+        pack: Pack = "auto",
     ):
         """
         `learned` are the parameters that are no constants; `held` the inputs that are the
         same at every step; `tape` the inputs and outputs that only another program sees: they
-        lie as they are stored, spikes as bits.
+        lie as they are stored, spikes as bits. `pack`: which weights are packed.
         """
         self.tape = tape
         self.learned = learned
@@ -79,7 +81,8 @@ class Scheduler:
         self.stage_of = {op: stage for stage in self.stages for op in stage.operations}
         self.places: dict[SSAValue, Place] = {}
         self.buffers: dict[str, kernel.BufferOp] = {}
-        self._constants: dict[tuple[bytes, str, tuple[int, ...], bool], str] = {}
+        self.packed = packings(network, pack, self.known)
+        self._constants: dict[tuple[bytes, str, tuple[int, ...], bool, int | None], str] = {}
         self.lines: dict[snn.DelayOp, tuple[str, str]] = {}
         self.products: dict[snn.OuterOp, str] = {}
         """Products that are only summed over time, and the outputs that hold the sums."""
@@ -147,12 +150,13 @@ class Scheduler:
         sizes: Sequence[int] | None = None,
         held: bool = False,
         bits: bool = False,
+        packed: int | None = None,
     ) -> str:
         """
         A new buffer: gives its symbol, near to `name`. `known`: it is users' name for it.
         Integers are signed where the value is, or where `signed` says so; `kind`, `order`
         and `sizes` are those of an output; an input may be `held`, and hold
-        `bits`.
+        `bits`; a constant may be `packed` in some bits.
         """
         signed = signed or (isinstance(value, SSAValue) and self.signs.is_signed(value))
         element = value if isinstance(value, Attribute) else stream_type(value).element_type
@@ -173,6 +177,7 @@ class Scheduler:
             sizes=sizes,
             held=held,
             bits=bits,
+            packed=packed,
         )
         return name
 
@@ -183,14 +188,16 @@ class Scheduler:
         if isinstance(scale, FloatAttr):
             self.buffers[buffer].attributes["scale"] = scale
 
-    def constant(self, name: str, array: Array, *, signed: bool = False) -> SSAValue:
-        """A constant buffer, one for equal content. Integers may be `signed`."""
+    def constant(
+        self, name: str, array: Array, *, signed: bool = False, packed: int | None = None
+    ) -> SSAValue:
+        """A constant buffer, one for equal content. Integers may be `signed`, and `packed`."""
         signed = signed and array.dtype.kind != "f"
-        key = (array.tobytes(), str(array.dtype), array.shape, signed)
+        key = (array.tobytes(), str(array.dtype), array.shape, signed, packed)
         if key not in self._constants:
             element = dense_of(array.ravel()[:1]).type.element_type
             self._constants[key] = self.declare(
-                Role.CONST, name, array.shape, element, array, signed=signed
+                Role.CONST, name, array.shape, element, array, signed=signed, packed=packed
             )
         buffer = self._constants[key]
         return self.ref(buffer, self.buffers[buffer].shape)
@@ -207,15 +214,16 @@ class Scheduler:
         arrange: Callable[[Array], Array],
         *,
         signed: bool = False,
+        packed: int | None = None,
     ) -> SSAValue | None:
         """
         What is the same at every step, its elements arranged in another order or shape: a
-        constant, or what is learned; None for a stream.
+        constant, which may be `packed`, or what is learned; None for a stream.
         """
         content = self.known(value)
         if content is not None:
             array = np.asarray(arrange(content), order="C")
-            return self.constant(symbol_of(value), array, signed=signed)
+            return self.constant(symbol_of(value), array, signed=signed, packed=packed)
         if self.learned is None or not self.learned.depends(value):
             return None
         shape = shape_of(value)
