@@ -19,6 +19,7 @@ def run_compile(
     time_block: int,
     fold: Any,
     weights: Any,
+    pack: Any,
     print_after: tuple[str, ...],
     steps: int | None,
     **quantization: Any,
@@ -45,7 +46,7 @@ def run_compile(
     if chosen is not None:
         network = made = quantized(network, chosen, calibrate, steps)
     program = compile(
-        network, target, prefix=prefix, time_block=time_block, fold=fold, weights=weights
+        network, target, prefix=prefix, time_block=time_block, fold=fold, weights=weights, pack=pack
     )
     if print_after:
 
@@ -54,7 +55,8 @@ def run_compile(
                 out.print(f"// after {phase}", markup=False)
                 out.print(str(module), markup=False, soft_wrap=True)
 
-        run_pipeline(network.module, context(), PipelineOptions(time_block, fold), after=show)
+        phases = PipelineOptions(time_block, fold, pack=pack)
+        run_pipeline(network.module, context(), phases, after=show)
     folder = program.save(output)
     rows = [(name, size_text(len(data))) for name, data in program.package.files.items()]
     out.print(table(str(folder), ["file", "size"], rows))
