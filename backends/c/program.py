@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from xdsl.dialects.builtin import FloatAttr
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr
 
 from snncc.backends.c.kernels import Kernels
 from snncc.backends.c.names import STEP_LOCALS, LocalScope, Scope, SymbolScope
 from snncc.backends.c.structs import ALIGNMENT, Array, Group, offsets
-from snncc.backends.c.types import CType, c_type
+from snncc.backends.c.types import CType, c_type, is_integer
 from snncc.dialects import kernel
 from snncc.dialects.kernel.packing import WORD
 from snncc.dialects.kernel.program import Role
@@ -23,6 +23,22 @@ EVENT_LIMIT = 1 << 16
 def stored_type(buffer: kernel.BufferOp) -> CType:
     """The C type of a buffer's elements."""
     return c_type(buffer.type.element_type, signed=buffer.signed is not None)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The whole numbers of a float input or output: a stream of the state struct."""
+
+    stream: str
+    """Its buffer."""
+    type: CType
+    channel_last: bool
+    """Whether they lie with the first axis innermost."""
+    within: tuple[int, int] | None
+    """The ends at which an input is held."""
+    scale: tuple[float, ...]
+    """What one is worth, of all or of each in C order of `scale_shape`; nothing: not known."""
+    scale_shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -52,10 +68,34 @@ class Terminal:
     """The axes of a sum as they are stored, where that is another order."""
     stored: tuple[int, ...]
     """Their sizes."""
+    whole: Whole | None
+    """Of a float input or output that stands for whole numbers."""
 
     @property
     def size(self) -> int:
         return prod(self.shape)
+
+
+def _whole_of(buffer: kernel.BufferOp) -> Whole | None:
+    stream = buffer.whole_stream
+    if stream is None:
+        return None
+    scale = buffer.attributes.get("scale")
+    values: tuple[float, ...] = ()
+    shape: tuple[int, ...] = ()
+    if isinstance(scale, FloatAttr):
+        values = (scale.value.data,)
+    elif isinstance(scale, DenseIntOrFPElementsAttr):
+        values, shape = tuple(map(float, scale.get_values())), scale.get_shape()
+    ends = None if buffer.within is None else buffer.within.get_values()
+    return Whole(
+        stream.sym_name.data,
+        stored_type(stream),
+        stream.channel_last is not None,
+        None if ends is None else (ends[0], ends[1]),
+        values,
+        shape,
+    )
 
 
 class CProgram:
@@ -113,6 +153,7 @@ class CProgram:
             buffer.kind,
             () if buffer.order is None else buffer.order.get_values(),
             () if buffer.order is None else buffer.shape,
+            _whole_of(buffer),
         )
 
     def _lay_out(self) -> Group:
@@ -160,6 +201,13 @@ class CProgram:
     def stage(self, name: str) -> str:
         """The symbol of a stage's function."""
         return f"{self.prefix}_stage_{self.stage_names[name]}"
+
+    @property
+    def takes_whole_numbers(self) -> bool:
+        """Whether callers can hand in whole numbers in the place of every float input."""
+        ends = (*self.inputs, *self.outputs)
+        floats = [t for t in self.inputs if t.whole is None and not is_integer(t.type)]
+        return any(t.whole is not None for t in ends) and not (floats or self.is_part)
 
     @property
     def reads_whole_words(self) -> bool:

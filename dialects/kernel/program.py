@@ -106,6 +106,11 @@ class BufferOp(IRDLOperation):
     That changes what is stored and nothing else; who reads such a constant unpacks its rows.
 
         kernel.buffer const @fc1.weight : memref<64x128xi8> = #snn.blob<"9f86..."> packed 4
+
+    A float input that a stage only turns into whole numbers, and a float output that one makes
+    of them, name the stream that holds these, the input with the ends at which it holds them.
+
+        kernel.buffer input @x : memref<?x64xf32> whole @x.whole within [-127, 127]
     """
 
     name = "kernel.buffer"
@@ -126,6 +131,8 @@ class BufferOp(IRDLOperation):
     order = opt_prop_def(DenseArrayBase.constr(i64))
     sizes = opt_prop_def(DenseArrayBase.constr(i64))
     packed = opt_prop_def(IntegerAttr.constr(IntegerType(64)))
+    whole = opt_prop_def(FlatSymbolRefAttrConstr)
+    within = opt_prop_def(DenseArrayBase.constr(i64))
 
     traits = lazy_traits_def(lambda: (SymbolOpInterface(), HasParent(ProgramOp)))
 
@@ -134,7 +141,7 @@ class BufferOp(IRDLOperation):
         "(`channel_last` $channel_last^)? "
         "(`spikes` $spikes^)? (`signed` $signed^)? (`sum` $summed^)? (`last` $last^)? "
         "(`held` $held^)? (`bits` $bits^)? (`order` $order^)? (`sizes` $sizes^)? "
-        "(`stage` $stage^)? (`of` $model_name^)? attr-dict"
+        "(`whole` $whole^)? (`within` $within^)? (`stage` $stage^)? (`of` $model_name^)? attr-dict"
     )
 
     def __init__(
@@ -217,6 +224,33 @@ class BufferOp(IRDLOperation):
         """How a constant is stored; None: each element in its type."""
         return None if self.packed is None else PACKINGS[self.packed.value.data]
 
+    @property
+    def whole_stream(self) -> BufferOp | None:
+        """The stream with the whole numbers of a float input or output, where there is one."""
+        if self.whole is None:
+            return None
+        found = symbol_named(self, self.whole.root_reference.data)
+        if not isinstance(found, BufferOp):
+            raise VerifyException(f"whole: no kernel.buffer is named {self.whole}")
+        return found
+
+    def _verify_whole(self) -> None:
+        role = self.role.data
+        if role not in (Role.INPUT, Role.OUTPUT) or not self.has_rows:
+            raise VerifyException(f"{role.value} buffer: only rows of the caller are whole numbers")
+        ends = None if self.within is None else self.within.get_values()
+        if (ends is None) != (role is Role.OUTPUT) or (ends is not None and len(ends) != 2):
+            raise VerifyException("within: expected two ends of an input, and none of an output")
+        if not isinstance(self.parent_op(), ProgramOp) or (stream := self.whole_stream) is None:
+            return
+        element = stream.type.element_type
+        if stream.role.data is not Role.STREAM or not isinstance(element, IntegerType):
+            raise VerifyException(f"whole: expected a stream of integers, got {self.whole}")
+        if prod(stream.shape[1:]) != prod(self.shape[1:]):
+            raise VerifyException(
+                f"whole: expected {prod(self.shape[1:])} elements, got {stream.type}"
+            )
+
     def _verify_packed(self) -> None:
         assert self.packed is not None
         if self.role.data is not Role.CONST:
@@ -231,6 +265,8 @@ class BufferOp(IRDLOperation):
         role = self.role.data
         if self.packed is not None:
             self._verify_packed()
+        if (self.whole or self.within) is not None:
+            self._verify_whole()
         has_content = self.content is not None
         if has_content != (role in (Role.CONST, Role.STATE)):
             wanted = "content" if role in (Role.CONST, Role.STATE) else "no content"
@@ -362,7 +398,9 @@ class StageOp(IRDLOperation):
           scf.for %k = %c0 to %steps step %c1 { ... }
         }
 
-    `%steps` is the number of steps in the block. `of` names the model's nodes in it.
+    `%steps` is the number of steps in the block. `of` names the model's nodes in it. A stage
+    that `converts` does no more than turn a float input of the caller into whole numbers, or
+    whole numbers into a float output: a caller that has whole numbers goes without it.
     """
 
     name = "kernel.stage"
@@ -370,6 +408,7 @@ class StageOp(IRDLOperation):
     stage_name = prop_def(StringAttr)
     nodes = prop_def(ArrayAttr[StringAttr])
     recurrent = opt_prop_def(UnitAttr)
+    converts = opt_prop_def(UnitAttr)
     body = region_def("single_block")
 
     traits = lazy_traits_def(lambda: (HasParent(ProgramOp), NoTerminator()))
@@ -381,12 +420,14 @@ class StageOp(IRDLOperation):
         body: Region | None = None,
         *,
         recurrent: bool = False,
+        converts: bool = False,
     ):
         super().__init__(
             properties={
                 "stage_name": StringAttr(name),
                 "nodes": ArrayAttr([StringAttr(name) for name in nodes]),
                 "recurrent": UnitAttr() if recurrent else None,
+                "converts": UnitAttr() if converts else None,
             },
             regions=[Region(Block(arg_types=[IndexType()])) if body is None else body],
         )
@@ -406,6 +447,8 @@ class StageOp(IRDLOperation):
         printer.print_attribute(self.nodes)
         if self.recurrent is not None:
             printer.print_string(" recurrent")
+        if self.converts is not None:
+            printer.print_string(" converts")
         printer.print_string(" ")
         with printer.in_parens():
             printer.print_ssa_value(self.steps)
@@ -421,11 +464,13 @@ class StageOp(IRDLOperation):
             parser.Delimiter.SQUARE, lambda: parser.parse_str_literal(" for the name of a node")
         )
         recurrent = parser.parse_optional_keyword("recurrent") is not None
+        converts = parser.parse_optional_keyword("converts") is not None
         parser.parse_punctuation("(")
         steps = parser.parse_argument(expect_type=False).resolve(IndexType())
         parser.parse_punctuation(")")
         attributes = parser.parse_optional_attr_dict_with_keyword()
-        op = cls(name, nodes, parser.parse_region([steps]), recurrent=recurrent)
+        body = parser.parse_region([steps])
+        op = cls(name, nodes, body, recurrent=recurrent, converts=converts)
         if attributes is not None:
             op.attributes |= attributes.data
         return op

@@ -29,12 +29,14 @@ from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, is_unif
 from snncc.dialects.kernel.kernels import memref_shape, memref_type
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.attributes import BlobAttr
+from snncc.dialects.snn.ends import is_end
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.network import LAST, STREAM, SUM
 from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.passes.scheduling import layout
 from snncc.passes.scheduling.bodies import constant_body
+from snncc.passes.scheduling.ends import note_ends
 from snncc.passes.scheduling.layout import Place
 from snncc.passes.scheduling.learned import Learned
 from snncc.passes.scheduling.operations import lower, symbol_of, write_delay
@@ -77,7 +79,9 @@ class Scheduler:
         self.traced_names = frozenset(self.names.known if trace else ())
         self.program = kernel.ProgramOp(network.sym_name.data, block, reverse=network.is_reverse)
         self.blocks = projections(network, learned, self.signs) if block > 1 else set()
-        self.stages = form_stages(network, self.blocks)
+        # a trace shows every stream as it is
+        self.ends = set() if trace else {op for op in network.body.block.ops if is_end(op)}
+        self.stages = form_stages(network, self.blocks, self.ends)
         self.stage_of = {op: stage for stage in self.stages for op in stage.operations}
         self.places: dict[SSAValue, Place] = {}
         self.buffers: dict[str, kernel.BufferOp] = {}
@@ -87,6 +91,8 @@ class Scheduler:
         self.products: dict[snn.OuterOp, str] = {}
         """Products that are only summed over time, and the outputs that hold the sums."""
         self._held: dict[str, str] = {}
+        self.outputs: list[tuple[str, SSAValue]] = []
+        """The caller's buffers of streams, and what they hold."""
         self.kept: dict[Operation | None, list[tuple[str, str, SSAValue]]] = {}
         """(output, its kind, value) that are not streams, by who computes them."""
         # set while a stage is written
@@ -116,8 +122,13 @@ class Scheduler:
         copied = self._place_outputs()
         stages = [self._unpack(taped)] if taped else []
         stages += [self._write(stage) for stage in self.stages]
+        made = [pair for pair in copied if pair[1].owner in self.ends]
+        copied = [pair for pair in copied if pair not in made]
         if copied or None in self.kept:
             stages.append(self._write_copies(copied))
+        if made:
+            stages.append(self._write_copies(made, converts=True))
+        note_ends(self)
         block = self.program.body.block
         order = list(Role)
         buffers = sorted(self.buffers.values(), key=lambda b: order.index(b.role.data))
@@ -266,6 +277,7 @@ class Scheduler:
             else:
                 shape = (DYNAMIC_INDEX, *shape_of(value))
                 buffer = self.declare(Role.OUTPUT, name, shape, value, known=True)
+            self.outputs.append((buffer, value))
             producer = value.owner
             if isinstance(producer, Operation):
                 self.note_scale(buffer, producer, _result_name(value))
@@ -470,7 +482,9 @@ class Scheduler:
         self.stage = stage
         self.refs = {}
         self.lists = {}
-        op = kernel.StageOp(stage.name, stage.nodes, recurrent=stage.recurrent)
+        op = kernel.StageOp(
+            stage.name, stage.nodes, recurrent=stage.recurrent, converts=stage.converts
+        )
         self.after = []
         self.steps = op.steps
         outer = self.outer = Builder(InsertPoint.at_end(op.body.block))
@@ -508,10 +522,13 @@ class Scheduler:
         self._close()
         return op
 
-    def _write_copies(self, copied: Sequence[tuple[str, SSAValue]]) -> kernel.StageOp:
+    def _write_copies(
+        self, copied: Sequence[tuple[str, SSAValue]], *, converts: bool = False
+    ) -> kernel.StageOp:
         taken = {stage.name for stage in self.stages}
-        name = next(n for n in ("outputs", *(f"outputs_{i}" for i in range(99))) if n not in taken)
-        op = self._open(Stage(name, []))
+        base = "converted" if converts else "outputs"
+        name = next(n for n in (base, *(f"{base}_{i}" for i in range(99))) if n not in taken)
+        op = self._open(Stage(name, [], converts=converts))
         for buffer, value in copied:
             shape = shape_of(value)
             source = self.read(value)
@@ -527,7 +544,8 @@ class Scheduler:
             target = self.ref(buffer, shape, rows=True)
             rank = len(shape)
             self.copy(source, target, AffineMap.identity(rank), layout.transpose_map(rank))
-        self._keep(None)
+        if not converts:
+            self._keep(None)
         self._close()
         return op
 
