@@ -39,7 +39,7 @@ def gather(p: StagePrinter, op: kernel.GatherOp) -> None:
         p.texts[op.list],
         p.indices[op.count],
         *([] if op.values is None else [p.texts[op.values]]),
-        _init(p, op.init),
+        init_text(p, op.init),
         p.texts[op.out],
     )
 
@@ -58,7 +58,7 @@ def dense(p: StagePrinter, op: kernel.DenseOp) -> None:
         name = sums.dense(kernels, weight, source)
         sizes = [inputs, outputs]
     p.call_kernel(
-        name, p.texts[op.weight], *sizes, p.texts[op.input], _init(p, op.init), p.texts[op.out]
+        name, p.texts[op.weight], *sizes, p.texts[op.input], init_text(p, op.init), p.texts[op.out]
     )
 
 
@@ -95,7 +95,7 @@ def scatter(p: StagePrinter, op: kernel.ScatterOp) -> None:
         p.texts[op.list],
         p.indices[op.count],
         *([] if op.values is None else [p.texts[op.values]]),
-        _init(p, op.init),
+        init_text(p, op.init),
         p.texts[op.out],
         *map(str, numbers),
         *_plane(packing, op.weight, ""),
@@ -111,5 +111,5 @@ def _plane(packing: Packing | None, weight: SSAValue, suffix: str) -> list[str]:
     return [] if packing is None else [f"{packing.plane(memref_shape(weight)[-1])}{suffix}"]
 
 
-def _init(p: StagePrinter, init: SSAValue | None) -> str:
+def init_text(p: StagePrinter, init: SSAValue | None) -> str:
     return "NULL" if init is None else p.texts[init]

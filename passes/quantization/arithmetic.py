@@ -19,7 +19,7 @@ from snncc.dialects.snn.types import integer_width
 
 COEFFICIENT_BITS = 15
 """Of the whole number that stands for a factor, where the product has room."""
-LEAST_BITS = 9
+LEAST_BITS = 13
 """Below these a product is taken in 64 bits."""
 
 

@@ -25,7 +25,7 @@ FRACTION_BITS = 8
 """At most so many below the unit of the weights: more do not change which step spikes."""
 LEAST_FRACTION = 3
 """Below these, 16 bits are not taken where 32 may be."""
-NARROW, WIDE, WIDEST = 15, 21, 29
+NARROW, WIDE, WIDEST = 15, 26, 29
 """
 Bits of magnitude: of 16-bit states; of 32-bit states that are multiplied by coefficients
 of some ten bits; of 32-bit states that are added to only.
