@@ -7,10 +7,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from snncc.backends.c.api import internal_header, kernels_header, source
+from snncc.backends.c.api import float_source, internal_header, kernels_header, source
 from snncc.backends.c.guides import cmake, readme
 from snncc.backends.c.header import header
-from snncc.backends.c.program import CProgram
+from snncc.backends.c.program import CProgram, Whole
 from snncc.backends.c.weights import (
     C_LIMIT,
     Constant,
@@ -59,9 +59,11 @@ def emit(
     constants = constants_of(program)
     size = total_bytes(constants)
     text = source(program)  # asks for kernels: they are printed after it
+    floats = float_source(program) if program.converts else None
     files: dict[str, bytes] = {
         f"include/{prefix}.h": header(program, title, size).encode(),
         f"src/{prefix}.c": text.encode(),
+        **({} if floats is None else {f"src/{prefix}_float.c": floats.encode()}),
         f"src/{prefix}_internal.h": internal_header(program, constants).encode(),
         f"src/{prefix}_kernels.h": kernels_header(program).encode(),
     }
@@ -77,6 +79,14 @@ def emit(
     manifest = _manifest(program, title, constants, files, report or {})
     files[f"{prefix}.json"] = (json.dumps(manifest, indent=1) + "\n").encode()
     return CPackage(prefix, files, manifest)
+
+
+def _whole(whole: Whole) -> dict[str, Any]:
+    """What the manifest says of the whole numbers that a float input or output stands for."""
+    facts: dict[str, Any] = {"type": whole.type.name, "scales": list(whole.scales)}
+    if whole.within is not None:
+        facts["low"], facts["high"] = whole.within
+    return {"whole": facts}
 
 
 def _manifest(
@@ -96,6 +106,7 @@ def _manifest(
                 "shape": list(t.shape),
                 **({} if t.kind == STREAM else {"kind": t.kind}),
                 **({"stored": list(t.stored), "order": list(t.order)} if t.order else {}),
+                **(_whole(t.whole) if program.converts and t.whole is not None else {}),
             }
             for t in found
         ]

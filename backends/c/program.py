@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr
+import numpy as np
+from xdsl.dialects.builtin import AnyFloat, DenseIntOrFPElementsAttr, FloatAttr, MemRefType
+from xdsl.ir import Attribute
 
 from snncc.backends.c.kernels import Kernels
 from snncc.backends.c.names import STEP_LOCALS, LocalScope, Scope, SymbolScope
@@ -33,12 +35,11 @@ class Whole:
     """Its buffer."""
     type: CType
     channel_last: bool
-    """Whether they lie with the first axis innermost."""
+    """Whether they lie with the first axis innermost, which is another order."""
     within: tuple[int, int] | None
     """The ends at which an input is held."""
-    scale: tuple[float, ...]
-    """What one is worth, of all or of each in C order of `scale_shape`; nothing: not known."""
-    scale_shape: tuple[int, ...]
+    scales: tuple[float, ...]
+    """What one is worth: of all, of each channel, or of each; nothing where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Terminal:
     spikes: bool
     """Whether its elements are 0 or 1."""
     scale: float | None
-    """What one whole number is worth, where the program says."""
+    """What one is worth of an integer, where the program says."""
     has_rows: bool
     """Whether it has a row for each step."""
     kind: str
@@ -75,27 +76,42 @@ class Terminal:
     def size(self) -> int:
         return prod(self.shape)
 
+    def element(self, *, whole: bool) -> CType:
+        """The type of an element where the caller has whole numbers, or has floats."""
+        return self.whole.type if whole and self.whole is not None else self.type
+
 
 def _whole_of(buffer: kernel.BufferOp) -> Whole | None:
     stream = buffer.whole_stream
     if stream is None:
         return None
-    scale = buffer.attributes.get("scale")
-    values: tuple[float, ...] = ()
-    shape: tuple[int, ...] = ()
-    if isinstance(scale, FloatAttr):
-        values = (scale.value.data,)
-    elif isinstance(scale, DenseIntOrFPElementsAttr):
-        values, shape = tuple(map(float, scale.get_values())), scale.get_shape()
     ends = None if buffer.within is None else buffer.within.get_values()
+    shape = buffer.model_shape
+    trivial = len(shape) < 2 or shape[0] == 1 or prod(shape[1:]) == 1
     return Whole(
         stream.sym_name.data,
         stored_type(stream),
-        stream.channel_last is not None,
+        stream.channel_last is not None and not trivial,
         None if ends is None else (ends[0], ends[1]),
-        values,
-        shape,
+        _scales(buffer, shape),
     )
+
+
+def _is_float(type: Attribute) -> bool:
+    """Of a scalar, or of the elements of an array."""
+    return isinstance(type.element_type if isinstance(type, MemRefType) else type, AnyFloat)
+
+
+def _scales(buffer: kernel.BufferOp, shape: tuple[int, ...]) -> tuple[float, ...]:
+    scale = buffer.attributes.get("scale")
+    if isinstance(scale, FloatAttr):
+        return (scale.value.data,)
+    if not isinstance(scale, DenseIntOrFPElementsAttr):
+        return ()
+    values = np.array(scale.get_values(), np.float64).reshape(scale.get_shape())
+    if values.size != shape[0] or values.shape[:1] != (shape[0],):  # not one for each channel
+        values = np.broadcast_to(values, shape)
+    return tuple(values.ravel().tolist())
 
 
 class CProgram:
@@ -148,7 +164,7 @@ class CProgram:
             stored_type(buffer),
             buffer.model_shape,
             buffer.spikes is not None,
-            scale.value.data if isinstance(scale, FloatAttr) else None,
+            scale.value.data if isinstance(scale, FloatAttr) and buffer.whole is None else None,
             buffer.has_rows,
             buffer.kind,
             () if buffer.order is None else buffer.order.get_values(),
@@ -203,11 +219,36 @@ class CProgram:
         return f"{self.prefix}_stage_{self.stage_names[name]}"
 
     @property
+    def terminals(self) -> tuple[Terminal, ...]:
+        return (*self.inputs, *self.outputs)
+
+    @property
     def takes_whole_numbers(self) -> bool:
-        """Whether callers can hand in whole numbers in the place of every float input."""
-        ends = (*self.inputs, *self.outputs)
+        """Whether a caller can go without floats: the network is one of integers."""
         floats = [t for t in self.inputs if t.whole is None and not is_integer(t.type)]
-        return any(t.whole is not None for t in ends) and not (floats or self.is_part)
+        return not (self.is_part or floats) and (self.converts or not self.computes_floats)
+
+    @property
+    def converts(self) -> bool:
+        """Whether callers with floats have functions of their own, which convert them."""
+        floats = [t for t in self.inputs if t.whole is None and not is_integer(t.type)]
+        whole = any(t.whole is not None for t in self.terminals)
+        return whole and not (floats or self.is_part)
+
+    def takes_events(self, *, whole: bool) -> bool:
+        """Whether spikes and counts can be handed in: they are in the unit of the model."""
+        return not (whole and any(t.whole is not None for t in self.inputs))
+
+    @property
+    def computes_floats(self) -> bool:
+        """Whether floats are computed behind those of the caller and in front of those it gets."""
+        return any(
+            _is_float(result.type)
+            for stage in self.op.stages
+            if not (self.converts and stage.converts is not None)
+            for op in stage.walk()
+            for result in op.results
+        )
 
     @property
     def reads_whole_words(self) -> bool:

@@ -106,7 +106,7 @@ class BufferOp(IRDLOperation):
     `channel_last` stands; a sum or last value may be stored with its axes in another `order`,
     from the outermost to the innermost, and `sizes` are the model's where these are others.
     Content is one value for all elements or one for each. `of` gives the model's name of an input,
-    output, state or traced stream whose symbol is another. Bytes of an input that are spikes,
+    output, state or traced stream whose symbol is another. Bytes of the caller that are spikes,
     0 or 1, are marked `spikes`; integers that are signed numbers are marked `signed`, for
     those who look at them: kernels and bodies say themselves how they read what they take.
 
@@ -261,8 +261,11 @@ class BufferOp(IRDLOperation):
         ends = None if self.within is None else self.within.get_values()
         if (ends is None) != (role is Role.OUTPUT) or (ends is not None and len(ends) != 2):
             raise VerifyException("within: expected two ends of an input, and none of an output")
-        if not isinstance(self.parent_op(), ProgramOp) or (stream := self.whole_stream) is None:
+        if not isinstance(self.parent_op(), ProgramOp):
             return
+        stream = self.whole_stream
+        if stream is None:
+            raise VerifyException("within: expected the stream that is held at these ends")
         element = stream.type.element_type
         if stream.role.data is not Role.STREAM or not isinstance(element, IntegerType):
             raise VerifyException(f"whole: expected a stream of integers, got {self.whole}")
@@ -327,8 +330,9 @@ class BufferOp(IRDLOperation):
             )
         if (self.stage is not None) != (role is Role.WORK):
             raise VerifyException(f"{role.value} buffer: a stage owns work buffers, and only them")
-        if self.spikes is not None and (role is not Role.INPUT or self.type.element_type != i8):
-            raise VerifyException("spikes: expected an input of i8")
+        ends = (Role.INPUT, Role.OUTPUT)
+        if self.spikes is not None and (role not in ends or self.type.element_type != i8):
+            raise VerifyException("spikes: expected an input or output of i8")
         if self.signed is not None and not isinstance(self.type.element_type, IntegerType):
             raise VerifyException("signed: expected integers")
         if self.order is not None:

@@ -70,8 +70,3 @@ def output_scale(op: Operation) -> Array | None:
         return np.asarray(factor.value.value.data)
     ports = [port for port in op.parameter_ports if port.argument is product.rhs]
     return constant_of(ports[0].operand) if ports else None
-
-
-def is_end(op: Operation) -> bool:
-    """Whether an operation is one of these bodies, which stay apart from what they feed."""
-    return counts_input(op) or output_scale(op) is not None

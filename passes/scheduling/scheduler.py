@@ -30,14 +30,13 @@ from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, dtype_o
 from snncc.dialects.kernel.kernels import memref_shape, memref_type
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.attributes import BlobAttr
-from snncc.dialects.snn.ends import is_end
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.network import LAST, STREAM, SUM
 from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import describe, shape_of, stream_type
 from snncc.passes.scheduling import layout
 from snncc.passes.scheduling.bodies import constant_body
-from snncc.passes.scheduling.ends import note_ends
+from snncc.passes.scheduling.ends import find_ends, note_ends
 from snncc.passes.scheduling.layout import Place
 from snncc.passes.scheduling.learned import Learned
 from snncc.passes.scheduling.operations import lower, symbol_of, write_delay
@@ -92,8 +91,8 @@ class Scheduler:
             network.sym_name.data, block, reverse=network.is_reverse, sample=sample
         )
         self.blocks = projections(self)
-        # a trace shows every stream as it is
-        self.ends = set() if trace else {op for op in network.body.block.ops if is_end(op)}
+        # a trace shows every stream as it is, and a training is no firmware's to call
+        self.ends = find_ends(network) if learned is None and not trace else []
         self.stages = form_stages(network, self.blocks, self.ends)
         self.stage_of = {op: stage for stage in self.stages for op in stage.operations}
         self.places: dict[SSAValue, Place] = {}
@@ -143,13 +142,16 @@ class Scheduler:
         copied = self._place_outputs()
         stages = [self._unpack(taped)] if taped else []
         stages += [self._write(stage) for stage in self.stages]
-        made = [pair for pair in copied if pair[1].owner in self.ends]
+        noted = note_ends(self)
+        for stage in stages:
+            if stage.converts is not None and stage.stage_name.data not in noted:
+                del stage.properties["converts"]
+        made = [pair for pair in copied if self.buffers[pair[0]].whole is not None]
         copied = [pair for pair in copied if pair not in made]
         if copied or None in self.kept:
             stages.append(self._write_copies(copied))
         if made:
             stages.append(self._write_copies(made, converts=True))
-        note_ends(self)
         block = self.program.body.block
         order = list(Role)
         buffers = sorted(self.buffers.values(), key=lambda b: order.index(b.role.data))
@@ -204,7 +206,7 @@ class Scheduler:
             channel_last=channel_last,
             stage=self.stage.name if role is Role.WORK else None,
             model_name=wanted if known and name != wanted else None,
-            spikes=role is Role.INPUT and element == i1,
+            spikes=role in (Role.INPUT, Role.OUTPUT) and element == i1,
             signed=signed,
             kind=kind,
             order=order,

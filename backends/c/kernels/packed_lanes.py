@@ -14,7 +14,7 @@ from snncc.dialects.kernel.packing import Packing
 SHARED = """\
 /* Functions that are called often: one copy of them where size counts. */
 #if defined(__OPTIMIZE_SIZE__)
-#define @U@_SHARED static
+#define @U@_SHARED static __attribute__((unused))
 #else
 #define @U@_SHARED @U@_INLINE
 #endif
