@@ -28,7 +28,8 @@ def whole_macros(upper: str, t: Terminal, whole: Whole) -> list[str]:
         rows = [", ".join(scales[i : i + 6]) for i in range(0, len(scales), 6)]
         lines.append(f"#define {name}_SCALES {{ \\\n    " + ", \\\n    ".join(rows) + " \\\n  }")
     if whole.within is not None:
-        low, high = (integer_literal(end, whole.type) for end in whole.within)
+        ends = [integer_literal(end, whole.type) for end in whole.within]
+        low, high = (f"({end})" if end.startswith("-") else end for end in ends)
         lines += [f"#define {name}_LOW {low}", f"#define {name}_HIGH {high}"]
     return [f"/* the same in whole numbers ({whole.type.name}): {worth}{held} */", *lines]
 

@@ -112,7 +112,7 @@ def test_whole_numbers_are_held_at_their_ends(w5: snncc.Network) -> None:
     low, high = given["whole"]["low"], given["whole"]["high"]
     assert -128 < low < high <= 127
     header = program.package.files["include/w5.h"].decode()
-    assert f"#define W5_X_LOW {low}\n#define W5_X_HIGH {high}\n" in header
+    assert f"#define W5_X_LOW ({low})\n#define W5_X_HIGH {high}\n" in header
     x = np.array([[-128, 127] * 8, [low, high] * 8], np.int8).reshape(1, 2, 16)
     beyond = program.native.run({"x": x}, whole=True).outputs["y"]
     np.testing.assert_array_equal(beyond[:, 0], beyond[:, 1])
