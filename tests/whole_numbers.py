@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,20 @@ import numpy as np
 from snncc.compiled import Compiled
 from snncc.dialects.arrays import Array
 from snncc.interpreters.network import NetworkInterpreter
+from tests.tools import require_tool
+
+FLOATS = re.compile(r"__aeabi_(c?[fd]|u?[il]2[fd])\w*|__\w+[sdtx]f[23i]?\w*")
+"""What gcc calls for floats where an Arm processor has none."""
+
+
+def symbols(compiled: Path) -> set[str]:
+    """Of an object or program for Arm: what it has, and what it needs."""
+    command = [require_tool("arm-none-eabi-nm"), "--format=just-symbols", compiled]
+    return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+
+
+def float_symbols(compiled: Path) -> set[str]:
+    return {name for name in symbols(compiled) if FLOATS.fullmatch(name)}
 
 
 def expect_same_in_whole_numbers(

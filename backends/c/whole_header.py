@@ -44,7 +44,6 @@ def whole_text(program: CProgram, signature: Signature) -> list[str]:
             "/* All inputs and outputs are whole numbers, and no float is computed: the functions",
             "   of networks of integers, which end with _q, are the same. */",
             *(line for form in forms for line in _forwarded(program, signature(program, form))),
-            "",
         ]
     first = "   of floats."
     if not program.computes_floats:
