@@ -45,6 +45,11 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
 
         return SnnFoldParameters
 
+    def get_snn_freeze() -> "type[ModulePass]":
+        from snncc.passes.snn_freeze import SnnFreeze
+
+        return SnnFreeze
+
     def get_snn_fuse_elementwise() -> "type[ModulePass]":
         from snncc.passes.snn_fuse_elementwise import SnnFuseElementwise
 
@@ -98,6 +103,7 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
         "snn-eprop": get_snn_eprop,
         "snn-fold-affine": get_snn_fold_affine,
         "snn-fold-parameters": get_snn_fold_parameters,
+        "snn-freeze": get_snn_freeze,
         "snn-fuse-elementwise": get_snn_fuse_elementwise,
         "snn-load-parameters": get_snn_load_parameters,
         "snn-narrow": get_snn_narrow,

@@ -16,6 +16,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, is_uniform
+from snncc.dialects.snn.fixed import is_fixed, learnable_sources
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.types import integer_width, is_float, shape_of, stream_type
 from snncc.passes.ranges import Doubt, NetworkRanges, network_ranges
@@ -43,15 +44,17 @@ class SnnNarrow(ModulePass):
     A sum of integers is taken modulo its width: that its result fits is enough. `least` is
     the narrowest width of accumulators, which are read and written once for each event.
     The network's own inputs and outputs stay as they are. Fails where an operation may wrap.
+    With `trained` all of this holds whatever the learnable parameters become.
     """
 
     name = "snn-narrow"
 
     least: int = 16
+    trained: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for network in [inner for inner in op.ops if isinstance(inner, snn.NetworkOp)]:
-            ranges = network_ranges(network)
+            ranges = network_ranges(network, trained=self.trained)
             if ranges.doubts:
                 raise MayWrap(ranges.doubts)
             _Narrowing(network, ranges, self.least).run()
@@ -77,7 +80,7 @@ class _Narrowing:
             type = TensorType(IntegerType(bits), shape_of(value))
             Rewriter.replace_value_with_new_type(value, type)
         for op in list(self.network.body.block.ops):
-            if isinstance(op, snn.NeuronOp):
+            if isinstance(op, snn.NeuronOp) and not _is_computed(op):
                 self._neuron(op)
             elif isinstance(op, snn.DelayOp):
                 width = _width_of_type(op.result)
@@ -104,7 +107,7 @@ class _Narrowing:
         fixed |= {self._root(value) for value in self.network.yield_op.streams}
         for op in self.network.body.block.ops:
             for result in op.results:
-                if _is_wide(result):
+                if _is_wide(result) and not _is_computed(op):
                     members.setdefault(self._root(result), []).append(result)
         found: dict[SSAValue, int] = {}
         for root, values in members.items():
@@ -135,7 +138,10 @@ class _Narrowing:
         for index, port in enumerate(op.state_ports):
             narrow = port.argument.type == i32
             states.append(self._narrower(self.ranges.states[op, index]) if narrow else None)
-        fixed = [constant_of(port.operand) for port in op.parameter_ports]
+        fixed = [
+            None if _is_trained(port.operand) else constant_of(port.operand)
+            for port in op.parameter_ports
+        ]
         parameters = [
             None if array is None or port.argument.type != i32 else _width_of(array)
             for port, array in zip(op.parameter_ports, fixed, strict=True)
@@ -229,6 +235,16 @@ def _width_of(array: Array) -> int | None:
         if whole.min() >= -(1 << (width - 1)) and whole.max() < 1 << (width - 1):
             return width
     return None
+
+
+def _is_computed(op: Operation) -> bool:
+    """Whether a neuron is a fixed value: numbers in the width in which they are computed."""
+    return isinstance(op, snn.NeuronOp) and is_fixed(op)
+
+
+def _is_trained(value: SSAValue) -> bool:
+    """Whether a fixed value follows from what is learnable: its width is its own."""
+    return isinstance(value.owner, Operation) and bool(learnable_sources(value.owner))
 
 
 def _is_wide(value: SSAValue) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from xdsl.utils.exceptions import PassFailedException
 from snncc.dialects import snn
 from snncc.dialects.snn.attributes import BiasPosition, BiasPositionAttr
 from snncc.dialects.snn.linear import WeightedSum
+from snncc.passes.quantization.any_weights import Decisions, hold_trained, sizes_of
 from snncc.passes.quantization.arithmetic import NoIntegerForm
 from snncc.passes.quantization.attributes import (
     INPUT_RANGES,
@@ -26,6 +28,7 @@ from snncc.passes.quantization.estimates import float_intervals
 from snncc.passes.quantization.frame import Frame
 from snncc.passes.quantization.network import quantize_network
 from snncc.passes.quantization.options import QAT, WEIGHTS, Options
+from snncc.passes.quantization.shadows import name_shadows
 from snncc.passes.quantization.trained import trained_widths
 from snncc.passes.quantization.widening import widen
 from snncc.passes.ranges import NetworkRanges, network_ranges
@@ -56,6 +59,10 @@ class SnnQuantize(ModulePass):
     it, so nothing is rescaled between layers. The range of a float input stands in the network's
     attribute `input_ranges`. What is not proved to have a bound saturates.
 
+    With `trainable` the network can be differentiated: weights and biases that are learnable
+    become fixed values of float shadows of their names (`passes/quantization/shadows.py`), and
+    spikes keep their surrogates. Its bits are those of the network without.
+
     Every number is 32 bits wide afterwards; `snn-narrow` takes what is proved to be enough.
     """
 
@@ -69,6 +76,7 @@ class SnnQuantize(ModulePass):
     state_bits: int = 0
     decay: str = "multiply"
     input_bits: int = 8
+    trainable: bool = False
 
     def options(self) -> Options:
         """Raises ValueError for what is none."""
@@ -90,6 +98,7 @@ class SnnQuantize(ModulePass):
             state_bits=self.state_bits or None,
             decay="shift" if self.decay == "shift" else "multiply",
             input_bits=self.input_bits,
+            trainable=self.trainable,
         )
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
@@ -99,7 +108,8 @@ class SnnQuantize(ModulePass):
                 if isinstance(inner, WeightedSum) and inner.bias is not None:
                     # the bias goes into the neuron, which counts in finer units
                     inner.bias_position = BiasPositionAttr(BiasPosition.LAST)
-            forget_surrogates(network)
+            if not self.trainable:
+                forget_surrogates(network)
             SnnFuseElementwise().apply(ctx, op)
             try:
                 if self.weights == QAT:
@@ -110,32 +120,35 @@ class SnnQuantize(ModulePass):
                 raise NotQuantized(fault) from None
             network.attributes.pop(INPUT_RANGES, None)
         drop_unused(op)
+        if self.trainable:
+            name_shadows(op)
 
     def _rewrite(self, module: ModuleOp, network: snn.NetworkOp, options: Options) -> None:
+        if options.trainable:
+            self._rewrite_trainable(module, network, options)
+            return
+        _, ranges = self._decided(module, network, options)
+        for _ in range(ATTEMPTS):
+            if not ranges.doubts or not widen(ranges):
+                break
+            ranges = network_ranges(network)
+
+    def _decided(
+        self, module: ModuleOp, network: snn.NetworkOp, options: Options
+    ) -> tuple[Decisions, NetworkRanges]:
         """
         Until every state is proved to have a bound: one that has none in integers, whatever is
         known of floats, saturates in the next attempt.
         """
-        inputs = input_ranges_of(network)
-        known = {name: (given.low, given.high) for name, given in inputs.items()}
         held: dict[int, set[str]] = {}
         for last in (*(False,) * (ATTEMPTS - 1), True):
             before = network.clone()
-            old = [inner for inner in network.body.block.ops if isinstance(inner, snn.NeuronOp)]
-            frame = Frame(
-                network,
-                options,
-                inputs,
-                float_intervals(network, known),
-                read_observed,
-                {neuron: held.get(index, set()) for index, neuron in enumerate(old)},
-            )
-            quantize_network(frame)
+            made = _written(network, options, held)
             ranges = network_ranges(network)
             found = {
                 (index, name)
-                for index, neuron in enumerate(old)
-                for name in _unproved(ranges, frame.made[neuron])
+                for index, neuron in enumerate(made)
+                for name in _unproved(ranges, neuron)
                 if name not in held.get(index, ())
             }
             if last or not found:
@@ -145,10 +158,41 @@ class SnnQuantize(ModulePass):
             network.detach_region(network.body)
             network.add_region(before.detach_region(before.body))
             drop_unused(module)
-        for _ in range(ATTEMPTS):
-            if not ranges.doubts or not widen(ranges):
-                break
-            ranges = network_ranges(network)
+        return Decisions(held, sizes_of(made, ranges)), ranges
+
+    def _rewrite_trainable(
+        self, module: ModuleOp, network: snn.NetworkOp, options: Options
+    ) -> None:
+        """As it would be without: what is decided of ranges is decided there."""
+        twin = module.clone()
+        other = next(
+            op
+            for op in twin.ops
+            if isinstance(op, snn.NetworkOp) and op.sym_name == network.sym_name
+        )
+        forget_surrogates(other)
+        decided, _ = self._decided(twin, other, replace(options, trainable=False))
+        made = _written(network, options, decided.held)
+        hold_trained(network, made, decided.sizes)
+
+
+def _written(
+    network: snn.NetworkOp, options: Options, held: Mapping[int, Collection[str]]
+) -> list[snn.NeuronOp]:
+    """Rewrites a network once; gives its neurons that were neurons of floats, in their order."""
+    inputs = input_ranges_of(network)
+    known = {name: (given.low, given.high) for name, given in inputs.items()}
+    old = [inner for inner in network.body.block.ops if isinstance(inner, snn.NeuronOp)]
+    frame = Frame(
+        network,
+        options,
+        inputs,
+        float_intervals(network, known),
+        read_observed,
+        {neuron: held.get(index, set()) for index, neuron in enumerate(old)},
+    )
+    quantize_network(frame)
+    return [frame.made[neuron] for neuron in old]
 
 
 def _unproved(ranges: NetworkRanges, neuron: snn.NeuronOp) -> set[str]:

@@ -12,7 +12,6 @@ from xdsl.utils.exceptions import PassFailedException
 from snncc.dialects import snn
 from snncc.dialects.snn.surrogates import SurrogateError
 from snncc.dialects.snn.surrogates.written import surrogate_written
-from snncc.passes.differentiation.bodies import NoDerivative
 from snncc.passes.differentiation.transposition import float_element
 from snncc.passes.smoothing.network import NoTwin, smooth
 
@@ -47,10 +46,7 @@ class SnnSmoothSpikes(ModulePass):
         except SurrogateError as fault:
             raise PassFailedException(str(fault)) from None
         for network in [n for n in op.ops if isinstance(n, snn.NetworkOp)]:
-            try:
-                element = float_element(network)
-            except NoDerivative:
-                continue  # integers have no surrogates
+            element = float_element(network)
             try:
                 twin = smooth(network, element, surrogate)
             except NoTwin as fault:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from snncc.differences import Difference, diff
     from snncc.errors import Problem, SnnccError, SnnccWarning
     from snncc.network import Network, load
-    from snncc.quantization import Analysis, QuantizedNetwork, analyze, quantize
+    from snncc.quantization import Analysis, QuantizedNetwork, analyze, freeze, quantize
     from snncc.training import value_and_grad
 
 __version__ = "0.1.0"
@@ -33,6 +33,7 @@ __all__ = [
     "analyze",
     "compile",
     "diff",
+    "freeze",
     "load",
     "quantize",
     "value_and_grad",
@@ -50,6 +51,7 @@ _HOMES = {
     "analyze": "snncc.quantization",
     "compile": "snncc.compiled",
     "diff": "snncc.differences",
+    "freeze": "snncc.quantization",
     "load": "snncc.network",
     "quantize": "snncc.quantization",
     "value_and_grad": "snncc.training",

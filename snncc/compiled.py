@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.backends.c import CPackage, emit
@@ -51,6 +52,7 @@ QUANTIZE = (
     "input_bits",
     "method",
     "input_ranges",
+    "trainable",
     "progress",
 )
 """Options of `snncc.quantize` that `compile` takes too."""
@@ -312,12 +314,13 @@ def compile(
     Compiles a network, or a model file with the options of `load`.
 
     With `train="bptt"` what is compiled is its training (`snncc.training.TrainProgram`, whose
-    options `loss`, `steps`, `optimizer`, `trainable`, `surrogate`, `tape_steps` are taken too);
-    with `train="eprop"` its online training (`snncc.training.OnlineProgram`, which has `feedback`
-    and `seed`, and no tape).
+    options `loss`, `steps`, `optimizer`, `trainable`, `surrogate`, `tape_steps`, `samples`,
+    `fused` are taken too); with `train="eprop"` its online training
+    (`snncc.training.OnlineProgram`, which has `feedback` and `seed`, and no tape).
 
     `quantize` (int8, int4, int3, ternary, qat) makes it one of integers first, calibrated with
-    `calibration`; the other options of `snncc.quantize` are taken too.
+    `calibration`; the other options of `snncc.quantize` are taken too. With `train` its weights
+    and biases follow floats, which are trained: all, or those of `trainable`.
 
     `prefix` starts every symbol of the C (default: the network's name, lower-case);
     `time_block` is how many steps `run` takes through a layer before the next (default: 1; in
@@ -354,6 +357,8 @@ def compile(
     if quantize is not None:
         from snncc.quantization import quantize as to_integers
 
+        if train is not None:
+            quantization |= _quantized_for(network, training, calibration)
         network = to_integers(network, quantize, calibration=calibration, **quantization)
     elif quantization or calibration is not None:
         given = [*quantization, *([] if calibration is None else ["calibration"])]
@@ -411,6 +416,22 @@ def _training_options(
     ):
         raise error("SNC-C003", f"trainable: expected a list of names, got {names!r}")
     return found if time_block is None else {**found, "time_block": int(time_block)}
+
+
+def _quantized_for(network: Network, training: dict[str, Any], calibration: Any) -> dict[str, Any]:
+    """Options of quantization that follow from those of a training; `trainable` is one of them."""
+    given = training.pop("trainable", None)
+    found: dict[str, Any] = {"trainable": "all" if given is None else given}
+    arrays = calibration if isinstance(calibration, Mapping) else {"": calibration}
+    ranks = (
+        network.inputs
+        if isinstance(calibration, Mapping)
+        else {"": next(iter(network.inputs.values()))}
+    )
+    held = any(np.ndim(a) <= len(ranks[n]) + 1 for n, a in arrays.items() if n in ranks)
+    if calibration is not None and held and "steps" in training:
+        found["steps"] = training["steps"]  # samples without an axis of steps
+    return found
 
 
 def _training(

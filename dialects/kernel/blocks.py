@@ -96,6 +96,7 @@ class GatherStepsOp(IRDLOperation):
     )
 
     PART: ClassVar[int] = 128  # the most rows of the weight that pass by at once
+    MOST: ClassVar[int] = 128  # the most steps that they pass by
 
     def __init__(
         self,
@@ -322,10 +323,10 @@ class ProjectOp(IRDLOperation):
         out[k, r] = sum over c ascending, from +0, of weight[r, c] * input[k, c]
 
         kernel.project %w, %x steps %n room %t into %y
-            : memref<64x128xf32>, memref<16x128xf32>, memref<4096xf32> -> memref<16x64xf32>
+            : memref<64x128xf32>, memref<16x128xf32>, memref<2048xf32> -> memref<16x64xf32>
 
-    The room holds the input with the steps innermost, padded to vectors. Where it is `fused`, a
-    product and its addition to the sum are rounded once (fma); of f32.
+    The room holds the input with the steps innermost, padded to vectors, for at most 128 steps.
+    Where it is `fused`, a product and its addition to the sum are rounded once (fma); of f32.
     """
 
     name = "kernel.project"
@@ -344,7 +345,8 @@ class ProjectOp(IRDLOperation):
         "`:` type($weight) `,` type($input) `,` type($room) `->` type($out)"
     )
 
-    STEPS: ClassVar[int] = 32  # the room's multiple: two of the widest vectors
+    STEPS: ClassVar[int] = 16  # the room's multiple: the widest vector
+    MOST: ClassVar[int] = 128  # the most steps that are in the room at once
 
     def __init__(
         self,
@@ -360,6 +362,11 @@ class ProjectOp(IRDLOperation):
             operands=[weight, input, steps, room, out],
             properties={"fused": UnitAttr() if fused else None},
         )
+
+    @classmethod
+    def room_of(cls, steps: int, columns: int) -> int:
+        """The elements of the room for a block of so many steps."""
+        return min(-(-steps // cls.STEPS) * cls.STEPS, cls.MOST) * columns
 
     def verify_(self) -> None:
         shapes = [memref_shape(v) for v in (self.weight, self.input, self.out)]
@@ -380,7 +387,7 @@ class ProjectOp(IRDLOperation):
                 raise VerifyException(f"{what}: expected elements of {element}, got {value.type}")
         if self.fused is not None and element != f32:
             raise VerifyException(f"fused: expected elements of f32, got {element}")
-        least = -(-steps // self.STEPS) * self.STEPS * columns
+        least = self.room_of(steps, columns)
         if element_count(self.room) != least:
             raise VerifyException(f"room: expected {least} elements, got {self.room.type}")
 

@@ -29,6 +29,7 @@ from snncc.dialects.snn.neuron import (
 )
 from snncc.dialects.snn.places import PlacesAttr
 from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, RearrangeOp, ReshapeOp
+from snncc.dialects.snn.straight_through import StraightThroughOp
 from snncc.dialects.snn.surrogate import DerivativeOp, SurrogateOp
 from snncc.dialects.snn.transposes import OuterOp, ReduceOp
 
@@ -58,6 +59,7 @@ SNN = Dialect(
         ReshapeOp,
         ScaleOp,
         SpikeOp,
+        StraightThroughOp,
         SurrogateOp,
         ThresholdOp,
         UseOp,
@@ -92,6 +94,7 @@ __all__ = [
     "ReshapeOp",
     "ScaleOp",
     "SpikeOp",
+    "StraightThroughOp",
     "SurrogateAttr",
     "SurrogateOp",
     "ThresholdOp",

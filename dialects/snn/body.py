@@ -41,14 +41,8 @@ from xdsl.rewriter import InsertPoint
 
 from snncc.dialects.snn.attributes import Comparison, SurrogateAttr
 from snncc.dialects.snn.kind import CUSTOM, kind_of
-from snncc.dialects.snn.neuron import (
-    CountOp,
-    DetachOp,
-    IndexOp,
-    NeuronOp,
-    NextOp,
-    SpikeOp,
-)
+from snncc.dialects.snn.neuron import CountOp, DetachOp, IndexOp, NeuronOp, NextOp, SpikeOp
+from snncc.dialects.snn.straight_through import StraightThroughOp
 from snncc.dialects.snn.types import is_spike, stream_type
 
 Outputs: TypeAlias = "tuple[list[Scalar], list[Scalar]]"
@@ -182,6 +176,10 @@ class Body:
     def index(self) -> Scalar:
         """The place of the element in its population, i32."""
         return self.insert(IndexOp())
+
+    def straight_through(self, value: Scalar, soft: Scalar) -> Scalar:
+        """`value`, whose gradient goes to `soft`."""
+        return self.insert(StraightThroughOp(value.value, soft.value))
 
     def to_float(self, argument: Scalar) -> Scalar:
         """A spike or count as a float."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr, f32, f64, i1
+from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, IntegerType, f32, f64, i1
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from snncc.dialects.snn.attributes import Comparison, Pool
@@ -21,12 +21,20 @@ from snncc.dialects.snn.functions import FUNCTIONS, apply
 from snncc.dialects.snn.network import ConstantOp, UseOp
 from snncc.dialects.snn.neuron import DetachOp, NeuronOp, NextOp, SpikeOp
 from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, RearrangeOp, ReshapeOp
+from snncc.dialects.snn.straight_through import StraightThroughOp, read_forward
 from snncc.dialects.snn.types import shape_of, stream_type
 
 Array = npt.NDArray[Any]
 
-DTYPES: dict[Attribute, type[np.generic]] = {f32: np.float32, f64: np.float64, i1: np.uint8}
-"""Of the scalars that are known here: floats, and spikes as 0 or 1."""
+DTYPES: dict[Attribute, type[np.generic]] = {
+    f32: np.float32,
+    f64: np.float64,
+    i1: np.uint8,
+    IntegerType(8): np.uint8,
+    IntegerType(16): np.uint16,
+    IntegerType(32): np.uint32,
+}
+"""Of the scalars that are known here: floats, spikes as 0 or 1, integers as their bits."""
 
 
 def is_fixed(op: Operation) -> bool:
@@ -49,6 +57,27 @@ def is_fixed(op: Operation) -> bool:
                 return False
             stack.append(operand.owner)
     return True
+
+
+def used_parameters(op: Operation) -> list[str]:
+    """The parameters that the result of an operation which `is_fixed` follows from."""
+    return [use.symbol for use in _uses(op)]
+
+
+def learnable_sources(op: Operation) -> list[str]:
+    """Those of its parameters that are learnable; of an operation that is not fixed none."""
+    return [u.symbol for u in _uses(op) if u.declaration.is_learnable] if is_fixed(op) else []
+
+
+def _uses(op: Operation) -> list[UseOp]:
+    found: dict[str, UseOp] = {}
+    stack = [op]
+    while stack:
+        source = stack.pop()
+        if isinstance(source, UseOp):
+            found[source.symbol] = source
+        stack.extend(v.owner for v in source.operands if isinstance(v.owner, Operation))
+    return list(found.values())
 
 
 def _is_evaluated(op: Operation) -> bool:
@@ -114,20 +143,22 @@ def scalars_of(block: Block, known: dict[SSAValue, Array]) -> dict[SSAValue, Arr
     """The values of a body that follow from some of its arguments, with these."""
     values = dict(known)
     for op in block.ops:
-        if _is_known(op) and op.results and all(v in values for v in op.operands):
+        if _is_known(op) and op.results and all(v in values for v in read_forward(op)):
             with np.errstate(all="ignore"):
-                values[op.results[0]] = _scalar(op, [values[v] for v in op.operands])
+                values[op.results[0]] = _scalar(op, [values[v] for v in read_forward(op)])
     return values
 
 
 def _is_known(op: Operation) -> bool:
     if isinstance(op, NextOp):
         return True
-    if any(value.type not in DTYPES for value in (*op.operands, *op.results)):
+    if any(value.type not in DTYPES for value in (*read_forward(op), *op.results)):
         return False
     if isinstance(op, arith.CmpfOp):
         return op.predicate.value.data in _PREDICATES
-    known = isinstance(op, arith.ConstantOp | SpikeOp)
+    if isinstance(op, SpikeOp):
+        return isinstance(op.argument.type, AnyFloat)
+    known = isinstance(op, arith.ConstantOp | arith.FPToSIOp | arith.SIToFPOp)
     return known or type(op) in FUNCTIONS or type(op) in _ARITHMETIC
 
 
@@ -135,9 +166,15 @@ def _scalar(op: Operation, operands: Sequence[Array]) -> Array:
     dtype = DTYPES[op.results[0].type]
     if isinstance(op, arith.ConstantOp) and isinstance(op.value, FloatAttr | IntegerAttr):
         number = op.value.value.data
-        return np.asarray(abs(number) if dtype is np.uint8 else number, dtype)
+        if op.result.type == i1:
+            number = abs(number)
+        return np.asarray(number).astype(dtype)
     if type(op) in FUNCTIONS:
         return np.asarray(apply(op, operands))
+    if isinstance(op, arith.FPToSIOp):
+        return _to_integer(operands[0], dtype)
+    if isinstance(op, arith.SIToFPOp):
+        return operands[0].view(np.dtype(f"i{operands[0].itemsize}")).astype(dtype)
     if isinstance(op, SpikeOp):
         x = operands[0]
         return np.asarray(x > 0 if op.comparison.data is Comparison.GT else x >= 0).astype(dtype)
@@ -147,6 +184,13 @@ def _scalar(op: Operation, operands: Sequence[Array]) -> Array:
         else _ARITHMETIC[type(op)]
     )
     return np.asarray(rule(*operands)).astype(dtype)
+
+
+def _to_integer(x: Array, dtype: type[np.generic]) -> Array:
+    """Truncated, saturated, NaN as 0: the bits of a signed number."""
+    signed = np.iinfo(np.dtype(f"i{np.dtype(dtype).itemsize}"))
+    whole = np.clip(np.nan_to_num(x, nan=0.0).astype(np.float64), signed.min, signed.max)
+    return np.trunc(whole).astype(signed.dtype).view(dtype)
 
 
 def _maximum(a: Array, b: Array) -> Array:
@@ -182,5 +226,6 @@ _ARITHMETIC: dict[type[Operation], Callable[..., Array]] = {
     arith.SelectOp: lambda c, a, b: np.asarray(np.where(c != 0, a, b)),
     arith.UIToFPOp: lambda a: a,
     DetachOp: lambda a: a,
+    StraightThroughOp: lambda a: a,
 }
-"""Of floats and `i1`: what a network computes of parameters."""
+"""Of floats and bits: what a network computes of parameters."""

@@ -74,27 +74,23 @@ class SpikeOp(IRDLOperation):
 
         %z = snn.spike gt %u surrogate <"snntorch.atan", alpha = 2.0 : f64> : f32
         %z = snn.spike ge %u surrogate <"sinabs.gaussian", ...> of %v, %theta : f32
+        %z = snn.spike ge %n surrogate <"snntorch.atan", alpha = 2.0 : f64> of %u : i32, f32
 
-    The surrogate is a function of u, or of the values behind `of`. Its derivatives take the
-    gradient to the first of these; none flows to the others, nor to u where there is an `of`.
+    The surrogate is a function of u, or of the values behind `of`: floats, where u is an
+    integer. Its derivatives take the gradient to the first of these; none flows to the others,
+    nor to u where there is an `of`. Without a surrogate, `of` is what one that stands in for it
+    is a function of.
     """
 
     name = "snn.spike"
 
-    T: ClassVar = VarConstraint("T", AnyAttr())
-
     comparison = prop_def(ComparisonAttr)
     surrogate = opt_prop_def(SurrogateAttr)
-    argument = operand_def(T)
-    surrogate_arguments = var_operand_def(T)
+    argument = operand_def(AnyAttr())
+    surrogate_arguments = var_operand_def(AnyAttr())
     result = result_def(i1)
 
     traits = traits_def(Pure())
-
-    assembly_format = (
-        "$comparison $argument (`surrogate` $surrogate^)? (`of` $surrogate_arguments^)? "
-        "attr-dict `:` type($argument)"
-    )
 
     def __init__(
         self,
@@ -115,7 +111,62 @@ class SpikeOp(IRDLOperation):
     def verify_(self) -> None:
         if is_spike(self.argument.type):
             raise VerifyException("argument: expected a number, got a spike (i1)")
+        given = {value.type for value in self.surrogate_arguments}
+        floats = len(given) == 1 and isinstance(next(iter(given)), AnyFloat)
+        if given - {self.argument.type} and (
+            isinstance(self.argument.type, AnyFloat) or not floats
+        ):
+            shown = ", ".join(str(value.type) for value in self.surrogate_arguments)
+            raise VerifyException(f"of: expected values of {self._expected_of}, got {shown}")
         verify_surrogate(self)
+
+    @property
+    def _expected_of(self) -> str:
+        """The types that a surrogate's arguments may have."""
+        own = self.argument.type
+        return str(own) if isinstance(own, AnyFloat) else f"{own}, or floats of one type"
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(f" {self.comparison.data.value} ")
+        printer.print_ssa_value(self.argument)
+        if self.surrogate is not None:
+            printer.print_string(" surrogate ")
+            self.surrogate.print_parameters(printer)
+        if self.surrogate_arguments:
+            printer.print_string(" of ")
+            printer.print_list(self.surrogate_arguments, printer.print_ssa_value)
+        printer.print_op_attributes(self.attributes)
+        printer.print_string(" : ")
+        printer.print_attribute(self.argument.type)
+        for value in self.surrogate_arguments[:1]:
+            if value.type != self.argument.type:
+                printer.print_string(", ")
+                printer.print_attribute(value.type)
+
+    @classmethod
+    def parse(cls, parser: Parser) -> SpikeOp:
+        comparison = parser.parse_str_enum(Comparison)
+        argument = parser.parse_unresolved_operand()
+        surrogate = None
+        if parser.parse_optional_keyword("surrogate"):
+            surrogate = SurrogateAttr(*SurrogateAttr.parse_parameters(parser))
+        of: list[UnresolvedOperand] = []
+        if parser.parse_optional_keyword("of"):
+            of.append(parser.parse_unresolved_operand())
+            while parser.parse_optional_punctuation(","):
+                of.append(parser.parse_unresolved_operand())
+        attributes = parser.parse_optional_attr_dict()
+        parser.parse_punctuation(":")
+        type = parser.parse_type()
+        read = parser.parse_type() if parser.parse_optional_punctuation(",") else type
+        op = cls(
+            comparison,
+            parser.resolve_operand(argument, type),
+            surrogate,
+            [parser.resolve_operand(value, read) for value in of],
+        )
+        op.attributes |= attributes
+        return op
 
 
 @irdl_op_definition

@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType
 from xdsl.ir import Operation, SSAValue
 
 from snncc.dialects.snn.neuron import CountOp, DetachOp, NeuronOp, SpikeOp
+from snncc.dialects.snn.straight_through import StraightThroughOp
 
 SymbolClass: TypeAlias = Literal["input", "state", "spike", "count", "coefficient", "opaque"]
 
@@ -179,6 +180,7 @@ _ARITHMETIC: dict[type[Operation], Callable[..., Polynomial]] = {
     arith.ExtUIOp: lambda a: a,
     arith.ExtSIOp: lambda a: a,
     DetachOp: lambda a: a,
+    StraightThroughOp: lambda value, soft: value,
 }
 
 _LOGIC: dict[type[Operation], Callable[[Polynomial, Polynomial], Polynomial]] = {

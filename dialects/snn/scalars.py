@@ -16,6 +16,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from snncc.dialects.snn.functions import FUNCTIONS
 from snncc.dialects.snn.neuron import CountOp, DetachOp, IndexOp, SpikeOp
+from snncc.dialects.snn.straight_through import StraightThroughOp
 from snncc.dialects.snn.types import SCALARS, is_spike
 
 OPERATIONS: frozenset[type[Operation]] = frozenset(
@@ -53,6 +54,7 @@ OPERATIONS: frozenset[type[Operation]] = frozenset(
         CountOp,
         DetachOp,
         IndexOp,
+        StraightThroughOp,
         *FUNCTIONS,
     )
 )

@@ -20,6 +20,7 @@ from snncc.dialects.snn.network import ConstantOp, DelayOp, NetworkOp, UseOp
 from snncc.dialects.snn.neuron import DetachOp, NeuronOp, SpikeOp
 from snncc.dialects.snn.scalars import EQUALITIES, ON_NUMBERS
 from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, RearrangeOp, ReshapeOp
+from snncc.dialects.snn.straight_through import StraightThroughOp
 from snncc.dialects.snn.types import is_float, is_spike, stream_type
 
 MOVES = (
@@ -79,6 +80,8 @@ class Signs:
         if isinstance(op, MOVES) or equality:
             values = [*op.operands, *(() if equality else op.results)]
             self._unite(values[isinstance(op, arith.SelectOp) :])
+        elif isinstance(op, StraightThroughOp):
+            self._unite([op.value, op.result])
         elif isinstance(op, NUMBERS) or compares:
             if isinstance(op, WeightedSum | Pool2dOp) and is_float(
                 stream_type(op.result).element_type

@@ -164,7 +164,7 @@ def verify_surrogate(user: Operation) -> None:
     surrogate = user.properties.get("surrogate")
     given = len(user.operands) - 1
     if not isinstance(surrogate, SurrogateAttr):
-        if given:
+        if given > 1:
             raise VerifyException("of: expected a surrogate that reads these values")
         return
     symbol = surrogate.symbol

@@ -21,7 +21,8 @@ from snncc.dialects import snn
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Relation, Scalar
 from snncc.dialects.snn.surrogates import SurrogateError, derivative, differentiated
-from snncc.dialects.snn.types import describe
+from snncc.dialects.snn.types import describe, is_spike
+from snncc.passes.differentiation.integers import SLOPES
 
 Values = Mapping[SSAValue, Scalar]
 """Scalars of the differentiated body -> the same in the one being written."""
@@ -54,6 +55,9 @@ class Adjoint:
         for op in self.block.ops:
             if op is self.block.last_op:
                 return
+            if isinstance(op, snn.StraightThroughOp):
+                self.values[op.result] = self.values[op.value]
+                continue
             copy = op.clone({v: self.values[v].value for v in op.operands})
             if isinstance(copy, snn.SpikeOp | snn.CountOp):  # the derivative stands beside it
                 copy.operands = copy.operands[:1]
@@ -73,7 +77,7 @@ class Adjoint:
         operations = [op for op in self.block.ops if op is not self.block.last_op]
         # a comparison's outcome carries no gradient, a spike does
         for op in operations:
-            if not isinstance(op, snn.DetachOp) and self._active.intersection(op.operands):
+            if self._active.intersection(passing(op)):
                 self._active.update(op.results)
         for op in reversed(operations):
             result = op.results[0]
@@ -143,6 +147,17 @@ def _owner(op: Operation) -> str:
     return "a body" if neuron is None else describe(neuron)
 
 
+def passing(op: Operation) -> Sequence[SSAValue]:
+    """The operands of an operation of a body that gradients may pass to."""
+    match op:
+        case snn.DetachOp():
+            return ()
+        case snn.StraightThroughOp():
+            return (op.soft,)
+        case _:
+            return op.operands
+
+
 def _add(a: Adjoint, op: arith.AddfOp, g: Scalar) -> None:
     a.give(op.lhs, lambda: g)
     a.give(op.rhs, lambda: g)
@@ -163,11 +178,15 @@ def _div(a: Adjoint, op: arith.DivfOp, g: Scalar) -> None:
     a.give(op.rhs, lambda: -g * (a.of(op.result) / a.of(op.rhs)))
 
 
-def _extreme(a: Adjoint, op: arith.MaximumfOp | arith.MinimumfOp, g: Scalar) -> None:
+def _extreme(
+    a: Adjoint,
+    op: arith.MaximumfOp | arith.MinimumfOp | arith.MaxSIOp | arith.MinSIOp,
+    g: Scalar,
+) -> None:
     """To the operand that is the result; half to each of two equal ones."""
     b = a.body
     x, y = a.of(op.lhs), a.of(op.rhs)
-    relation: Relation = "gt" if isinstance(op, arith.MaximumfOp) else "lt"
+    relation: Relation = "gt" if isinstance(op, arith.MaximumfOp | arith.MaxSIOp) else "lt"
     zero = b.constant(0.0)
     fixed = [value not in a._active for value in (op.lhs, op.rhs)]
 
@@ -204,6 +223,30 @@ def _xor(a: Adjoint, op: arith.XOrIOp, g: Scalar) -> None:
     """Of spikes: x + y - 2 x y."""
     a.give(op.lhs, lambda: g * (1.0 - a.body.to_float(a.of(op.rhs)) * 2.0))
     a.give(op.rhs, lambda: g * (1.0 - a.body.to_float(a.of(op.lhs)) * 2.0))
+
+
+def _by_slopes(a: Adjoint, op: Operation, g: Scalar) -> None:
+    """Integer arithmetic."""
+    written = SLOPES[type(op)](a.body, op, a.of)
+    for operand, write in zip(op.operands, written, strict=True):
+        slope = write() if operand in a._active else None
+        if slope is not None:
+            a._add(operand, times(g, slope))
+
+
+def times(g: Scalar, slope: Scalar | float) -> Scalar:
+    if isinstance(slope, float) and abs(slope) == 1.0:
+        return g if slope > 0 else -g
+    return g * slope
+
+
+def _logic(rule: Callable[..., None]) -> Callable[..., None]:
+    """Of spikes by this rule, of wider integers as their bits."""
+
+    def choose(a: Adjoint, op: Operation, g: Scalar) -> None:
+        (rule if is_spike(op.results[0].type) else _by_slopes)(a, op, g)
+
+    return choose
 
 
 def _unary(write: Callable[[Body, Scalar, Scalar], Scalar]) -> Callable[..., None]:
@@ -253,6 +296,7 @@ FUNCTIONS: dict[type[Operation], Callable[[Body, Scalar, Scalar], Scalar]] = {
 """Function of one number -> its derivative, of (body, argument, result)."""
 
 RULES: dict[type[Operation], Callable[..., None]] = {
+    **dict.fromkeys(SLOPES, _by_slopes),
     arith.AddfOp: _add,
     arith.SubfOp: _sub,
     arith.MulfOp: _mul,
@@ -260,19 +304,21 @@ RULES: dict[type[Operation], Callable[..., None]] = {
     arith.NegfOp: lambda a, op, g: a.give(op.operands[0], lambda: -g),
     arith.MaximumfOp: _extreme,
     arith.MinimumfOp: _extreme,
+    arith.MaxSIOp: _extreme,
+    arith.MinSIOp: _extreme,
     arith.SelectOp: _select,
     arith.UIToFPOp: _converted,
     arith.SIToFPOp: _converted,
-    arith.AndIOp: _and,
-    arith.OrIOp: _or,
-    arith.XOrIOp: _xor,
+    arith.AndIOp: _logic(_and),
+    arith.OrIOp: _logic(_or),
+    arith.XOrIOp: _logic(_xor),
     arith.CmpfOp: _none,
-    arith.CmpiOp: _none,
     **{kind: _unary(slope) for kind, slope in FUNCTIONS.items()},
     math.PowFOp: _power,
     math.FloorOp: _none,
     math.CeilOp: _none,
     math.TruncOp: _none,
     math.RoundEvenOp: _none,
+    snn.StraightThroughOp: lambda a, op, g: a.give(op.soft, lambda: g),
 }
 """Operation -> what it gives to the gradients of its operands."""

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from xdsl.builder import Builder
-from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import Attribute, Block, BlockArgument, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
@@ -24,7 +23,7 @@ from snncc.dialects import snn
 from snncc.dialects.snn.body import Body, Scalar
 from snncc.dialects.snn.network import LAST
 from snncc.dialects.snn.neuron import Port
-from snncc.dialects.snn.types import is_spike, node_name
+from snncc.dialects.snn.types import node_name
 from snncc.passes.differentiation.bodies import Adjoint
 from snncc.passes.differentiation.transposition import Transposition
 
@@ -56,19 +55,15 @@ def transpose_neuron(
     gradients of those in `wanted_states`, whose last value is that of the initial states.
     """
     reached = [index for index, gradient in enumerate(gradients) if gradient is not None]
-    states = [port for port in op.state_ports if carries_gradient(port.argument.type)]
+    states: list[Port] = []
     while True:
         written = _write(t, op, reached, states)
-        kept = [port for port in states if port in written.gradients]
-        if kept == states:
+        # from the outputs back: what only feeds itself, such as a counter, stays 0
+        found = [port for port in op.state_ports if port in written.gradients]
+        if found == states:
             break
-        states = kept
+        states = found
     return _insert(t, op, written, gradients, before, wanted_states)
-
-
-def carries_gradient(element: Attribute) -> bool:
-    """Floats and spikes; the integers of a body count and compare."""
-    return isinstance(element, AnyFloat) or is_spike(element)
 
 
 def _write(
@@ -98,15 +93,10 @@ def _write(
     after = dict(zip(op.state_ports, op.terminator.states, strict=True))
     for port, made in adjoints:
         adjoint.seed(after[port], Scalar(body, made))
-    wanted = [
-        port
-        for port in (*op.input_ports, *op.parameter_ports)
-        if t.is_active(port.operand) and carries_gradient(port.argument.type)
-    ]
-    found = adjoint.backward({port.argument for port in (*wanted, *states)})
-    gradients = {
-        port: found[port.argument] for port in (*wanted, *states) if port.argument in found
-    }
+    wanted = [port for port in (*op.input_ports, *op.parameter_ports) if t.is_active(port.operand)]
+    asked = (*wanted, *op.state_ports)
+    found = adjoint.backward({port.argument for port in asked})
+    gradients = {port: found[port.argument] for port in asked if port.argument in found}
     return _Written(block, outer, taped, adjoints, parameters, gradients)
 
 

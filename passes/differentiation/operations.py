@@ -23,9 +23,10 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import dense_of
 from snncc.dialects.snn.attributes import Pool
 from snncc.dialects.snn.body import Body, Equations, Outputs, Relation, Scalar, build_neuron
-from snncc.dialects.snn.linear import ConvolutionOp
-from snncc.dialects.snn.types import is_float, shape_of, stream_type
+from snncc.dialects.snn.linear import ConvolutionOp, WeightedSum
+from snncc.dialects.snn.types import is_float, is_spike, shape_of, stream_type
 from snncc.passes.differentiation.bodies import NoDerivative
+from snncc.passes.differentiation.integers import as_number
 from snncc.passes.differentiation.neurons import transpose_neuron
 from snncc.passes.differentiation.transposition import Transposition
 from snncc.passes.differentiation.windows import (
@@ -46,16 +47,22 @@ def _add(t: Transposition, op: snn.AddOp, g: SSAValue) -> None:
         t.give(operand, lambda: g)
 
 
+def _summed(t: Transposition, op: WeightedSum) -> SSAValue:
+    """The input as a sum reads it: those of integers signed numbers, those of floats counts."""
+    of_floats = is_float(stream_type(op.result).element_type)
+    return t.value(op.input) if of_floats else t.number(op.input)
+
+
 def _linear(t: Transposition, op: snn.LinearOp, g: SSAValue) -> None:
     outputs, inputs = shape_of(op.weight)
 
     def of_input() -> SSAValue:
         places = np.arange(outputs * inputs).reshape(outputs, inputs).T
-        return t.insert(snn.LinearOp(g, t.rearrange(t.value(op.weight), places)))
+        return t.insert(snn.LinearOp(g, t.rearrange(t.number(op.weight), places)))
 
     def of_weight() -> SSAValue:
         left = t.reshape(g, (1, outputs, 1))
-        right = t.reshape(t.value(op.input), (1, inputs, 1))
+        right = t.reshape(_summed(t, op), (1, inputs, 1))
         return t.insert(snn.OuterOp(left, right, t.element))
 
     t.give(op.input, of_input)
@@ -74,7 +81,7 @@ def _convolution(t: Transposition, op: ConvolutionOp, g: SSAValue) -> None:
         count = prod(shape_of(op.weight))
         places = np.arange(count).reshape(groups, own, per_group, *kernel)
         flipped = np.flip(places.swapaxes(1, 2), axis=tuple(range(3, 3 + len(kernel))))
-        weight = t.rearrange(t.value(op.weight), flipped.reshape(groups * per_group, own, *kernel))
+        weight = t.rearrange(t.number(op.weight), flipped.reshape(groups * per_group, own, *kernel))
         rank = op.RANK
         return t.insert(
             type(op)(
@@ -89,7 +96,7 @@ def _convolution(t: Transposition, op: ConvolutionOp, g: SSAValue) -> None:
 
     def of_weight() -> SSAValue:
         left = t.reshape(g, (groups, own, positions))
-        right = t.rearrange(t.value(op.input), unfolded_places(op))
+        right = t.rearrange(_summed(t, op), unfolded_places(op))
         return t.insert(snn.OuterOp(left, right, t.element))
 
     t.give(op.input, of_input)
@@ -136,7 +143,7 @@ def _of_maximum(
     def equations(b: Body, g: Scalar, **p: Scalar) -> Outputs:
         numbers: list[Scalar] = []
         for index in range(len(windows)):
-            number = _float(b, p[f"x{index}"])
+            number = as_number(b, p[f"x{index}"])
             known = p.get(f"inside{index}")
             outside = b.constant(-math.inf)
             numbers.append(number if known is None else b.select(known, number, outside))
@@ -222,7 +229,7 @@ def _reduce(t: Transposition, op: snn.ReduceOp, g: SSAValue) -> None:
     def of_maximum() -> SSAValue:
         """Shared by all that are the largest, as in PyTorch's amax."""
         x, y = t.value(op.input), t.value(op.result)
-        if not is_float(stream_type(x).element_type):
+        if is_spike(stream_type(x).element_type):
             raise NoDerivative("the gradient of a maximum of spikes")
 
         def equal(b: Body, x: Scalar, y: Scalar) -> Outputs:

@@ -17,18 +17,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from xdsl.builder import Builder
-from xdsl.dialects.builtin import AnyFloat, TensorType
+from xdsl.dialects.builtin import AnyFloat, TensorType, f32
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import dense_of, dtype_of
 from snncc.dialects.snn.attributes import SurrogateAttr
+from snncc.dialects.snn.body import build_neuron
 from snncc.dialects.snn.fixed import is_fixed
-from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.network import SUM
-from snncc.dialects.snn.types import describe, is_float, shape_of, stream_type
-from snncc.passes.differentiation.bodies import NoDerivative
+from snncc.dialects.snn.types import is_float, is_spike, shape_of, stream_type
 
 
 @dataclass(frozen=True)
@@ -93,12 +92,33 @@ class Transposition:
         self._is_fixed = fixed
         self._given: dict[SSAValue, list[SSAValue]] = {}
         self._forward = Forward(self.builder, tape)
+        self._numbers: dict[SSAValue, SSAValue] = {}
 
     # --- values
 
     def value(self, value: SSAValue) -> SSAValue:
         """A value of the forward program."""
         return self._forward.value(value)
+
+    def number(self, value: SSAValue) -> SSAValue:
+        """A value of the forward program as floats: integers wider than i1 as signed numbers."""
+        held = self.value(value)
+        element = stream_type(held).element_type
+        if is_float(element) or is_spike(element):
+            return held
+        if held not in self._numbers:
+            fixed = isinstance(held.owner, Operation) and is_fixed(held.owner)
+            port = {"x": held}
+            neuron = build_neuron(
+                lambda b, x: ([b.signed_to_float(x)], []),
+                inputs={} if fixed else port,
+                states={},
+                parameters=port if fixed else {},
+                population=shape_of(held),
+                float_type=self.element,
+            )
+            self._numbers[held] = self.insert(neuron)
+        return self._numbers[held]
 
     def type(self, shape: Sequence[int]) -> TensorType[Attribute]:
         return TensorType(self.element, shape)
@@ -173,18 +193,10 @@ class Transposition:
 
 
 def float_element(network: snn.NetworkOp) -> AnyFloat:
-    """
-    The float type of a network: of its streams and parameters. Raises NoDerivative where it
-    takes sums of integers: these are rounded, and nothing flows through a rounding.
-    """
-    for op in network.body.block.ops:
-        if isinstance(op, WeightedSum) and not is_float(stream_type(op.result).element_type):
-            raise NoDerivative(
-                f"{describe(op)} computes in integers; differentiate the float network"
-            )
+    """The float type of a network, of its streams and parameters; f32 where all are integers."""
     for op in network.body.block.ops:
         for value in (*op.operands, *op.results):
             element = stream_type(value).element_type
             if isinstance(element, AnyFloat):
                 return element
-    raise NoDerivative(f"{describe(network)} computes in integers")
+    return f32

@@ -30,7 +30,6 @@ from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.fixed import is_fixed, scalars_of
 from snncc.dialects.snn.neuron import Port
 from snncc.dialects.snn.types import KNOWN_AS, known_as, node_name, shape_of, stream_type
-from snncc.passes.differentiation.neurons import carries_gradient
 from snncc.passes.online.tangents import Row, Tangent, Tangents, product, total
 
 Coefficient: TypeAlias = "float | SSAValue"
@@ -77,9 +76,9 @@ class Jacobian:
         self._own_outputs = len(neuron.outputs)
         block, ends = neuron.body.block, neuron.terminator
         self._own_operations = set(block.ops)
-        states = [p.argument for p in neuron.state_ports if carries_gradient(p.argument.type)]
+        states = [port.argument for port in neuron.state_ports]
         asked: list[SSAValue] = [*states, *(port.argument for port in columns)]
-        rows = [v for v in dict.fromkeys((*ends.outputs, *ends.states)) if carries_gradient(v.type)]
+        rows = list(dict.fromkeys((*ends.outputs, *ends.states)))
         tangents = Tangents(block, element, asked, rows, surrogate)
         self._body = tangents.body
         self._ports = (*neuron.input_ports, *neuron.parameter_ports)
@@ -87,13 +86,9 @@ class Jacobian:
             p.argument: p.operand for p in self._ports if is_fixed_value(p.operand)
         }
         self._constant: dict[SSAValue, bool] = {}
-        self._next: list[Row] = [
-            tangents.row(value) if carries_gradient(value.type) else {} for value in ends.states
-        ]
+        self._next: list[Row] = [tangents.row(value) for value in ends.states]
         quiet = Tangents(block, element, asked, rows, surrogate, spikes=False)
-        self._quiet: list[Row] = [
-            quiet.row(value) if carries_gradient(value.type) else {} for value in ends.states
-        ]
+        self._quiet: list[Row] = [quiet.row(value) for value in ends.states]
         outputs = [tangents.row(value) for value in ends.outputs]
         self._outputs = [
             {column: self._factored(tangent) for column, tangent in row.items()} for row in outputs

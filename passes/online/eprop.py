@@ -56,7 +56,6 @@ from snncc.dialects.snn.network import LAST, SUM
 from snncc.dialects.snn.neuron import Port
 from snncc.dialects.snn.types import describe, shape_of, stream_type
 from snncc.passes.differentiation.bodies import NoDerivative
-from snncc.passes.differentiation.neurons import carries_gradient
 from snncc.passes.differentiation.parameters import GRADIENT, finish_parameters
 from snncc.passes.differentiation.transposition import float_element
 from snncc.passes.differentiation.wanted import Wanted
@@ -174,16 +173,7 @@ class _Online:
             if not reached.intersection(op.results) or not self.o.active.intersection(op.results):
                 continue
             ports = (*op.input_ports, *op.parameter_ports)
-            asked.append(
-                (
-                    op,
-                    [
-                        port
-                        for port in ports
-                        if port.operand in self.o.active and carries_gradient(port.argument.type)
-                    ],
-                )
-            )
+            asked.append((op, [port for port in ports if port.operand in self.o.active]))
         return {
             op: Jacobian(op, columns, self.o.t.element, self.o.t.builder, self.o.options.surrogate)
             for op, columns in asked

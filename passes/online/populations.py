@@ -17,7 +17,6 @@ from snncc.dialects.snn.network import LAST, SUM
 from snncc.dialects.snn.neuron import Port
 from snncc.dialects.snn.types import describe, shape_of
 from snncc.passes.differentiation.bodies import NoDerivative
-from snncc.passes.differentiation.neurons import carries_gradient
 from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.passes.differentiation.transposition import FixedGradient
 from snncc.passes.online.chains import Chain, Flow
@@ -78,7 +77,7 @@ class Populations:
         jacobian = self.jacobians[op]
         signals = [Signal(c.kind, c.filters, given) for c, given in by_chain.items()]
         for port in (*op.input_ports, *op.parameter_ports):
-            if port.operand not in self._o.active or not carries_gradient(port.argument.type):
+            if port.operand not in self._o.active:
                 continue
             if is_fixed_value(port.operand):
                 source = self._own_source(op, port.operand)

@@ -22,7 +22,9 @@ from snncc.dialects import snn
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Relation, Scalar
 from snncc.dialects.snn.surrogates import differentiated
+from snncc.dialects.snn.types import is_spike
 from snncc.passes.differentiation.bodies import FUNCTIONS, slopes, without_derivative
+from snncc.passes.differentiation.integers import SLOPES
 
 Tangent: TypeAlias = "Scalar | float"
 """A derivative: a scalar of the body, or a number."""
@@ -91,13 +93,13 @@ class Tangents:
     def of(self, value: SSAValue) -> Scalar:
         return Scalar(self.body, value)
 
-    def weighted(self, op: Operation, *slopes: Callable[[], Tangent]) -> None:
+    def weighted(self, op: Operation, *slopes: Callable[[], Tangent | None]) -> None:
         """The result's derivatives by the chain rule, from those by each operand."""
         row: Row = {}
         for operand, slope in zip(op.operands, slopes, strict=True):
-            if not self.is_active(operand):
+            factor = slope() if self.is_active(operand) else None
+            if factor is None:
                 continue
-            factor = slope()
             for column, tangent in self._rows[operand].items():
                 self._add(row, column, product(factor, tangent))
         self._rows[op.results[0]] = row
@@ -174,11 +176,13 @@ def _div(t: Tangents, op: arith.DivfOp) -> None:
     t.weighted(op, lambda: 1.0 / t.of(op.rhs), lambda: -(t.of(op.result) / t.of(op.rhs)))
 
 
-def _extreme(t: Tangents, op: arith.MaximumfOp | arith.MinimumfOp) -> None:
+def _extreme(
+    t: Tangents, op: arith.MaximumfOp | arith.MinimumfOp | arith.MaxSIOp | arith.MinSIOp
+) -> None:
     """That of the operand that is the result; the mean of both where they are equal."""
     b = t.body
     x, y = t.of(op.lhs), t.of(op.rhs)
-    relation: Relation = "gt" if isinstance(op, arith.MaximumfOp) else "lt"
+    relation: Relation = "gt" if isinstance(op, arith.MaximumfOp | arith.MaxSIOp) else "lt"
     if not (t.is_active(op.lhs) and t.is_active(op.rhs)):  # relu at 0 has no gradient
         mine, other = (x, y) if t.is_active(op.lhs) else (y, x)
         taken = b.compare(relation, mine, other)
@@ -221,6 +225,24 @@ def _xor(t: Tangents, op: arith.XOrIOp) -> None:
     )
 
 
+def _by_slopes(t: Tangents, op: Operation) -> None:
+    """Integer arithmetic."""
+    t.weighted(op, *SLOPES[type(op)](t.body, op, t.of))
+
+
+def _logic(rule: Rule) -> Rule:
+    """Of spikes by this rule, of wider integers as their bits."""
+
+    def choose(t: Tangents, op: Operation) -> None:
+        (rule if is_spike(op.results[0].type) else _by_slopes)(t, op)
+
+    return choose
+
+
+def _straight_through(t: Tangents, op: snn.StraightThroughOp) -> None:
+    t.weighted(op, lambda: None, _one)
+
+
 def _power(t: Tangents, op: math.PowFOp) -> None:
     b, x, y = t.body, t.of(op.lhs), t.of(op.rhs)
 
@@ -247,6 +269,7 @@ def _none(t: Tangents, op: Operation) -> None:
 
 
 RULES: dict[type[Operation], Rule] = {
+    **dict.fromkeys(SLOPES, _by_slopes),
     arith.AddfOp: lambda t, op: t.weighted(op, _one, _one),
     arith.SubfOp: lambda t, op: t.weighted(op, _one, _minus_one),
     arith.MulfOp: _mul,
@@ -254,19 +277,21 @@ RULES: dict[type[Operation], Rule] = {
     arith.NegfOp: lambda t, op: t.weighted(op, _minus_one),
     arith.MaximumfOp: _extreme,
     arith.MinimumfOp: _extreme,
+    arith.MaxSIOp: _extreme,
+    arith.MinSIOp: _extreme,
     arith.SelectOp: _select,
     arith.UIToFPOp: lambda t, op: t.weighted(op, _one),
     arith.SIToFPOp: lambda t, op: t.weighted(op, _one),
-    arith.AndIOp: _and,
-    arith.OrIOp: _or,
-    arith.XOrIOp: _xor,
+    arith.AndIOp: _logic(_and),
+    arith.OrIOp: _logic(_or),
+    arith.XOrIOp: _logic(_xor),
     arith.CmpfOp: _none,
-    arith.CmpiOp: _none,
     **{kind: _unary(slope) for kind, slope in FUNCTIONS.items()},
     math.PowFOp: _power,
     math.FloorOp: _none,
     math.CeilOp: _none,
     math.TruncOp: _none,
     math.RoundEvenOp: _none,
+    snn.StraightThroughOp: _straight_through,
 }
 """Operation -> the derivatives of its result, from those of its operands."""

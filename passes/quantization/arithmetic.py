@@ -43,6 +43,15 @@ class Fault:
     text: str
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A float that whole numbers follow: round(source / unit), held within +-`bound`."""
+
+    source: SSAValue
+    unit: Array
+    bound: float
+
+
 class NoIntegerForm(Exception):
     """What integers cannot say; the text says which and why. `faults` has one for each layer."""
 
@@ -64,6 +73,9 @@ class IntegerBuilder:
         self.builder = Builder(InsertPoint.at_end(self.block))
         self.shift_decays = shift_decays
         self.parameters: dict[str, Array] = {}
+        self.trained: dict[str, Trained] = {}
+        """Those of the parameters that follow a float when it is trained."""
+        self._trained: dict[SSAValue, Trained] = {}
         self._constants: dict[tuple[int, Attribute], SSAValue] = {}
         self._pending: list[tuple[str, Array, SSAValue]] = []
 
@@ -80,6 +92,8 @@ class IntegerBuilder:
                 number += 1
                 unique = f"{name}{number}"
             self.parameters[unique] = array
+            if placeholder in self._trained:
+                self.trained[unique] = self._trained[placeholder]
             argument = self.block.insert_arg(placeholder.type, len(self.block.args))
             argument.name_hint = unique
             placeholder.replace_all_uses_with(argument)
@@ -250,6 +264,13 @@ class IntegerBuilder:
             return self.constant(int(np.ravel(array)[0]), type)
         found = self._port(name, array.astype(np.int64), IntegerAttr(0, i32))
         return self.insert(arith.ExtSIOp(found, i64)) if type == i64 else found
+
+    def trained_parameter(self, name: str, array: Array, trained: Trained) -> SSAValue:
+        """Whole numbers that follow a float when it is trained: a port of the neuron."""
+        placeholder = self.insert(arith.ConstantOp(IntegerAttr(0, i32)))
+        self._pending.append((name, array.astype(np.int64), placeholder))
+        self._trained[placeholder] = trained
+        return placeholder
 
     def number(self, name: str, array: Array) -> SSAValue:
         """Numbers of f32: a constant where they are all one, else a port of the neuron."""

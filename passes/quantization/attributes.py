@@ -9,15 +9,23 @@ What calibration leaves on a network for `snn-quantize` to read, and the pass fo
 What quantization leaves on neurons of integers for people:
 
     snn.neuron    held = {v = 32767.0}                       where a state saturates
+    snn.neuron    held_for_training = ["v"]                  only because weights may move
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, SymbolRefAttr, f64
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    FloatAttr,
+    StringAttr,
+    SymbolRefAttr,
+    f64,
+)
 from xdsl.ir import Attribute, Operation
 
 from snncc.dialects import snn
@@ -27,7 +35,7 @@ from snncc.passes.quantization.arithmetic import single
 from snncc.passes.quantization.rounded_inputs import Rounding, own_roundings
 
 INPUT_RANGES, OBSERVED, GRID, SCALES = "input_ranges", "observed", "grid", "scales"
-HELD = "held"
+HELD, HELD_FOR_TRAINING = "held", "held_for_training"
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,29 @@ def read_held(neuron: snn.NeuronOp) -> dict[str, float]:
     if not isinstance(given, DictionaryAttr):
         return {}
     return {n: v.value.data for n, v in given.data.items() if isinstance(v, FloatAttr)}
+
+
+def write_held_for_training(neuron: snn.NeuronOp, names: Sequence[str]) -> None:
+    """States that would not be held if the weights stayed as they are; none takes it off."""
+    neuron.attributes.pop(HELD_FOR_TRAINING, None)
+    if names:
+        neuron.attributes[HELD_FOR_TRAINING] = ArrayAttr([StringAttr(name) for name in names])
+
+
+def read_held_for_training(neuron: snn.NeuronOp) -> list[str]:
+    given = neuron.attributes.get(HELD_FOR_TRAINING)
+    found = given.data if isinstance(given, ArrayAttr) else ()
+    return [name.data for name in found if isinstance(name, StringAttr)]
+
+
+def forget_held(neuron: snn.NeuronOp, name: str) -> None:
+    """A state that saturates no more."""
+    known = neuron.attributes.get(HELD)
+    kept = dict(known.data) if isinstance(known, DictionaryAttr) else {}
+    kept.pop(name, None)
+    neuron.attributes.pop(HELD, None)
+    if kept:
+        neuron.attributes[HELD] = DictionaryAttr(kept)
 
 
 def read_grid(op: Operation) -> Array | None:

@@ -15,15 +15,21 @@ from math import ceil, log2
 
 import numpy as np
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import AnyFloat, IntegerType, f32, i32, i64
+from xdsl.dialects.builtin import AnyFloat, IntegerType, i32, i64
 from xdsl.ir import Block, Operation, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.functions import FUNCTIONS
 from snncc.dialects.snn.types import integer_width
-from snncc.passes.quantization.arithmetic import IntegerBuilder, NoIntegerForm, Rounding, single
-from snncc.passes.quantization.classes import ROUNDINGS, Classes
+from snncc.passes.quantization.arithmetic import (
+    NoIntegerForm,
+    Rounding,
+    Trained,
+    single,
+)
+from snncc.passes.quantization.classes import JOINS, ROUNDINGS, Classes
+from snncc.passes.quantization.reals import RealNumbers
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ class Written:
     """Four times what any state or output may count."""
     in_float: list[str] = field(default_factory=list)
     """Operations that are computed in float between conversions."""
+    trained: dict[str, Trained] = field(default_factory=dict)
+    """Those of the parameters that follow a float when it is trained."""
 
 
 Interval = tuple[Array, Array]
@@ -72,7 +80,7 @@ ROUNDING_MODES: dict[type[Operation], Rounding] = {
 }
 
 
-class BodyWriter(IntegerBuilder):
+class BodyWriter(RealNumbers):
     """
     Writes one body. `formats` gives the format of each class, `ports` the unit of every
     input stream that is an integer now (None where its type stays), `intervals` the float
@@ -87,19 +95,26 @@ class BodyWriter(IntegerBuilder):
         intervals: Callable[[SSAValue], Interval],
         *,
         shift_decays: bool = False,
+        gradients: bool = False,
+        trained: Mapping[SSAValue, SSAValue] | None = None,
     ):
-        self.classes = classes
+        """
+        With `gradients` the body keeps what they need. `trained` are parameters of the float
+        body that training moves, with what stands at their ports.
+        """
+        self.trained_ports = trained or {}
         self.neuron = neuron = classes.neuron
         arguments = [*neuron.input_ports, *neuron.state_ports]
         varying = [classes.is_varying(port.argument) for port in arguments]
         super().__init__(
+            classes,
             [i32 if v else p.argument.type for p, v in zip(arguments, varying, strict=True)],
             shift_decays=shift_decays,
+            gradients=gradients,
         )
         self.formats = formats
         self.ports = ports
         self.intervals = intervals
-        self.values: dict[SSAValue, SSAValue] = {}
         self.written = Written(self.block)
         for port, argument in zip(arguments, self.block.args, strict=True):
             argument.name_hint = port.name
@@ -121,7 +136,8 @@ class BodyWriter(IntegerBuilder):
                     self._format(port.argument).unit,
                     self._bits(port.argument, unit),
                 )
-        for op in neuron.body.block.ops:
+        self._expect_alone()
+        for op in self.classes.operations:
             if op is neuron.terminator:
                 break
             result = op.results[0]
@@ -130,6 +146,19 @@ class BodyWriter(IntegerBuilder):
             self.values[result] = self._operation(op)
         self._finish()
         return self.written
+
+    def _expect_alone(self) -> None:
+        """What training moves stands beside numbers of its class: nothing is computed of it."""
+        for argument in self.trained_ports:
+            known = self.classes.uses(argument)
+            for use in argument.uses:
+                result = use.operation.results[0] if use.operation.results else None
+                beside = isinstance(use.operation, (*JOINS, arith.CmpfOp, arith.SelectOp))
+                if use not in known or not beside or result in self.classes.coefficients:
+                    raise NoIntegerForm(
+                        f"parameter {self._name_of(argument)!r} is to be trained, and more than "
+                        "sums and comparisons read it"
+                    )
 
     def _finish(self) -> None:
         outputs: list[SSAValue] = []
@@ -158,7 +187,7 @@ class BodyWriter(IntegerBuilder):
             self.written.states.append(format.unit)
         taken = {port.name for port in (*self.neuron.input_ports, *self.neuron.state_ports)}
         self.finish(snn.NextOp(outputs, states), taken)
-        self.written.parameters = self.parameters
+        self.written.parameters, self.written.trained = self.parameters, self.trained
         self.written.largest = (
             4.0 * max(f.bound for f in self.formats.values()) if self.formats else 1.0
         )
@@ -207,11 +236,14 @@ class BodyWriter(IntegerBuilder):
                 return self._from_integer(op)
             case snn.SpikeOp():
                 argument = self._float_operand(op.argument)
-                return self.insert(snn.SpikeOp(op.comparison.data, argument))
+                return self.real_spike(op, argument)
             case snn.CountOp():
-                return self._count(op)
+                return self.real_count(op, self._count(op))
             case snn.DetachOp():
-                return self.values[op.argument]
+                value = self.values[op.argument]
+                return self.insert(snn.DetachOp(value)) if self.gradients else value
+            case snn.StraightThroughOp():
+                return self.real_straight_through(op)
         if isinstance(op, ROUNDINGS):
             return self._rounding(op)
         if type(op) in FUNCTIONS:
@@ -378,20 +410,13 @@ class BodyWriter(IntegerBuilder):
             name=self._name_of(result),
         )
         per_one = 1.0 / self._format(result).unit
-        return self.scaled(whole, per_one, self._bits(result, single(1.0)), whole=True)
+        found = self.scaled(whole, per_one, self._bits(result, single(1.0)), whole=True)
+        # as in floats: who wants the gradient of what is rounded says so
+        return self.insert(snn.DetachOp(found)) if self.gradients else found
 
     def _function(self, op: Operation) -> SSAValue:
         """A function of numbers: in float between two conversions, and said so."""
-        arguments: list[SSAValue] = []
-        for operand in op.operands:
-            coefficient = self.classes.coefficients.get(operand)
-            if coefficient is not None:
-                arguments.append(self.number(self._name_of(operand), coefficient))
-                continue
-            unit = self.number("unit", self._format(operand).unit)
-            value = self.insert(arith.SIToFPOp(self.values[operand], f32))
-            arguments.append(self.insert(arith.MulfOp(value, unit)))
-        result = self.insert(type(op)(*arguments))
+        result = self.insert(type(op)(*[self.real(operand) for operand in op.operands]))
         self.written.in_float.append(op.name)
         return self._to_integer(result, self._format(op.results[0]))
 
@@ -399,11 +424,13 @@ class BodyWriter(IntegerBuilder):
         """Rounded half to even, and held within what the format has; NaN is the upper end."""
         bound = float(min(format.bound, 2.0**30))
         scaled = self.insert(arith.MulfOp(value, self.number("per_unit", 1.0 / format.unit)))
+        exact = scaled
         for test, end in (("olt", bound), ("ogt", -bound)):
             limit = self.number("limit", single(end))
             inside = self.insert(arith.CmpfOp(scaled, limit, test))
             scaled = self.insert(arith.SelectOp(inside, scaled, limit))
-        return self.insert(arith.FPToSIOp(self.insert(math.RoundEvenOp(scaled)), i32))
+        whole = self.insert(arith.FPToSIOp(self.insert(math.RoundEvenOp(scaled)), i32))
+        return self.insert(snn.StraightThroughOp(whole, exact)) if self.gradients else whole
 
     # --- units
 
@@ -436,7 +463,12 @@ class BodyWriter(IntegerBuilder):
         coefficient = self.classes.coefficients.get(value)
         if coefficient is None:
             return self.values[value]
-        return self.parameter(self._name_of(value), np.rint(coefficient / format.unit))
+        name, whole = self._name_of(value), np.rint(coefficient / format.unit)
+        source = self.trained_ports.get(value)
+        if source is None:
+            return self.parameter(name, whole)
+        bound = 2.0**format.bits - 1.0
+        return self.trained_parameter(name, whole, Trained(source, format.unit, bound))
 
     def _convert(self, value: SSAValue, unit: Array, target: Array, bits: int) -> SSAValue:
         return self.scaled(value, unit / target, bits)

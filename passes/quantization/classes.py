@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import AnyFloat
-from xdsl.ir import SSAValue
+from xdsl.ir import SSAValue, Use
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, constant_of
 from snncc.dialects.snn.fixed import scalars_of
 from snncc.dialects.snn.functions import FUNCTIONS
+from snncc.dialects.snn.straight_through import for_gradients, read_forward
 
 ROUNDINGS = (math.RoundEvenOp, math.FloorOp, math.CeilOp, math.TruncOp)
 """Operations that give whole numbers."""
@@ -48,6 +49,10 @@ class Classes:
 
     def __init__(self, neuron: snn.NeuronOp):
         self.neuron = neuron
+        aside = for_gradients(neuron.body.block)
+        self.operations = [op for op in neuron.body.block.ops if op not in aside]
+        """What the network computes, without what only gradients need."""
+        self._aside = aside
         self.coefficients: dict[SSAValue, Array] = {}
         self._parent: dict[SSAValue, SSAValue] = {}
         self._find_coefficients()
@@ -68,6 +73,14 @@ class Classes:
         for value, array in scalars_of(self.neuron.body.block, known).items():
             if isinstance(value.type, AnyFloat):
                 self.coefficients[value] = np.asarray(array, np.float64)
+
+    def uses(self, value: SSAValue) -> list[Use]:
+        """Where the network reads a scalar, without what only gradients need."""
+        return [
+            use
+            for use in value.uses
+            if use.operation not in self._aside and use.index < len(read_forward(use.operation))
+        ]
 
     def is_varying(self, value: SSAValue) -> bool:
         """A float that depends on inputs or states."""
@@ -91,11 +104,10 @@ class Classes:
         return bool(rest)
 
     def _join(self) -> None:
-        body = self.neuron.body.block
-        for op in body.ops:
+        for op in self.operations:
             if isinstance(op, JOINS):
                 self._unite(*op.operands, op.results[0])
-            elif isinstance(op, arith.NegfOp | math.AbsFOp | snn.DetachOp):
+            elif isinstance(op, arith.NegfOp | math.AbsFOp | snn.DetachOp | snn.StraightThroughOp):
                 self._unite(op.operands[0], op.results[0])
             elif isinstance(op, arith.CmpfOp):
                 self._unite(*op.operands)
@@ -105,7 +117,7 @@ class Classes:
             if self.is_varying(port.argument) and self.is_varying(after):
                 self._unite(port.argument, after)
         # a product with something whole keeps the other operand's unit
-        while any(self._unite_gated(op) for op in body.ops if isinstance(op, arith.MulfOp)):
+        while any(self._unite_gated(op) for op in self.operations if isinstance(op, arith.MulfOp)):
             pass
 
     def _unite_gated(self, op: arith.MulfOp) -> bool:
@@ -145,7 +157,7 @@ class Classes:
                 unit = of(port.argument)
                 unit.states.append(port.argument)
                 unit.members.append(port.argument)
-        for op in neuron.body.block.ops:
+        for op in self.operations:
             for result in op.results:
                 if not self.is_varying(result):
                     continue
@@ -184,7 +196,7 @@ class Classes:
         changed = True
         while changed:
             changed = False
-            for op in self.neuron.body.block.ops:
+            for op in self.operations:
                 if not isinstance(op, arith.MulfOp) or not self.is_varying(op.result):
                     continue
                 unit = found[self._root(op.result)]

@@ -39,12 +39,14 @@ def read_input(f: Frame, name: str, value: SSAValue) -> Stream:
     low, high = ceil(known.low / step - 0.5), floor(known.high / step + 0.5)
     factor = number(1.0 / step if own is None else own.factor)
     divides = own is not None and own.divides
-    scaled = builder.insert((arith.DivfOp if divides else arith.MulfOp)(x, factor))
+    scaled = exact = builder.insert((arith.DivfOp if divides else arith.MulfOp)(x, factor))
     for test, bound in (("olt", float(high)), ("ogt", float(low))):
         inside = builder.insert(arith.CmpfOp(scaled, number(bound), test))
         scaled = builder.insert(arith.SelectOp(inside, scaled, number(bound)))
     whole = builder.insert(math.RoundEvenOp(scaled))
     result = builder.insert(arith.FPToSIOp(whole, i32))
+    if f.options.trainable:
+        result = builder.insert(snn.StraightThroughOp(result, exact))
     new = f.map(builder, value, result, f"{name}.whole", single(step))
     return Stream(new, single(step))
 

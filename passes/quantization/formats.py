@@ -95,7 +95,7 @@ def _format(
     finest = 32 if free else FRACTION_BITS
     if base is not None and not unit.ports and _lies_on(base, unit, classes):
         finest = 0  # all that it holds was rounded to whole steps
-    if unit.ports and _is_rounded(unit):
+    if unit.ports and _is_rounded(unit, classes):
         finest = 0
     base = single(1.0) if base is None else base
     sizes = _sizes(largest, base)
@@ -169,14 +169,14 @@ def _lies_on(base: Array, unit: UnitClass, classes: Classes) -> bool:
     return all(np.allclose(each, np.rint(each), rtol=0, atol=1e-6) for each in steps)
 
 
-def _is_rounded(unit: UnitClass) -> bool:
+def _is_rounded(unit: UnitClass, classes: Classes) -> bool:
     """Whether streams stand alone in their class, and are only read to be rounded."""
     if len(unit.members) != len(unit.ports):
         return False
-    readers = [use.operation for port in unit.ports for use in port.uses]
+    readers = [use.operation for port in unit.ports for use in classes.uses(port)]
     for index, op in enumerate(readers):
         if isinstance(op, arith.MulfOp | arith.DivfOp):
-            uses = list(op.result.uses)
+            uses = classes.uses(op.result)
             readers[index] = uses[0].operation if len(uses) == 1 else op
     return all(isinstance(op, ROUNDINGS) for op in readers)
 
@@ -208,7 +208,7 @@ def largest_magnitude(
 def _is_multiplied(unit: UnitClass, classes: Classes) -> bool:
     """Whether a member that is no spike is multiplied by a coefficient."""
     for value in unit.members:
-        for use in value.uses:
+        for use in classes.uses(value):
             op = use.operation
             if isinstance(op, arith.MulfOp | arith.DivfOp):
                 other = op.operands[1 - use.index]

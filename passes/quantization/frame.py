@@ -151,7 +151,7 @@ class Frame:
         type = TensorType(_element(array), array.shape)
         return self.insert(snn.UseOp(symbol, type)).results[0]
 
-    def declare(self, name: str, array: Array) -> str:
+    def declare(self, name: str, array: Array, training: str | None = None) -> str:
         block = self.network.parent_block()
         assert block is not None
         taken = {p.sym_name.data for p in block.ops if isinstance(p, snn.ParameterOp)}
@@ -159,7 +159,8 @@ class Frame:
         while unique in taken:
             unique += "'"
         type = TensorType(_element(array), array.shape)
-        block.insert_op_before(snn.ParameterOp(unique, type, blob_of(array)), self.network)
+        declared = snn.ParameterOp(unique, type, blob_of(array), training)
+        block.insert_op_before(declared, self.network)
         return unique
 
     def record(self, op: Operation, units: Mapping[str, Array]) -> None:

@@ -20,6 +20,7 @@ from snncc.passes.quantization.bodies import BodyWriter, Written
 from snncc.passes.quantization.classes import Classes
 from snncc.passes.quantization.formats import formats_of, largest_magnitude
 from snncc.passes.quantization.frame import Frame, Stream
+from snncc.passes.quantization.shadows import learnable, whole_coefficient
 from snncc.passes.quantization.unbounded import bound_ports, saturate
 
 
@@ -44,6 +45,12 @@ def quantize_neuron(f: Frame, op: snn.NeuronOp) -> None:
         ports,
         f.intervals,
         shift_decays=f.options.decay == "shift",
+        gradients=f.options.trainable,
+        trained={
+            port.argument: port.operand
+            for port in op.parameter_ports
+            if learnable(f, port.operand) is not None
+        },
     )
     written = writer.write()
     made = f.made[op] = _made(f, op, written, inputs)
@@ -74,9 +81,16 @@ def _made(
         whole = np.rint(first / unit)
         states.append((port.name, f.parameter(f"{node}.{port.name}.init", whole, i32)))
         scales[port.name] = unit
-    parameters = [
-        (name, f.parameter(f"{node}.{name}", array)) for name, array in written.parameters.items()
-    ]
+    parameters: list[tuple[str, SSAValue]] = []
+    for name, array in written.parameters.items():
+        trained = written.trained.get(name)
+        if trained is None:
+            parameters.append((name, f.parameter(f"{node}.{name}", array)))
+            continue
+        use = learnable(f, trained.source)
+        assert use is not None
+        unit, bound = trained.unit, trained.bound
+        parameters.append((name, whole_coefficient(f, use, trained.source, array, unit, bound)))
     last = written.block.last_op
     assert isinstance(last, snn.NextOp)
     elements = [value.type for value in last.outputs]

@@ -22,7 +22,8 @@ class Options:
     `weight_bits` are 8, 4, 3 or 2 (ternary), `layer_bits` those of single layers by name;
     `per_channel` gives each output its own scale; `state_bits` is the width of states (None:
     16 where that is proved to be enough, else 32); `decay` writes a decay as a product and
-    a shift, or as a shift alone.
+    a shift, or as a shift alone. `trainable` keeps what gradients need: float shadows of what
+    is learnable, surrogates, what is detached.
     """
 
     weight_bits: int = 8
@@ -33,6 +34,7 @@ class Options:
     state_bits: int | None = None
     decay: Decay = "multiply"
     input_bits: int = 8
+    trainable: bool = False
 
     def bits_of(self, layer: str | None) -> int:
         return self.weight_bits if layer is None else self.layer_bits.get(layer, self.weight_bits)

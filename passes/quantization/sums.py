@@ -19,10 +19,13 @@ from snncc.passes.quantization.arithmetic import NoIntegerForm, single
 from snncc.passes.quantization.attributes import GRID, read_grid
 from snncc.passes.quantization.frame import Frame, Stream
 from snncc.passes.quantization.grids import Grid, on_grid, own_scale
+from snncc.passes.quantization.shadows import learnable, whole_coefficient, whole_weight
 from snncc.passes.quantization.trained import taken
 
 LARGEST_INPUT = (1 << 15) - 1
 """Of a weighted sum: values between layers that are no spikes have 16 bits."""
+LARGEST_BIAS = 2.0**22
+"""Of one that is trained, in units of the sum's weights: a float holds it exactly."""
 
 
 def quantize_sum(f: Frame, op: WeightedSum) -> None:
@@ -41,13 +44,23 @@ def quantize_sum(f: Frame, op: WeightedSum) -> None:
         effective = _effective(f, op, weight, stream.unit)
         scale = _scale_of(f, op, effective)
         grid = on_grid(effective, scale, bits)
-    new_weight = f.parameter(f"{_symbol(op.weight)}.int{bits}", grid.whole, i8)
+    shadow = learnable(f, op.weight)
+    if shadow is None:
+        new_weight = f.parameter(f"{_symbol(op.weight)}.int{bits}", grid.whole, i8)
+    else:
+        ones = _effective(f, op, np.ones_like(weight), stream.unit)
+        step = scale.reshape(-1, *(1,) * (weight.ndim - 1)) / ones
+        new_weight = whole_weight(f, shadow, op.weight, grid.whole, step, bits)
     bias: SSAValue | None = None
     if op.bias is not None:
         array = constant_of(op.bias)
         if array is None:
             raise NoIntegerForm("the bias is not constant")
-        bias = f.parameter(f"{_symbol(op.bias)}.whole", np.rint(array / scale), i32)
+        whole, shadow = np.rint(array / scale), learnable(f, op.bias)
+        if shadow is None:
+            bias = f.parameter(f"{_symbol(op.bias)}.whole", whole, i32)
+        else:
+            bias = whole_coefficient(f, shadow, op.bias, whole, scale, LARGEST_BIAS)
     operands = [stream.value, new_weight] + ([] if bias is None else [bias])
     made = op.with_operands(operands)
     made.attributes.pop(GRID, None)

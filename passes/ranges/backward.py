@@ -212,13 +212,13 @@ def _compared_floats(op: arith.CmpfOp, r: Interval, a: Interval, b: Interval) ->
     return () if relation is None else _related(relation, r, a, b)
 
 
-def _fired(op: snn.SpikeOp, r: Interval, argument: Interval, *read: Interval) -> Refined:
+def _fired(op: snn.SpikeOp, r: Interval, argument: Interval) -> Refined:
     relation = "gt" if op.comparison.data is Comparison.GT else "ge"
     zero = iv.point(np.zeros(1, argument.low.dtype))
     return _related(relation, r, argument, zero)[:1]
 
 
-def _counted(op: snn.CountOp, r: Interval, argument: Interval, *read: Interval) -> Refined:
+def _counted(op: snn.CountOp, r: Interval, argument: Interval) -> Refined:
     maximum = op.maximum.value.data
     low = np.where(r.low >= 1, r.low.astype(np.float64), -np.inf)
     high = np.where(r.high >= maximum, np.inf, r.high.astype(np.float64) + 1)
@@ -259,5 +259,6 @@ RULES: dict[type[Operation], Callable[..., Refined]] = {
     snn.SpikeOp: _fired,
     snn.CountOp: _counted,
     snn.DetachOp: _same,
+    snn.StraightThroughOp: _same,
 }
 """An operation that is not here says nothing about its operands."""

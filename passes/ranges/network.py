@@ -18,6 +18,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, batch_norm_factors, constant_of
 from snncc.dialects.snn.attributes import Comparison, Pool
+from snncc.dialects.snn.fixed import learnable_sources
 from snncc.dialects.snn.graph import Component, components
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.names import StateNames
@@ -101,9 +102,11 @@ def network_ranges(
     inputs: Mapping[str, Declared] | None = None,
     *,
     cells: int = 0,
+    trained: bool = False,
 ) -> NetworkRanges:
     """
-    The ranges of every stream, state and scalar of a network.
+    The ranges of every stream, state and scalar of a network. With `trained` its learnable
+    parameters may be anything of their type.
 
     `inputs`: input name -> (low, high), numbers or arrays that broadcast to its shape. What
     is not given may be anything of its type: 0 or 1 for spikes, no bound for floats.
@@ -120,6 +123,9 @@ def network_ranges(
         low, high = given.get(name, iv.type_limits(element))
         ranges.values[argument] = iv.between(low, high, element).broadcast(shape_of(argument))
     for op in network.body.block.ops:
+        if trained and learnable_sources(op):
+            _fixed(ranges, op)
+            continue
         for result in op.results:
             value = constant_of(result)
             if value is not None:
@@ -127,6 +133,21 @@ def network_ranges(
     for component in components(network):
         _Component(ranges, component, cells).run()
     return ranges
+
+
+def _fixed(ranges: NetworkRanges, op: Operation) -> None:
+    """What follows from learnable parameters, whatever these are."""
+    values = ranges.values
+    operands = [values[operand] for operand in op.operands]
+    if isinstance(op, snn.UseOp):
+        element = stream_type(op.result).element_type
+        found = [iv.between(*iv.type_limits(element), element)]
+    elif isinstance(op, snn.NeuronOp):
+        found = list(population_ranges(op, operands).outputs)
+    else:
+        found = [STREAMS[type(op)](op, *operands)]
+    for result, interval in zip(op.results, found, strict=True):
+        values[result] = interval.broadcast(shape_of(result))
 
 
 def _constant(value: Array, element: Attribute) -> Interval:

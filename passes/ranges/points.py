@@ -57,7 +57,7 @@ def _rule_of(op: Operation, straight: Straight) -> Rule | None:
         return np.negative
     if isinstance(op, snn.SpikeOp):
         relation = np.greater if op.comparison.data is Comparison.GT else np.greater_equal
-        return lambda argument, *read: relation(argument, 0).astype(np.int64)
+        return lambda argument: relation(argument, 0).astype(np.int64)
     if isinstance(op, arith.CmpiOp) and op.predicate.value.data < 6:
         compare = RELATIONS[INTEGER_RELATIONS[op.predicate.value.data]]
         return lambda a, b: compare(a, b).astype(np.int64)
@@ -93,4 +93,5 @@ RULES: Mapping[type[Operation], Rule] = {
     arith.TruncIOp: _same,
     arith.ExtSIOp: _same,
     arith.ExtUIOp: _same,
+    snn.StraightThroughOp: _same,
 }

@@ -17,6 +17,7 @@ from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
+from snncc.dialects.snn.straight_through import read_forward
 from snncc.passes.ranges import fixpoint
 from snncc.passes.ranges import intervals as iv
 from snncc.passes.ranges.bodies import (
@@ -147,7 +148,7 @@ def _strata(op: snn.NeuronOp, states: Sequence[SSAValue]) -> list[list[SSAValue]
     """The states in groups that depend on each other, sources first."""
     reads: dict[SSAValue, set[SSAValue]] = {}
     for state, following in zip(states, op.terminator.states, strict=True):
-        used = {v for o in cone_of([following]) for v in o.operands} | {following}
+        used = {v for o in cone_of([following]) for v in read_forward(o)} | {following}
         reads[state] = {v for v in used if isinstance(v, BlockArgument) and v in states}
     reach = {state: set(read) for state, read in reads.items()}
     for _ in states:

@@ -28,6 +28,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
+from snncc.dialects.snn.straight_through import copy_forward, read_forward
 from snncc.passes.ranges import intervals as iv
 from snncc.passes.ranges.batch import Batch
 from snncc.passes.ranges.bodies import Straight, body_ranges, evaluate
@@ -108,14 +109,14 @@ class _Part:
         block = Block(arg_types=[value.type for value in sources])
         mapped: dict[SSAValue, SSAValue] = dict(zip(sources, block.args, strict=True))
         needed = _cone(result, known)
-        self.reads = {v for o in needed for v in o.operands if v in mapped}
+        self.reads = {v for o in needed for v in read_forward(o) if v in mapped}
         if result in mapped:
             self.reads.add(result)
         for inner in body.ops:
             if inner in needed:
-                copy = inner.clone(mapped)
-                block.add_op(copy)
-                mapped.update(zip(inner.results, copy.results, strict=True))
+                copy = copy_forward(inner, mapped)
+                if copy is not None:
+                    block.add_op(copy)
         self.result = mapped[result]
         block.add_op(snn.NextOp([self.result], []))
         self.block = block
@@ -159,7 +160,7 @@ def _cone(result: SSAValue, known: Sequence[SSAValue]) -> set[Operation]:
         if value in known or not isinstance(value.owner, Operation) or value.owner in reached:
             continue
         reached.add(value.owner)
-        pending.extend(value.owner.operands)
+        pending.extend(read_forward(value.owner))
     return reached
 
 
@@ -286,7 +287,7 @@ class _Paths:
 
     def _condition_reads(self) -> set[SSAValue]:
         needed = _cone(self.condition, [self.after_current])
-        return {v for o in needed for v in o.operands}
+        return {v for o in needed for v in read_forward(o)}
 
     def _box(self, membrane: Interval, outcome: int) -> dict[SSAValue, Interval]:
         return {

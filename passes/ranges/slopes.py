@@ -247,6 +247,7 @@ RULES: dict[type[Operation], Rule] = {
     arith.UIToFPOp: _same,
     arith.FPToSIOp: _rising,
     snn.DetachOp: _same,
+    snn.StraightThroughOp: _same,
     snn.CountOp: _rising,
     math.AtanOp: _rising,
     math.CeilOp: _rising,

@@ -12,6 +12,7 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import Block, Operation, SSAValue
 
+from snncc.dialects.snn.straight_through import read_forward
 from snncc.passes.ranges import choices, slopes
 from snncc.passes.ranges.backward import Refined, refinement_of
 from snncc.passes.ranges.intervals import Interval
@@ -30,7 +31,7 @@ class Instruction:
     def __init__(self, op: Operation):
         self.op = op
         self.result = op.results[0]
-        self.operands = tuple(op.operands)
+        self.operands = tuple(read_forward(op))
         self.transfer: Callable[..., Interval] = transfer_of(op)
         self.refinement: Callable[..., Refined] | None = refinement_of(op)
         self.slopes: slopes.Rule = slopes.rule_of(op)
@@ -142,7 +143,7 @@ def cone_of(values: Sequence[SSAValue]) -> set[Operation]:
         owner = pending.pop().owner
         if isinstance(owner, Operation) and owner not in reached:
             reached.add(owner)
-            pending.extend(owner.operands)
+            pending.extend(read_forward(owner))
     return reached
 
 

@@ -139,13 +139,13 @@ def _compare_floats(op: arith.CmpfOp, a: Interval, b: Interval) -> Interval:
     return compare(relation, a, b)
 
 
-def _spike(op: snn.SpikeOp, argument: Interval, *read: Interval) -> Interval:
+def _spike(op: snn.SpikeOp, argument: Interval) -> Interval:
     zero = iv.point(np.zeros(1, argument.low.dtype))
     relation = "gt" if op.comparison.data is Comparison.GT else "ge"
     return compare(relation, argument, zero)
 
 
-def _count(op: snn.CountOp, argument: Interval, *read: Interval) -> Interval:
+def _count(op: snn.CountOp, argument: Interval) -> Interval:
     maximum = op.maximum.value.data
     ends = [
         np.where(end >= 1, np.minimum(np.trunc(end), maximum), 0).astype(np.int64)
@@ -237,6 +237,7 @@ TRANSFER: dict[type[Operation], Callable[..., Interval]] = {
     snn.SpikeOp: _spike,
     snn.CountOp: _count,
     snn.DetachOp: lambda op, a: a,
+    snn.StraightThroughOp: lambda op, a: a,
     math.AbsFOp: _absolute,
     math.AtanOp: _rising(np.arctan),
     math.CeilOp: _rising(np.ceil),

@@ -123,7 +123,7 @@ def _constant(builder: Builder, value: float, type: Attribute) -> SSAValue:
 
 def _lower(builder: Builder, op: Operation, values: dict[SSAValue, SSAValue]) -> SSAValue:
     operands = [values[operand] for operand in op.operands]
-    if isinstance(op, snn.DetachOp):
+    if isinstance(op, snn.DetachOp | snn.StraightThroughOp):
         return operands[0]
     if isinstance(op, snn.SpikeOp):
         return _spike(builder, op, operands[0])

@@ -21,9 +21,10 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
-from snncc.dialects.snn.fixed import is_fixed
+from snncc.dialects.snn.fixed import is_fixed, used_parameters
 from snncc.dialects.snn.places import Indices
 from snncc.dialects.snn.types import Stream, shape_of, stream_type
+from snncc.passes.scheduling import layout
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,7 @@ class Learned:
         """Whether a value is computed of learned parameters and constants alone."""
         if not isinstance(value.owner, Operation) or not is_fixed(value.owner):
             return False
-        found, stack = False, [value.owner]
-        while stack and not found:
-            op = stack.pop()
-            found = isinstance(op, snn.UseOp) and op.symbol in self.names
-            stack.extend(v.owner for v in op.operands if isinstance(v.owner, Operation))
-        return found
+        return any(name in self.names for name in used_parameters(value.owner))
 
     def lies(self, value: SSAValue, places: Indices) -> bool:
         """Whether a parameter is stored with these elements of a value, in this order."""
@@ -109,7 +105,7 @@ class Learned:
         if key in self.held:
             return self.held[key]
         size = prod(shape_of(root))
-        name = owner.symbol if isinstance(owner, snn.UseOp) else "computed"
+        name = owner.symbol if isinstance(owner, snn.UseOp) else self._source_name(root)
         if isinstance(owner, snn.UseOp):
             self.types[name] = stream_type(root)
             whole = flat.size == size and bool((np.sort(flat) == np.arange(size)).all())
@@ -118,6 +114,7 @@ class Learned:
                 if name not in self.integers:
                     self.held[key] = Held(name, root, flat)
                     return self.held[key]
+        self._store_sources(root, flat)
         taken = {held.name for held in self.held.values()} | set(self.names)
         number = 1
         while f"{name}.{number}" in taken:
@@ -129,6 +126,24 @@ class Learned:
         """Of a parameter as it is stored, flat."""
         element = self.integers[name].type if name in self.integers else type.element_type
         return type.__class__(element, (prod(type.get_shape()),))
+
+    def _source_name(self, root: SSAValue) -> str:
+        """The parameter that a value is computed of, if of one."""
+        assert isinstance(root.owner, Operation)
+        sources = [n for n in used_parameters(root.owner) if n in self.names]
+        return sources[0] if len(sources) == 1 else "computed"
+
+    def _store_sources(self, root: SSAValue, flat: Indices) -> None:
+        """Parameters that a value is computed of, element by element, are stored as it is."""
+        owner, size = root.owner, prod(shape_of(root))
+        whole = flat.size == size and bool((np.sort(flat) == np.arange(size)).all())
+        if not isinstance(owner, snn.NeuronOp) or not whole:
+            return
+        for operand in owner.operands:
+            use = operand.owner
+            same = isinstance(use, snn.UseOp) and shape_of(operand) == shape_of(root)
+            if same and isinstance(use, snn.UseOp) and use.symbol in self.names:
+                self.storage.setdefault(use.symbol, flat)
 
     def stored(self, name: str, array: Array) -> Array:
         """A parameter as it is stored, flat."""
@@ -149,6 +164,17 @@ class Learned:
     @property
     def derived(self) -> list[Held]:
         return [held for held in self.held.values() if held.is_derived]
+
+    @property
+    def as_computed(self) -> set[str]:
+        """Those derived arrays that hold a computed value in the order in which it is stored."""
+        found: set[str] = set()
+        for held in self.derived:
+            shape = shape_of(held.root)
+            order = layout.stored(np.arange(prod(shape)).reshape(shape)).ravel()
+            if isinstance(held.root.owner, snn.NeuronOp) and np.array_equal(held.places, order):
+                found.add(held.name)
+        return found
 
 
 def root_of(value: SSAValue) -> tuple[SSAValue, Indices]:
@@ -174,9 +200,27 @@ def _key(value: SSAValue) -> Hashable:
         value.index if hasattr(value, "index") else 0,
         str(value.type),
         tuple(sorted((name, str(attr)) for name, attr in owner.properties.items())),
-        tuple(str(region) for region in owner.regions),
+        tuple(_structure(region.block) for region in owner.regions),
         tuple(_key(operand) for operand in owner.operands),
     )
+
+
+def _structure(block: Block) -> Hashable:
+    """What a body computes, whatever its values are called."""
+    number = {argument: index for index, argument in enumerate(block.args)}
+    found: list[Hashable] = [tuple(str(argument.type) for argument in block.args)]
+    for op in block.ops:
+        for result in op.results:
+            number[result] = len(number)
+        found.append(
+            (
+                op.name,
+                tuple(number[operand] for operand in op.operands),
+                tuple(sorted((name, str(attr)) for name, attr in op.properties.items())),
+                tuple(str(result.type) for result in op.results),
+            )
+        )
+    return tuple(found)
 
 
 def prepare_network(
@@ -184,7 +228,8 @@ def prepare_network(
 ) -> snn.NetworkOp | None:
     """
     The network of one step that computes what is derived: from parameters as they are
-    stored, flat. None where nothing is.
+    stored, flat. None where nothing is. Arrays that are `as_computed` have the model's shape, the
+    others are flat.
     """
     derived = learned.derived
     if not derived:
@@ -219,7 +264,13 @@ def prepare_network(
         values.update(zip(owner.results, copy.results, strict=True))
         return values[value]
 
-    outputs = [elements(block, written(held.root), held.places) for held in derived]
+    whole = learned.as_computed
+    outputs = [
+        written(held.root)
+        if held.name in whole
+        else elements(block, written(held.root), held.places)
+        for held in derived
+    ]
     block.add_op(snn.YieldOp(outputs))
     return snn.NetworkOp(
         name,

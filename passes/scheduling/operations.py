@@ -20,6 +20,7 @@ from snncc.dialects.snn.attributes import Pool
 from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import describe, is_float, node_name, shape_of, stream_type
 from snncc.passes.scheduling import layout
+from snncc.passes.scheduling.aliases import place_again
 from snncc.passes.scheduling.bodies import generic_body, lowest_of, reduction_body
 from snncc.passes.scheduling.layout import Place, stored_axes
 from snncc.passes.scheduling.products import is_read_through, write_product
@@ -184,6 +185,8 @@ def _moves(s: Scheduler, op: snn.ReshapeOp) -> bool:
 
 def _rearrange(s: Scheduler, op: snn.RearrangeOp) -> None:
     """A table of where each run of neighbours starts; what the caller holds is read as it lies."""
+    if place_again(s, op):
+        return
     shape = shape_of(op.input)
     place = s.places.get(op.input)
     logical = place is not None and place.logical

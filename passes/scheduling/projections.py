@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 def projections(s: Scheduler) -> set[Operation]:
     """
     The sums of floats outside of cycles that are taken for a block: those whose input is mostly
-    zero, and those whose weight lies with a row for each result. Where a block is one step
-    nothing is gained; but sums that are fused are so then too, as a block changes no bit.
+    zero, where it has several steps, and those whose weight lies with a row for each result.
     """
     learned = s.learned
     if learned is None:
@@ -41,11 +40,7 @@ def projections(s: Scheduler) -> set[Operation]:
         for op in part.operations
         if isinstance(op, snn.LinearOp)
         and is_float(stream_type(op.result).element_type)
-        and (
-            s.block > 1
-            if _is_sparse(op, s.signs)
-            else (s.block > 1 or s.fused) and _lies_transposed(op, learned)
-        )
+        and (s.block > 1 if _is_sparse(op, s.signs) else _lies_transposed(op, learned))
     }
 
 
@@ -101,10 +96,9 @@ def _write_project(s: Scheduler, op: snn.LinearOp) -> None:
     rows, columns = shape_of(op.weight)
     place = s.row_place(op.input)
     s.place(op.result, node_name(op) or "linear")
-    steps = kernel.ProjectOp.STEPS
     room = s.work(
         f"{node_name(op) or 'linear'}.room",
-        (-(-s.block // steps) * steps * columns,),
+        (kernel.ProjectOp.room_of(s.block, columns),),
         op.result,
     )
 

@@ -60,6 +60,15 @@ def smooth(
     return _Smoothing(network, element, surrogate).run()
 
 
+def _expect_floats(network: snn.NetworkOp) -> None:
+    """Raises NoTwin for what computes in integers: nothing there is smooth."""
+    for op in network.walk():
+        rounded = isinstance(op, snn.StraightThroughOp) and op.result.type != op.soft.type
+        sums = isinstance(op, WeightedSum) and not is_float(stream_type(op.result).element_type)
+        if rounded or sums:
+            raise NoTwin(f"{describe(op)} computes in integers; take the twin of the float network")
+
+
 def thresholds_to_neurons(
     network: snn.NetworkOp, element: AnyFloat, surrogate: SurrogateAttr | None
 ) -> None:
@@ -99,10 +108,15 @@ class _Smoothing:
         self.names: list[str] = []
 
     def run(self) -> Twin:
+        _expect_floats(self.network)
         thresholds_to_neurons(self.network, self.element, self.surrogate)
-        self._find()
         mapped: dict[SSAValue, SSAValue] = {}
         hard = self.network.clone(mapped)
+        through = [op for op in self.network.walk() if isinstance(op, snn.StraightThroughOp)]
+        for each in through:
+            each.result.replace_all_uses_with(each.soft)  # in the twin that is the value, too
+            Rewriter.erase_op(each)
+        self._find()
         twins = dict(zip(self.network.body.block.ops, hard.body.block.ops, strict=True))
         for op in list(self.network.body.block.ops):
             if isinstance(op, snn.NeuronOp):

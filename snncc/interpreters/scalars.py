@@ -320,6 +320,12 @@ class ScalarFunctions(InterpreterFunctions):
         assert isinstance(neuron, snn.NeuronOp)
         return (np.arange(neuron.population[0], dtype=np.int64),)
 
+    @impl(snn.StraightThroughOp)
+    def straight_through(
+        self, interpreter: Interpreter, op: snn.StraightThroughOp, args: PythonValues
+    ) -> PythonValues:
+        return args[:1]
+
 
 def run_body(interpreter: Interpreter, block: Block, args: PythonValues) -> dict[Any, Array]:
     """Runs a straight block on arrays; the value of every SSA value by the value."""

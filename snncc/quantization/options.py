@@ -30,7 +30,8 @@ class QuantizeOptions:
     is "auto": then they are searched so that weights and other constants fit `flash` bytes.
     `state_bits` None takes 16 bits where that is proved to be enough. `decay` writes decays
     as products and shifts, or as shifts alone. `input_ranges` says what a float input may
-    be, {name: (least, largest)}, where calibration data do not.
+    be, {name: (least, largest)}, where calibration data do not. `trainable` are layers, weights
+    or biases that follow floats, which training moves; or "all".
     """
 
     weights: str = "int8"
@@ -43,6 +44,7 @@ class QuantizeOptions:
     input_bits: int = 8
     method: Method = "spike-aware"
     input_ranges: Mapping[str, tuple[float, float]] | None = None
+    trainable: tuple[str, ...] | str | None = None
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -63,6 +65,15 @@ class QuantizeOptions:
                 raise error("SNC-C003", f"{name}: expected True or False, got {flag!r}")
         self._check_layers()
         self._check_ranges()
+        names = self.trainable
+        if isinstance(names, str) and names != "all":
+            raise error(
+                "SNC-C003",
+                f'trainable: expected names or "all", got {names!r}',
+                remedy=f'["{names}"]',
+            )
+        if isinstance(names, tuple) and not all(isinstance(name, str) for name in names):
+            raise error("SNC-C003", f"trainable: expected names, got {names!r}")
 
     def _check_layers(self) -> None:
         if self.layers == AUTO:

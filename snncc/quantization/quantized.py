@@ -42,6 +42,7 @@ from snncc.quantization.rewriting import (
 from snncc.quantization.simple import clipped_to_percentile, plain_choices
 from snncc.quantization.spike_aware import LayerChoice, calibrate_weights
 from snncc.quantization.states import with_states
+from snncc.quantization.trainable import trainable_form
 from snncc.quantization.trained import rounded_again, trained_widths
 
 WITHOUT_DATA = Problem(
@@ -116,10 +117,13 @@ def quantize(
     input_bits: int = 8,
     method: Method = "spike-aware",
     input_ranges: Mapping[str, tuple[float, float]] | None = None,
+    trainable: Sequence[str] | Literal["all"] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> QuantizedNetwork:
     """
-    A network of integers that spikes as a float network does.
+    A network of integers that spikes as a float network does. With `trainable` (names of layers,
+    weights or biases, or "all") it can be trained: these follow floats, at first with the same
+    bits.
     """
     options = QuantizeOptions(
         weights,
@@ -132,6 +136,7 @@ def quantize(
         input_bits,
         method,
         input_ranges,
+        trainable if trainable is None or isinstance(trainable, str) else tuple(trainable),
     )
     data = None
     if calibration is None and steps is not None:
@@ -195,8 +200,10 @@ def quantize_with(
         ready, choices = calibrate_weights(model, step.options(), data, rounded, progress)
     elif options.method == "percentile":
         ready = clipped_to_percentile(model, step.options())
-    module = with_states(model, ready, step, data, rounded)
+    module, step = with_states(model, ready, step, data, rounded)
     made = Network(module)
+    if options.trainable is not None:
+        module = trainable_form(ready, step, options.trainable)
     if budget is not None:
         budget = measured(budget, made)
     odd = [] if data is None else _oddities(model, made, data, step.options())

@@ -75,9 +75,9 @@ def to_integers(model: FloatModel, step: SnnQuantize) -> ModuleOp:
         raise no_integers(fault.faults) from None
     DeadCodeElimination().apply(context(), module)
     try:
-        SnnNarrow().apply(context(), module)
+        SnnNarrow(trained=step.trainable).apply(context(), module)
     except MayWrap as fault:
-        raise SnnccError([_doubted(doubt) for doubt in fault.doubts]) from None
+        raise doubted(fault) from None
     drop_unused(module)
     module.verify()
     return module
@@ -88,6 +88,11 @@ def no_integers(faults: Sequence[Fault]) -> SnnccError:
     return SnnccError(
         [Problem("SNC-Q001", fault.text, node=fault.layer, remedy=REMEDY) for fault in faults]
     )
+
+
+def doubted(fault: MayWrap) -> SnnccError:
+    """SNC-Q003 for each operation that integers of their widths may not hold."""
+    return SnnccError([_doubted(doubt) for doubt in fault.doubts])
 
 
 def _doubted(doubt: Doubt) -> Problem:

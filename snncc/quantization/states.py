@@ -26,15 +26,15 @@ def with_states(
     step: SnnQuantize,
     real: Data | None,
     rounded: Data | None,
-) -> ModuleOp:
+) -> tuple[ModuleOp, SnnQuantize]:
     """
-    The integer network of a calibrated model. Where the caller leaves the width of states
-    open, they have 16 bits where these hold them; if outputs on calibration data show that
-    they count too coarsely then, all have 32.
+    The integer network of a calibrated model, and the pass that gives it. Where the caller
+    leaves the width of states open, they have 16 bits where these hold them; if outputs on
+    calibration data show that they count too coarsely then, all have 32.
     """
     narrow = to_integers(calibrated, step)
     if step.state_bits or real is None or rounded is None:
-        return narrow
+        return narrow, step
     some = np.linspace(0, real.samples - 1, min(SAMPLES, real.samples)).astype(int)
     real, rounded = real.taken(some), rounded.taken(some)
     wanted = model.streams(list(model.op.outputs.values()), real.arrays)
@@ -53,6 +53,7 @@ def with_states(
 
     found = noise(narrow)
     if found <= max(LEAST_NOISE, NOISE * distance(grid, wanted)):
-        return narrow
-    wide = to_integers(calibrated, replace(step, state_bits=32))
-    return wide if noise(wide) < found / 2 else narrow
+        return narrow, step
+    other = replace(step, state_bits=32)
+    wide = to_integers(calibrated, other)
+    return (wide, other) if noise(wide) < found / 2 else (narrow, step)

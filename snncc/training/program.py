@@ -30,6 +30,7 @@ from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.runtime.library import write_files
 from snncc.runtime.toolchain import FAST, Toolchain, build_library, find_compiler
 from snncc.training.gradients import Mode, Options
+from snncc.training.integers import for_use, remade
 from snncc.training.losses import Loss
 from snncc.training.optimizers import Optimizer, optimizer_of
 from snncc.training.schedules import Programs, schedule_training
@@ -399,7 +400,7 @@ class TrainProgram:
         module = self.network.module.clone()
         for name, array in self.parameters().items():
             _write(module, name, array)
-        return Network(module)
+        return remade(self.network, module)
 
     def save(self, folder: str | Path) -> Path:
         """
@@ -413,7 +414,7 @@ class TrainProgram:
             learned = self.programs.learned
             stored = {name: learned.stored(name, a) for name, a in self.parameters().items()}
             training, network = self._emitted(stored), self.trained()
-        inference = compile(network, prefix=self.prefix, weights=self._weights).package
+        inference = compile(for_use(network), prefix=self.prefix, weights=self._weights).package
         return save_package(with_inference(training, inference), Path(folder))
 
 

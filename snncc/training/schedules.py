@@ -44,6 +44,7 @@ from snncc.passes.scheduling.forward import forget_surrogates
 from snncc.passes.scheduling.learned import Learned, elements, prepare_network, root_of
 from snncc.passes.scheduling.scheduler import Scheduler
 from snncc.training.gradients import Mode, Options, Trained, prepared, trained_by
+from snncc.training.integers import expect_trainable
 from snncc.training.losses import Loss, loss_of
 from snncc.training.online import OnlineTrained
 from snncc.training.optimizers import PARAMETER, Optimizer
@@ -132,6 +133,7 @@ def schedule_training(
             "SNC-T001",
             "the network takes a whole sequence at once: it has no steps to sum a loss over",
         )
+    expect_trainable(module, op)
     names = _trainable(module, op, trainable)
     plain = op.clone()
     options = replace(options or Options(), wrt=names)
@@ -194,6 +196,7 @@ def schedule_training(
     types = {parameter.name: parameter.type for parameter in programs.parameters}
     prepare = prepare_network("prepare", learned, types)
     if prepare is not None:
+        compiler.tape = learned.as_computed  # they lie as they are stored
         programs.prepare = compiler.compile(prepare, block=1)
     return programs
 
@@ -368,6 +371,8 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
             copy = op.clone({operand: values[operand] for operand in op.operands})
             block.add_op(copy)
             values.update(zip(op.results, copy.results, strict=True))
+            if isinstance(copy, snn.ReshapeOp | snn.RearrangeOp):  # at once, from the sums
+                values[op.results[0]] = elements(block, *root_of(copy.result))
     names: dict[Operation, Sequence[str]] = {}
     clock = {f"clock{i}": v for i, v in enumerate(_clock(block, optimizer, names, float_type))}
     word: dict[str, SSAValue] = {}

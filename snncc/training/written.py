@@ -17,6 +17,7 @@ from snncc.dialects.arrays import dense_of, dtype_of
 from snncc.dialects.snn.body import Body, Equations, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.network import LAST, SUM
+from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import is_float, is_spike, shape_of, shape_text, stream_type
 from snncc.errors import error
 
@@ -60,6 +61,7 @@ class LossWriter:
         """Name of an input that was added -> what it is."""
         self._inputs = [name.data for name in network.input_names]
         self._names = StateNames(network)
+        self._signs = Signs(network)
         self._ends = network.yield_op
         self._builder = Builder(InsertPoint.before(self._ends))
         self._values: list[tuple[str, SSAValue, str]] = []
@@ -116,9 +118,11 @@ class LossWriter:
         return prod(shape_of(value))
 
     def as_float(self, value: SSAValue) -> SSAValue:
-        """Spikes and counts as numbers."""
+        """Spikes, counts and signed integers as numbers."""
         if is_float(stream_type(value).element_type):
             return value
+        if self._signs.is_signed(value):
+            return self._map(lambda b, x: ([b.signed_to_float(x)], []), {"x": value})
         return self._insert(snn.AddOp([value], self.element))
 
     def scaled(self, value: SSAValue, factor: float) -> SSAValue:

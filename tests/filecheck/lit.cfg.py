@@ -20,3 +20,6 @@ config.suffixes = [".mlir"]
 # the tools of the environment that lit itself runs in, whether it was activated or not
 tools = str(Path(sys.executable).parent)
 config.environment["PATH"] = os.pathsep.join([tools, config.environment["PATH"]])
+# and the sources that the caller's Python takes
+if "PYTHONPATH" in os.environ:
+    config.environment["PYTHONPATH"] = os.environ["PYTHONPATH"]

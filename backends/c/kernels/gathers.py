@@ -56,13 +56,16 @@ GATHER_STEPS = """\
       out[k * outputs + o] = init != NULL ? @ZERO@ + init[o] : @ZERO@;
     }
   }
-  for (size_t first = 0; first < inputs; first += part) {
-    const size_t some = inputs - first < part ? inputs - first : part;
-    for (size_t k = 0; k < steps; ++k) {
-      const @T@ *const given = x + k * inputs + first;
-      const size_t count = @COMPRESS@(given, some, list);
-      @ADD_ROWS@(
-          weight + first * outputs, outputs, list, count@GIVEN@, out + k * outputs);
+  for (size_t start = 0; start < steps; start += @MOST@) { /* whose sums are near too */
+    const size_t end = steps - start < @MOST@ ? steps : start + @MOST@;
+    for (size_t first = 0; first < inputs; first += part) {
+      const size_t some = inputs - first < part ? inputs - first : part;
+      for (size_t k = start; k < end; ++k) {
+        const @T@ *const given = x + k * inputs + first;
+        const size_t count = @COMPRESS@(given, some, list);
+        @ADD_ROWS@(
+            weight + first * outputs, outputs, list, count@GIVEN@, out + k * outputs);
+      }
     }
   }
 }
@@ -98,6 +101,7 @@ def gather_steps(kernels: Kernels, float_type: CType, source: CType, *, spikes: 
         GATHER_STEPS,
         T=source.name,
         PART=f"{kernel.GatherStepsOp.PART}u",
+        MOST=f"{kernel.GatherStepsOp.MOST}u",
         COMPRESS=compress(kernels, source, LISTED),
         ADD_ROWS=rows,
         GIVEN="" if spikes else ", given",

@@ -7,6 +7,7 @@ from snncc.backends.c.kernels.fused import fused as fused_scalar
 from snncc.backends.c.kernels.fused import fused_vector
 from snncc.backends.c.kernels.rows import block_function, vector_type
 from snncc.backends.c.types import CType
+from snncc.dialects import kernel
 
 TILE = """\
 #if defined(@U@_VECTOR)
@@ -54,14 +55,12 @@ TILE = """\
 #endif
 """
 
-PROJECT = """\
-/* out[k][r] = sum over c ascending, from +0, of weight[r][c] * x[k][c], for each step k of the
-   block.@HOW@ A vector holds one element of several steps, so that the weight is read once, as it
-   lies. `room` holds x in panels of one or two vectors of steps: panel, column, step. */
-@U@_BLOCK void @NAME@(const @F@ *restrict weight, size_t rows, size_t columns,
+PANELS = """\
+#if defined(@U@_VECTOR)
+/* The sums of some steps, whose panels stay near while the weight passes by. */
+@U@_INLINE void @NAME@(const @F@ *restrict weight, size_t rows, size_t columns,
     const @F@ *restrict x, size_t steps, @F@ *restrict room, @F@ *restrict out)
 {
-#if defined(@U@_VECTOR)
   const size_t lanes = @U@_LANES_@S@;
   const size_t padded = (steps + lanes - 1) / lanes * lanes;
   for (size_t first = 0; first < padded; first += 2 * lanes) {
@@ -93,6 +92,23 @@ PROJECT = """\
         }
       }
     }
+  }
+}
+#endif
+"""
+
+PROJECT = """\
+/* out[k][r] = sum over c ascending, from +0, of weight[r][c] * x[k][c], for each step k of the
+   block.@HOW@ A vector holds one element of several steps, so that the weight is read as it
+   lies, once for @MOST@ steps. `room` holds x in panels of one or two vectors of steps: panel,
+   column, step. */
+@U@_BLOCK void @NAME@(const @F@ *restrict weight, size_t rows, size_t columns,
+    const @F@ *restrict x, size_t steps, @F@ *restrict room, @F@ *restrict out)
+{
+#if defined(@U@_VECTOR)
+  for (size_t first = 0; first < steps; first += @MOST@u) {
+    const size_t some = steps - first < @MOST@u ? steps - first : @MOST@u;
+    @PANELS@(weight, rows, columns, x + first * columns, some, room, out + first * rows);
   }
 #else
   (void)room;
@@ -127,12 +143,19 @@ def project(kernels: Kernels, float_type: CType, *, fused: bool = False) -> str:
     tile = kernels.add(
         f"project_{how}tile_{float_type.short}", TILE, ADD_VECTOR=add_vector, **common
     )
+    common |= {"ZERO": "0.0f" if float_type.size == 4 else "0.0"}
+    panels = kernels.add(
+        f"project_{how}panels_{float_type.short}",
+        PANELS,
+        SIZE=str(float_type.size),
+        TILE=tile,
+        **common,
+    )
     return kernels.add(
         f"project_{how}{float_type.short}",
         PROJECT,
-        SIZE=str(float_type.size),
-        ZERO="0.0f" if float_type.size == 4 else "0.0",
-        TILE=tile,
+        MOST=str(kernel.ProjectOp.MOST),
+        PANELS=panels,
         ADD=add,
         **common,
     )

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
@@ -68,7 +69,8 @@ def derivative(
 ) -> list[Scalar]:
     """
     The derivatives of a `snn.spike` or `snn.count` by the first of `differentiated(user)`, as
-    many as there are; no gradient flows to the rest. `arguments` are all of these, in `b`.
+    many as there are; no gradient flows to the rest. `arguments` are all of these, in `b`; of
+    integers the surrogate is a function of whole numbers, and its derivative by these.
 
     With a `gradient` each derivative is multiplied by it, where its library multiplies. With
     a `surrogate` that is taken in place of the operation's own.
@@ -77,6 +79,7 @@ def derivative(
     not known, a random one, or one that reads other arguments.
     """
     attribute = _surrogate_of(user, surrogate)
+    arguments = [_as_float(b, argument) for argument in arguments]
     if attribute.symbol is not None:
         found = _inlined(_declared(user, attribute.symbol), b, arguments, gradient)
     else:
@@ -109,6 +112,11 @@ def integral(
     smooth, scale = known.integral(b, *arguments, **options), scale_of(attribute)
     # the slope is scaled around the threshold, where the step is decided
     return smooth if scale == 1.0 else (smooth - 0.5) * scale + 0.5
+
+
+def _as_float(b: Body, argument: Scalar) -> Scalar:
+    """An integer spike's argument, where it has no floats behind `of`: whole numbers."""
+    return argument if isinstance(argument.element, AnyFloat) else b.signed_to_float(argument)
 
 
 def _surrogate_of(user: Operation, given: SurrogateAttr | None) -> SurrogateAttr:

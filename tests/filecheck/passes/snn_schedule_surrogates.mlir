@@ -12,7 +12,8 @@ snn.network @net ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xi1>, "n" : tensor<2
   %y, %n = snn.neuron (%x = %x : tensor<2xf32>) params (%w = %w : tensor<2xf32>) -> (tensor<2xi1>, tensor<2xi16>) {
     %soft = math.tanh %x : f32
     %0 = snn.spike gt %x surrogate <@wide> of %x, %w : f32
-    %1 = snn.count %x max 3 surrogate <"straight_through"> of %soft : f32 -> i16
+    %passed = snn.straight_through %x of %soft : f32, f32
+    %1 = snn.count %passed max 3 surrogate <"straight_through"> of %soft : f32 -> i16
     snn.next (%0 : i1, %1 : i16)
   }
   snn.yield %y, %n : tensor<2xi1>, tensor<2xi16>

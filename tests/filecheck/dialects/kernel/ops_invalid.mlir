@@ -772,12 +772,12 @@ kernel.program @net block 1 {
 %w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf32>, memref<4x5xf32>, memref<20xf32>, memref<4x7xf32>, index)
 kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x5xf32>, memref<20xf32> -> memref<4x7xf32>
 
-// CHECK: | Operation does not verify: room: expected 160 elements, got memref<20xf32>
+// CHECK: | Operation does not verify: room: expected 80 elements, got memref<20xf32>
 
 // -----
 
-%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf32>, memref<4x7xf32>, memref<160xf32>, memref<4x5xf32>, index)
-kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x7xf32>, memref<160xf32> -> memref<4x5xf32>
+%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf32>, memref<4x7xf32>, memref<80xf32>, memref<4x5xf32>, index)
+kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x7xf32>, memref<80xf32> -> memref<4x5xf32>
 
 // CHECK: | Operation does not verify: expected 4 steps of 5 inputs and 7 results, got memref<4x7xf32> and memref<4x5xf32>
 
@@ -820,8 +820,8 @@ kernel.outer_rows %a, %x steps %n active %r panel %p into %y : memref<40x7xf32>,
 
 // -----
 
-%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf64>, memref<4x5xf64>, memref<160xf64>, memref<4x7xf64>, index)
-kernel.project fused %w, %x steps %n room %t into %y : memref<7x5xf64>, memref<4x5xf64>, memref<160xf64> -> memref<4x7xf64>
+%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf64>, memref<4x5xf64>, memref<80xf64>, memref<4x7xf64>, index)
+kernel.project fused %w, %x steps %n room %t into %y : memref<7x5xf64>, memref<4x5xf64>, memref<80xf64> -> memref<4x7xf64>
 
 // CHECK: | Operation does not verify: fused: expected elements of f32, got f64
 

@@ -93,3 +93,27 @@ snn.network @of ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xi1>, "n" : tensor<2x
 // CHECK-NEXT:   snn.yield %y, %n : tensor<2xi1>, tensor<2xi16>
 // CHECK-NEXT: }
 // CHECK-NEXT: }
+
+// -----
+
+// of integers: a function of floats; a value whose gradient is that of another
+
+snn.network @integers ("x" %x : tensor<2xi16>) -> ("y" : tensor<2xi1>, "n" : tensor<2xi8>) {
+  %w = snn.constant dense<[0.5, 0.25]> : tensor<2xf32>
+  %y, %n = snn.neuron (%x = %x : tensor<2xi16>) params (%unit = %w : tensor<2xf32>) -> (tensor<2xi1>, tensor<2xi8>) {
+    %f = arith.sitofp %x : i16 to f32
+    %u = arith.mulf %f, %unit : f32
+    %z = snn.spike ge %x surrogate <"atan", a = 2.0 : f64> of %u : i16, f32
+    %r = math.roundeven %u : f32
+    %i = arith.fptosi %r : f32 to i8
+    %q = snn.straight_through %i of %u : i8, f32
+    snn.next (%z : i1, %q : i8)
+  }
+  snn.yield %y, %n : tensor<2xi1>, tensor<2xi8>
+}
+
+// CHECK:          %z = snn.spike ge %x surrogate <"atan", a = 2.000000e+00 : f64> of %u : i16, f32
+// CHECK-NEXT:     %r = math.roundeven %u : f32
+// CHECK-NEXT:     %i = arith.fptosi %r : f32 to i8
+// CHECK-NEXT:     %q = snn.straight_through %i of %u : i8, f32
+// CHECK-NEXT:     snn.next (%z : i1, %q : i8)

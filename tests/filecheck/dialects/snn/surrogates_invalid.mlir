@@ -113,14 +113,14 @@ snn.network @count ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xi1>) {
 // -----
 
 %x = "test.op"() : () -> f32
-%z = snn.spike gt %x of %x : f32
+%z = snn.spike gt %x of %x, %x : f32
 
 // CHECK: of: expected a surrogate that reads these values
 
 // -----
 
 %x = "test.op"() : () -> f32
-%n = snn.count %x max 3 of %x : f32 -> i16
+%n = snn.count %x max 3 of %x, %x : f32 -> i16
 
 // CHECK: of: expected a surrogate that reads these values
 
@@ -145,3 +145,29 @@ snn.network @count ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xi1>) {
 "test.op"() {s = #snn.surrogate<@a::@b>} : () -> ()
 
 // CHECK: '>' expected
+
+// -----
+
+snn.network @float_of_float ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xi1>) {
+  %y = snn.neuron (%x = %x : tensor<2xf32>) -> (tensor<2xi1>) {
+    %w = arith.constant 1.0 : f64
+    %z = snn.spike ge %x surrogate <"atan"> of %w : f32, f64
+    snn.next (%z : i1)
+  }
+  snn.yield %y : tensor<2xi1>
+}
+
+// CHECK: of: expected values of f32, got f64
+
+// -----
+
+snn.network @integer_of_integer ("x" %x : tensor<2xi16>) -> ("y" : tensor<2xi1>) {
+  %y = snn.neuron (%x = %x : tensor<2xi16>) -> (tensor<2xi1>) {
+    %w = arith.extsi %x : i16 to i32
+    %z = snn.spike ge %x surrogate <"atan"> of %w : i16, i32
+    snn.next (%z : i1)
+  }
+  snn.yield %y : tensor<2xi1>
+}
+
+// CHECK: of: expected values of i16, or floats of one type, got i32
