@@ -21,6 +21,7 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import batch_norm_factors, constant_of, dense_of
 from snncc.dialects.snn.attributes import BiasPosition, BiasPositionAttr
 from snncc.dialects.snn.body import Body, Equations, Outputs, Scalar, build_neuron
+from snncc.dialects.snn.ends import counts_input, output_scale
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.neuron import Port
 from snncc.dialects.snn.types import is_float, node_name, shape_of, stream_type
@@ -146,10 +147,15 @@ class LastBiasToBody(RewritePattern):
 
 
 class MapIntoNeuron(RewritePattern):
-    """A body without state moves into the only neuron that reads it."""
+    """
+    A body without state moves into the only neuron that reads it. The ends of a network of
+    integers stay apart: who has whole numbers goes without them.
+    """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: snn.NeuronOp, rewriter: PatternRewriter) -> None:
+        if output_scale(op) is not None:
+            return
         for index, operand in enumerate(op.inputs):
             source = operand.owner
             if (
@@ -158,6 +164,7 @@ class MapIntoNeuron(RewritePattern):
                 and len(source.outputs) == 1
                 and operand.has_one_use()
                 and source.population == op.population
+                and not counts_input(source)
             ):
                 fused = _inlined(op, index, source)
                 rewriter.replace(op, fused)

@@ -27,6 +27,7 @@ from snncc.inputs import are_sequences, to_states, to_streams
 from snncc.interpreters.network import Run
 from snncc.network import Network, as_result, load
 from snncc.options import is_whole
+from snncc.passes.scheduling.packing import PACKS, Pack
 from snncc.pipelines import PipelineOptions, run_pipeline
 from snncc.reports import Report, report_of
 from snncc.runtime.library import NativeNetwork, write_files
@@ -135,7 +136,7 @@ class Compiled:
     @cached_property
     def _debug(self) -> NativeNetwork:
         """A build that keeps every neuron's output: for traces."""
-        options = PipelineOptions(1, self.options.fold, trace=True)
+        options = PipelineOptions(1, self.options.fold, trace=True, pack=self.options.pack)
         return NativeNetwork(self._emit(options)[1], self.toolchain)
 
     def run(
@@ -301,6 +302,7 @@ def compile(
     time_block: int | None = None,
     fold: Literal["exact", "all", "none"] = "exact",
     weights: Literal["auto", "c", "bin"] = "auto",
+    pack: Pack = "auto",
     cc: str | None = None,
     cflags: str | tuple[str, ...] | list[str] | None = None,
     quantize: str | None = None,
@@ -322,8 +324,10 @@ def compile(
     `prefix` starts every symbol of the C (default: the network's name, lower-case);
     `time_block` is how many steps `run` takes through a layer before the next (default: 1; in
     a training up to 32); `fold` says which scales and batch norms go into weights (`exact`:
-    those that change no bit); `weights` where constants stand; `cc` (default: $CC, or what is
-    there) and `cflags` are the compiler of `Compiled.run` and its flags.
+    those that change no bit); `weights` where constants stand; `pack` whether integer weights
+    of few bits are packed (`auto`: where that saves more flash than its code takes, `always`,
+    `never`); `cc` (default: $CC, or what is there) and `cflags` are the compiler of
+    `Compiled.run` and its flags.
 
     Raises SnnccError.
     """
@@ -332,12 +336,13 @@ def compile(
     for name, value, known in (
         ("fold", fold, ("exact", "all", "none")),
         ("weights", weights, ("auto", "c", "bin")),
+        ("pack", pack, PACKS),
     ):
         if value not in known:
             raise error("SNC-C003", f"{name}: expected one of {', '.join(known)}, got {value!r}")
     if time_block is not None and not (is_whole(time_block) and 1 <= time_block <= MAX_BLOCK):
         raise error("SNC-C003", f"time_block: expected 1 to {MAX_BLOCK}, got {time_block!r}")
-    training = _training_options(train, options, fold, time_block)
+    training = _training_options(train, options, fold, pack, time_block)
     quantization = {name: options.pop(name) for name in QUANTIZE if name in options}
     if isinstance(model, Network):
         if options:
@@ -368,7 +373,7 @@ def compile(
     _expect_supported(network)
     return Compiled(
         network,
-        PipelineOptions(int(time_block or DEFAULT_BLOCK), fold),
+        PipelineOptions(int(time_block or DEFAULT_BLOCK), fold, pack=pack),
         prefix,
         weights,
         None if cc is None else find_compiler(cc),
@@ -377,7 +382,7 @@ def compile(
 
 
 def _training_options(
-    train: str | None, options: dict[str, Any], fold: str, time_block: int | None
+    train: str | None, options: dict[str, Any], fold: str, pack: str, time_block: int | None
 ) -> dict[str, Any]:
     """Takes those of training out of the options of `compile`. Raises SNC-C003."""
     if train is None:
@@ -393,6 +398,12 @@ def _training_options(
         raise error(
             "SNC-C003",
             f"fold: {fold} is for inference; what is trained is not folded",
+            remedy="leave it out",
+        )
+    if pack != "auto":
+        raise error(
+            "SNC-C003",
+            f"pack: {pack} is for inference; what is trained is not packed",
             remedy="leave it out",
         )
     found = {name: options.pop(name) for name in TRAIN if name in options}

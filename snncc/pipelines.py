@@ -18,6 +18,7 @@ from xdsl.utils.exceptions import PassFailedException, VerifyException
 from snncc.dialects.snn.network import ParameterOp
 from snncc.errors import Problem, SnnccError, error
 from snncc.passes import get_all_passes
+from snncc.passes.scheduling.packing import Pack
 
 Fold = Literal["exact", "all", "none"]
 PHASES = ("load", "canonicalize", "fold", "fuse", "schedule")
@@ -31,6 +32,7 @@ class PipelineOptions:
     time_block: int = 1
     fold: Fold = "exact"
     trace: bool = False
+    pack: Pack = "auto"
 
 
 def phases(options: PipelineOptions) -> dict[str, list[ModulePass]]:
@@ -49,7 +51,7 @@ def phases(options: PipelineOptions) -> dict[str, list[ModulePass]]:
                 make("snn-fuse-elementwise", inline=False),
             ],
             "schedule": [
-                make("snn-schedule", time_block=options.time_block, trace=True),
+                make("snn-schedule", time_block=options.time_block, trace=True, pack=options.pack),
                 make("kernel-verify-order"),
             ],
         }
@@ -72,7 +74,7 @@ def phases(options: PipelineOptions) -> dict[str, list[ModulePass]]:
         "fold": fold,
         "fuse": [make("snn-fuse-elementwise"), make("canonicalize"), make("cse"), make("dce")],
         "schedule": [
-            make("snn-schedule", time_block=options.time_block),
+            make("snn-schedule", time_block=options.time_block, pack=options.pack),
             make("canonicalize"),
             make("kernel-verify-order"),
         ],

@@ -11,6 +11,7 @@ from xdsl.ir import Operation, SSAValue
 from snncc.backends.c import CPackage
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import constant_of, dtype_of, signed_dtype
+from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.fixed import is_fixed
 from snncc.dialects.snn.graph import stream_operations
 from snncc.dialects.snn.kind import Kind, kind_of
@@ -73,7 +74,10 @@ def report_of(
 ) -> Report:
     """The report of a network, with what the schedule and the C chose where they are given."""
     chosen = _choices(program) if program is not None else {}
-    nodes = tuple(_node(op, chosen) for op in stream_operations(network.op) if _is_reported(op))
+    packed = _packed(program) if program is not None else {}
+    nodes = tuple(
+        _node(op, chosen, packed) for op in stream_operations(network.op) if _is_reported(op)
+    )
     manifest = package.manifest if package is not None else {}
     return Report(
         network.name,
@@ -91,15 +95,30 @@ def _is_reported(op: Operation) -> bool:
     return node_name(op) is not None or isinstance(op, snn.NeuronOp | snn.DelayOp)
 
 
-def _node(op: Operation, chosen: dict[str, tuple[str, str]]) -> NodeReport:
+def _packed(program: kernel.ProgramOp) -> dict[str, int]:
+    """The constants that are packed: their bytes, by their names."""
+    return {
+        buffer.sym_name.data: buffer.packing.size(buffer.shape)
+        for buffer in program.buffers(Role.CONST)
+        if buffer.packing is not None
+    }
+
+
+def _stored(value: SSAValue, packed: dict[str, int]) -> int:
+    """The bytes of a fixed value."""
+    source = value.owner
+    if isinstance(source, snn.UseOp) and source.symbol in packed:
+        return packed[source.symbol]
+    return prod(shape_of(value)) * dtype_of(stream_type(value).element_type).itemsize
+
+
+def _node(op: Operation, chosen: dict[str, tuple[str, str]], packed: dict[str, int]) -> NodeReport:
     name = node_name(op) or op.name.removeprefix("snn.")
     streams = [v for v in op.operands if not _is_fixed_value(v)]
     fixed = op.parameters if isinstance(op, snn.NeuronOp) else op.operands
     parameters = [v for v in fixed if _is_fixed_value(v)]
     count = sum(prod(shape_of(v)) for v in parameters)
-    size = sum(
-        prod(shape_of(v)) * dtype_of(stream_type(v).element_type).itemsize for v in parameters
-    )
+    size = sum(_stored(value, packed) for value in parameters)
     fan_in = _fan_in(op)
     return NodeReport(
         node=name,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from snncc.backends.c.header import STATUS, output_parameters, signature
-from snncc.backends.c.program import CProgram, Terminal, Unit
+from snncc.backends.c.entries import entries
+from snncc.backends.c.header import STATUS, output_parameters
+from snncc.backends.c.program import CProgram, Unit
 from snncc.backends.c.stages import StagePrinter, unused
 from snncc.backends.c.states import initial
 from snncc.backends.c.weights import Constant
+from snncc.backends.c.whole import floats_text, stages_signature, whole_text
 from snncc.dialects.kernel.program import Role
-from snncc.dialects.snn.network import STREAM
 
 ARITHMETIC = """\
 /* The results are the same bits under every flag but those that change the arithmetic. */
@@ -69,38 +70,67 @@ def internal_header(program: CProgram | Unit, constants: list[Constant]) -> str:
             "",
             *(f"extern {c.declaration};" for c in constants),
             "",
+            *(_shared(program) if isinstance(program, CProgram) and program.converts else []),
             f"#endif /* {u}_INTERNAL_H */",
             "",
         ]
     )
 
 
-def source(program: CProgram) -> str:
-    """NAME.c: stages, and the public functions."""
+def _shared(program: CProgram) -> list[str]:
+    """What NAME_float.c knows of NAME.c."""
+    return [
+        f"#define {program.upper}_MAGIC {program.magic}u",
+        "",
+        "/* `steps` steps of what is computed in whole numbers, at most a block. */",
+        f"{stages_signature(program)};",
+        "",
+    ]
+
+
+def _head(program: CProgram) -> list[str]:
     p, u = program.prefix, program.upper
+    return [
+        ARITHMETIC,
+        f'#include "{p}_internal.h"',
+        "",
+        "#include <string.h>",
+        "",
+        f'#include "{p}_kernels.h"',
+        "",
+        *([APART.replace("@U@", u)] if program.keeps_apart else []),
+    ]
+
+
+def float_source(program: CProgram) -> str:
+    """NAME_float.c: the functions that take and give floats of a network of integers."""
+    text = [
+        "/* Floats for a network of whole numbers. Leave this file out where only functions",
+        "   that end with _q are called: then no float is computed. */",
+        *_head(program),
+        *floats_text(program),
+        *entries(program),
+        ARITHMETIC_END,
+    ]
+    return "\n".join(text)
+
+
+def source(program: CProgram) -> str:
+    """NAME.c: stages, and the public functions; of a network of integers those without floats."""
+    p, u = program.prefix, program.upper
+    converts = program.converts
     return "\n".join(
         [
-            ARITHMETIC,
-            f'#include "{p}_internal.h"',
-            "",
-            "#include <string.h>",
-            "",
-            f'#include "{p}_kernels.h"',
-            "",
+            *_head(program),
             f'_Static_assert(sizeof({p}_state_t) == {u}_STATE_BYTES, "{u}_STATE_BYTES");',
             f'_Static_assert(_Alignof({p}_state_t) == {u}_STATE_ALIGN, "{u}_STATE_ALIGN");',
             "",
-            f"#define {u}_MAGIC {program.magic}u",
-            "",
-            *([APART.replace("@U@", u)] if program.keeps_apart else []),
-            *stages_text(program),
+            *([] if converts else [f"#define {u}_MAGIC {program.magic}u", ""]),
+            *(whole_text(program) if converts else stages_text(program)),
             _reset(program),
             _init(program),
             _status_text(program),
-            _step_f32(program),
-            _step_counts(program),
-            _step_events(program),
-            _run(program),
+            *entries(program, whole=converts),
             ARITHMETIC_END,
         ]
     )
@@ -212,174 +242,6 @@ def _status_text(program: CProgram) -> str:
             *cases,
             "  }",
             '  return "unknown status";',
-            "}",
-            "",
-        ]
-    )
-
-
-def _guard(program: CProgram, pointers: list[str]) -> list[str]:
-    """Checks of arguments that every step makes."""
-    u = program.upper
-    tests = " || ".join(f"{pointer} == NULL" for pointer in ("s", *pointers))
-    return [
-        f"  if ({tests}) {{",
-        f"    return {u}_ERR_ARG;",
-        "  }",
-        f"  if (s->magic != {u}_MAGIC) {{",
-        f"    return {u}_ERR_STATE;",
-        "  }",
-    ]
-
-
-def _symbols(terminals: list[Terminal]) -> list[str]:
-    return [t.symbol for t in terminals]
-
-
-def _call_block(program: CProgram, inputs: list[str], outputs: list[str], steps: str) -> str:
-    return f"{program.prefix}_block({', '.join(['s', *inputs, *outputs, steps])});"
-
-
-def _step_f32(program: CProgram) -> str:
-    inputs, outputs = _symbols(program.inputs), _symbols(program.outputs)
-    return "\n".join(
-        [
-            signature(program, "step_f32"),
-            "{",
-            *_guard(program, [*inputs, *outputs]),
-            f"  {_call_block(program, inputs, outputs, '1u')}",
-            f"  return {program.upper}_OK;",
-            "}",
-            "",
-        ]
-    )
-
-
-def _staged(program: CProgram) -> list[str]:
-    return [f"s->staged.{name}" for name in _symbols(program.inputs)]
-
-
-def _step_counts(program: CProgram) -> str:
-    inputs, outputs = _symbols(program.inputs), _symbols(program.outputs)
-    lines: list[str] = []
-    for t in program.inputs:
-        lines.extend(
-            [
-                f"  for (size_t i = 0; i < {t.size}u; ++i) {{",
-                f"    s->staged.{t.symbol}[i] = {_of_count(t)};",
-                "  }",
-            ]
-        )
-    return "\n".join(
-        [
-            signature(program, "step_counts"),
-            "{",
-            *_guard(program, [*inputs, *outputs]),
-            *lines,
-            f"  {_call_block(program, _staged(program), outputs, '1u')}",
-            f"  return {program.upper}_OK;",
-            "}",
-            "",
-        ]
-    )
-
-
-def _of_count(t: Terminal) -> str:
-    """The element that a count gives."""
-    count = f"{t.symbol}[i]"
-    if t.type.name == "int8_t":
-        return f"({t.type.name})({count} < INT8_MAX ? {count} : INT8_MAX)"
-    return f"({t.type.name})({count} != 0)" if t.spikes else f"({t.type.name}){count}"
-
-
-def _of_event(t: Terminal) -> list[str]:
-    """The statements that add an event. A float that holds no more stays what it is."""
-    place = f"s->staged.{t.symbol}[{t.symbol}[e]]"
-    if t.spikes:
-        return [f"{place} = 1;"]
-    if t.type.name in ("float", "double"):
-        return [f"{place} += {'1.0f' if t.type.name == 'float' else '1.0'};"]
-    largest = f"{t.type.name.removesuffix('_t').upper()}_MAX"
-    return [f"if ({place} < {largest}) {{", f"  ++{place};", "}"]
-
-
-def _step_events(program: CProgram) -> str:
-    outputs = _symbols(program.outputs)
-    checks: list[str] = []
-    fills: list[str] = []
-    guards = [f"  if ({' || '.join(f'{o} == NULL' for o in ('s', *outputs))}"]
-    for t in program.inputs:
-        guards.append(f" || ({t.symbol} == NULL && {t.count} != 0)")
-        checks.extend(
-            [
-                f"  for (size_t e = 0; e < {t.count}; ++e) {{",
-                f"    if ((size_t){t.symbol}[e] >= {t.size}u) {{",
-                f"      return {program.upper}_ERR_RANGE;",
-                "    }",
-                "  }",
-            ]
-        )
-        fills.extend(
-            [
-                f"  memset(s->staged.{t.symbol}, 0, sizeof s->staged.{t.symbol});",
-                f"  for (size_t e = 0; e < {t.count}; ++e) {{",
-                *(f"    {line}" for line in _of_event(t)),
-                "  }",
-            ]
-        )
-    return "\n".join(
-        [
-            signature(program, "step_events"),
-            "{",
-            "".join([*guards, ") {"]),
-            f"    return {program.upper}_ERR_ARG;",
-            "  }",
-            f"  if (s->magic != {program.upper}_MAGIC) {{",
-            f"    return {program.upper}_ERR_STATE;",
-            "  }",
-            *checks,
-            *fills,
-            f"  {_call_block(program, _staged(program), outputs, '1u')}",
-            f"  return {program.upper}_OK;",
-            "}",
-            "",
-        ]
-    )
-
-
-def _run(program: CProgram) -> str:
-    u = program.upper
-    inputs = [f"{t.symbol} + t * {t.size}u" for t in program.inputs]
-    outputs = [
-        f"{t.symbol} + t * {t.size}u" if t.kind == STREAM else t.symbol for t in program.outputs
-    ]
-    if program.op.is_reverse:
-        return "\n".join(
-            [
-                signature(program, "run"),
-                "{",
-                *_guard(program, [*_symbols(program.inputs), *_symbols(program.outputs)]),
-                "  for (size_t t = steps; t > 0;) {",
-                f"    const size_t block = t < {u}_BLOCK_STEPS ? t : {u}_BLOCK_STEPS;",
-                "    t -= block;",
-                f"    {_call_block(program, inputs, outputs, 'block')}",
-                "  }",
-                f"  return {u}_OK;",
-                "}",
-                "",
-            ]
-        )
-    return "\n".join(
-        [
-            signature(program, "run"),
-            "{",
-            *_guard(program, [*_symbols(program.inputs), *_symbols(program.outputs)]),
-            f"  for (size_t t = 0; t < steps; t += {u}_BLOCK_STEPS) {{",
-            "    const size_t left = steps - t;",
-            f"    const size_t block = left < {u}_BLOCK_STEPS ? left : {u}_BLOCK_STEPS;",
-            f"    {_call_block(program, inputs, outputs, 'block')}",
-            "  }",
-            f"  return {u}_OK;",
             "}",
             "",
         ]

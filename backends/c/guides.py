@@ -43,7 +43,9 @@ def readme(program: CProgram, title: str, const_bytes: int, files: Iterable[str]
 
     def row(what: str, t: Terminal) -> str:
         shape = "x".join(map(str, t.shape)) or "1"
-        return f"| {what} `{clean(t.name)}` | `{t.type.name}[{t.size}]` | {shape} |"
+        whole = t.element(whole=program.converts)
+        also = "" if whole == t.type else f", `_q`: `{whole.name}[{t.size}]`"
+        return f"| {what} `{clean(t.name)}` | `{t.type.name}[{t.size}]`{also} | {shape} |"
 
     rows = [
         row(what, t)
@@ -94,8 +96,22 @@ def readme(program: CProgram, title: str, const_bytes: int, files: Iterable[str]
             "| --- | --- | --- |",
             *codes,
             "",
+            *(_whole_numbers(program) if program.converts else []),
             f"`{p}_step_events` takes addresses, `{p}_step_counts` a small count for each input,",
             f"`{p}_run` many steps at once; `{p}.json` lists layers, sizes and hashes.",
             "",
         ]
     )
+
+
+def _whole_numbers(program: CProgram) -> list[str]:
+    p = program.prefix
+    text = f"`{p}_step_q` and `{p}_run_q` take and give whole numbers, whose units stand in `{p}.h`"
+    if program.computes_floats:
+        return [f"{text}.", ""]
+    return [
+        f"{text},",
+        f"and compute no float. A build that calls no others does without `src/{p}_float.c`: leave",
+        "it out, or link the library, from which a linker takes what is called.",
+        "",
+    ]

@@ -6,6 +6,7 @@ from snncc.backends.c.program import EVENT_LIMIT, CProgram, Terminal
 from snncc.backends.c.structs import declare
 from snncc.backends.c.types import is_signed
 from snncc.backends.c.weights import clean
+from snncc.backends.c.whole_header import whole_macros, whole_text
 from snncc.dialects.snn.network import LAST, SUM
 
 STATUS = (
@@ -21,25 +22,29 @@ def _address(program: CProgram) -> str:
     return "uint16_t" if all(t.size <= EVENT_LIMIT for t in program.inputs) else "uint32_t"
 
 
-def output_parameters(program: CProgram) -> list[str]:
-    return [f"{t.type.name} *{t.symbol}" for t in program.outputs]
+def output_parameters(program: CProgram, *, whole: bool = False) -> list[str]:
+    return [f"{t.element(whole=whole).name} *{t.symbol}" for t in program.outputs]
 
 
 def signature(program: CProgram, form: str) -> str:
-    """The parameters of step_f32, step_counts, step_events and run."""
+    """
+    The parameters of step_f32, step_counts, step_events and run; of those that end with _q, which
+    have whole numbers in the place of floats.
+    """
     p = program.prefix
+    whole = form.endswith("_q")
     inputs: list[str] = []
     for terminal in program.inputs:
-        if form in ("step_f32", "run"):
-            inputs.append(f"const {terminal.type.name} *{terminal.symbol}")
-        elif form == "step_counts":
+        if form.startswith("step_counts"):
             inputs.append(f"const uint8_t *{terminal.symbol}")
-        else:
+        elif form.startswith("step_events"):
             inputs.append(f"const {p}_address_t *{terminal.symbol}")
             inputs.append(f"size_t {terminal.count}")
-    steps = ["size_t steps"] if form == "run" else []
-    parameters = [f"{p}_state_t *s", *inputs, *steps, *output_parameters(program)]
-    return f"{p}_status_t {p}_{form}({', '.join(parameters)})"
+        else:
+            inputs.append(f"const {terminal.element(whole=whole).name} *{terminal.symbol}")
+    steps = ["size_t steps"] if form in ("run", "run_q") else []
+    outputs = output_parameters(program, whole=whole)
+    return f"{p}_status_t {p}_{form}({', '.join([f'{p}_state_t *s', *inputs, *steps, *outputs])})"
 
 
 def _macros(program: CProgram, constants_bytes: int) -> list[str]:
@@ -53,6 +58,8 @@ def _macros(program: CProgram, constants_bytes: int) -> list[str]:
             text = f"{what} {clean(t.name)}: {shape}{spikes}, in this order (C order){worth}"
             lines.extend(_comment(f"{text}{_meaning(t)}"))
             lines.append(f"#define {u}_{t.symbol.upper()}_SIZE {t.size}u")
+            if program.converts and t.whole is not None:
+                lines.extend(whole_macros(u, t, t.whole))
     lines.append("/* memory: the caller's struct for each sample, and constants */")
     lines.append(f"#define {u}_STATE_BYTES {program.state_bytes}u")
     lines.append(f"#define {u}_STATE_ALIGN {program.state_alignment}u")
@@ -165,6 +172,7 @@ def header(program: CProgram, title: str, constants_bytes: int) -> str:
             *_run_text(program),
             f"{signature(program, 'run')};",
             "",
+            *(whole_text(program, signature) if program.takes_whole_numbers else []),
             "/* The meaning of a status. */",
             f"const char *{p}_status_text({p}_status_t status);",
             "",

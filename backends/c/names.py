@@ -56,8 +56,8 @@ _NUMBERED = re.compile(r"[in]\d+")
 PACKAGE = frozenset(
     re.findall(
         r"\w+",
-        "address_t block init reset run state state_t status_t status_text step_counts "
-        "step_events step_f32",
+        "address_t block block_q init reset run run_q stages state state_t status_t status_text "
+        "step_counts step_counts_q step_events step_events_q step_f32 step_q",
     )
 )
 """The symbols that every package has, without the prefix."""

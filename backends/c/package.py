@@ -7,11 +7,18 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from snncc.backends.c.api import internal_header, kernels_header, source
+from snncc.backends.c.api import float_source, internal_header, kernels_header, source
 from snncc.backends.c.guides import cmake, readme
 from snncc.backends.c.header import header
-from snncc.backends.c.program import CProgram
-from snncc.backends.c.weights import C_LIMIT, constants_of, total_bytes, weights_binary, weights_c
+from snncc.backends.c.program import CProgram, Whole
+from snncc.backends.c.weights import (
+    C_LIMIT,
+    Constant,
+    constants_of,
+    total_bytes,
+    weights_binary,
+    weights_c,
+)
 from snncc.dialects import kernel
 from snncc.dialects.kernel.lines import delay_lines
 from snncc.dialects.kernel.program import Role
@@ -52,9 +59,11 @@ def emit(
     constants = constants_of(program)
     size = total_bytes(constants)
     text = source(program)  # asks for kernels: they are printed after it
+    floats = float_source(program) if program.converts else None
     files: dict[str, bytes] = {
         f"include/{prefix}.h": header(program, title, size).encode(),
         f"src/{prefix}.c": text.encode(),
+        **({} if floats is None else {f"src/{prefix}_float.c": floats.encode()}),
         f"src/{prefix}_internal.h": internal_header(program, constants).encode(),
         f"src/{prefix}_kernels.h": kernels_header(program).encode(),
     }
@@ -67,13 +76,25 @@ def emit(
         files[f"src/{prefix}_weights.c"] = weights_c(program, constants).encode()
     files["CMakeLists.txt"] = cmake(program, files).encode()
     files["README.md"] = readme(program, title, size, files).encode()
-    manifest = _manifest(program, title, size, files, report or {})
+    manifest = _manifest(program, title, constants, files, report or {})
     files[f"{prefix}.json"] = (json.dumps(manifest, indent=1) + "\n").encode()
     return CPackage(prefix, files, manifest)
 
 
+def _whole(whole: Whole) -> dict[str, Any]:
+    """What the manifest says of the whole numbers that a float input or output stands for."""
+    facts: dict[str, Any] = {"type": whole.type.name, "scales": list(whole.scales)}
+    if whole.within is not None:
+        facts["low"], facts["high"] = whole.within
+    return {"whole": facts}
+
+
 def _manifest(
-    program: CProgram, title: str, size: int, files: dict[str, bytes], report: dict[str, Any]
+    program: CProgram,
+    title: str,
+    constants: list[Constant],
+    files: dict[str, bytes],
+    report: dict[str, Any],
 ) -> dict[str, Any]:
     def terminals(which: str) -> list[dict[str, Any]]:
         found = program.inputs if which == "inputs" else program.outputs
@@ -85,6 +106,7 @@ def _manifest(
                 "shape": list(t.shape),
                 **({} if t.kind == STREAM else {"kind": t.kind}),
                 **({"stored": list(t.stored), "order": list(t.order)} if t.order else {}),
+                **(_whole(t.whole) if program.converts and t.whole is not None else {}),
             }
             for t in found
         ]
@@ -117,10 +139,11 @@ def _manifest(
         "state_bytes": program.state_bytes,
         "state_alignment": program.state_alignment,
         "work_bytes": program.work_bytes,
-        "const_bytes": size,
+        "const_bytes": total_bytes(constants),
         "inputs": terminals("inputs"),
         "outputs": terminals("outputs"),
         "states": states,
+        "constants": [constant.facts for constant in constants],
         **report,
         "files": {
             name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

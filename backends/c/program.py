@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from xdsl.dialects.builtin import FloatAttr
+import numpy as np
+from xdsl.dialects.builtin import AnyFloat, DenseIntOrFPElementsAttr, FloatAttr, MemRefType
+from xdsl.ir import Attribute
 
 from snncc.backends.c.kernels import Kernels
 from snncc.backends.c.names import STEP_LOCALS, LocalScope, Scope, SymbolScope
 from snncc.backends.c.structs import ALIGNMENT, Array, Group, offsets
-from snncc.backends.c.types import CType, c_type
+from snncc.backends.c.types import CType, c_type, is_integer
 from snncc.dialects import kernel
+from snncc.dialects.kernel.packing import WORD
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.network import STREAM
 
@@ -22,6 +25,21 @@ EVENT_LIMIT = 1 << 16
 def stored_type(buffer: kernel.BufferOp) -> CType:
     """The C type of a buffer's elements."""
     return c_type(buffer.type.element_type, signed=buffer.signed is not None)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The whole numbers of a float input or output: a stream of the state struct."""
+
+    stream: str
+    """Its buffer."""
+    type: CType
+    channel_last: bool
+    """Whether they lie with the first axis innermost, which is another order."""
+    within: tuple[int, int] | None
+    """The ends at which an input is held."""
+    scales: tuple[float, ...]
+    """What one is worth: of all, of each channel, or of each; nothing where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +60,7 @@ class Terminal:
     spikes: bool
     """Whether its elements are 0 or 1."""
     scale: float | None
-    """What one whole number is worth, where the program says."""
+    """What one is worth of an integer, where the program says."""
     has_rows: bool
     """Whether it has a row for each step."""
     kind: str
@@ -51,10 +69,49 @@ class Terminal:
     """The axes of a sum as they are stored, where that is another order."""
     stored: tuple[int, ...]
     """Their sizes."""
+    whole: Whole | None
+    """Of a float input or output that stands for whole numbers."""
 
     @property
     def size(self) -> int:
         return prod(self.shape)
+
+    def element(self, *, whole: bool) -> CType:
+        """The type of an element where the caller has whole numbers, or has floats."""
+        return self.whole.type if whole and self.whole is not None else self.type
+
+
+def _whole_of(buffer: kernel.BufferOp) -> Whole | None:
+    stream = buffer.whole_stream
+    if stream is None:
+        return None
+    ends = None if buffer.within is None else buffer.within.get_values()
+    shape = buffer.model_shape
+    trivial = len(shape) < 2 or shape[0] == 1 or prod(shape[1:]) == 1
+    return Whole(
+        stream.sym_name.data,
+        stored_type(stream),
+        stream.channel_last is not None and not trivial,
+        None if ends is None else (ends[0], ends[1]),
+        _scales(buffer, shape),
+    )
+
+
+def _is_float(type: Attribute) -> bool:
+    """Of a scalar, or of the elements of an array."""
+    return isinstance(type.element_type if isinstance(type, MemRefType) else type, AnyFloat)
+
+
+def _scales(buffer: kernel.BufferOp, shape: tuple[int, ...]) -> tuple[float, ...]:
+    scale = buffer.attributes.get("scale")
+    if isinstance(scale, FloatAttr):
+        return (scale.value.data,)
+    if not isinstance(scale, DenseIntOrFPElementsAttr):
+        return ()
+    values = np.array(scale.get_values(), np.float64).reshape(scale.get_shape())
+    if values.size != shape[0] or values.shape[:1] != (shape[0],):  # not one for each channel
+        values = np.broadcast_to(values, shape)
+    return tuple(values.ravel().tolist())
 
 
 class CProgram:
@@ -107,11 +164,12 @@ class CProgram:
             stored_type(buffer),
             buffer.model_shape,
             buffer.spikes is not None,
-            scale.value.data if isinstance(scale, FloatAttr) else None,
+            scale.value.data if isinstance(scale, FloatAttr) and buffer.whole is None else None,
             buffer.has_rows,
             buffer.kind,
             () if buffer.order is None else buffer.order.get_values(),
             () if buffer.order is None else buffer.shape,
+            _whole_of(buffer),
         )
 
     def _lay_out(self) -> Group:
@@ -159,6 +217,45 @@ class CProgram:
     def stage(self, name: str) -> str:
         """The symbol of a stage's function."""
         return f"{self.prefix}_stage_{self.stage_names[name]}"
+
+    @property
+    def terminals(self) -> tuple[Terminal, ...]:
+        return (*self.inputs, *self.outputs)
+
+    @property
+    def takes_whole_numbers(self) -> bool:
+        """Whether a caller can go without floats: the network is one of integers."""
+        floats = [t for t in self.inputs if t.whole is None and not is_integer(t.type)]
+        return not (self.is_part or floats) and (self.converts or not self.computes_floats)
+
+    @property
+    def converts(self) -> bool:
+        """Whether callers with floats have functions of their own, which convert them."""
+        floats = [t for t in self.inputs if t.whole is None and not is_integer(t.type)]
+        whole = any(t.whole is not None for t in self.terminals)
+        return whole and not (floats or self.is_part)
+
+    def takes_events(self, *, whole: bool) -> bool:
+        """Whether spikes and counts can be handed in: they are in the unit of the model."""
+        return not (whole and any(t.whole is not None for t in self.inputs))
+
+    @property
+    def computes_floats(self) -> bool:
+        """Whether floats are computed behind those of the caller and in front of those it gets."""
+        return any(
+            _is_float(result.type)
+            for stage in self.op.stages
+            if not (self.converts and stage.converts is not None)
+            for op in stage.walk()
+            for result in op.results
+        )
+
+    @property
+    def reads_whole_words(self) -> bool:
+        """Whether the planes of all packed constants are, one behind the other, whole words."""
+        packed = [b for b in self.constant_buffers if b.packing is not None]
+        planes = [b.packing.plane(b.shape[-1]) for b in packed if b.packing is not None]
+        return not self.is_part and not any(plane % WORD for plane in planes)
 
     @property
     def keeps_apart(self) -> bool:

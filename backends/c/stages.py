@@ -11,25 +11,25 @@ from xdsl.dialects import arith, linalg, scf
 from xdsl.dialects.builtin import IntegerAttr, StringAttr
 from xdsl.ir import Block, Operation, SSAValue
 
+from snncc.backends.c import weighted
 from snncc.backends.c.kernels import (
     bits,
     compress,
     gathers,
-    integer_sums,
     moves,
     pools,
     products,
     projections,
-    sums,
 )
 from snncc.backends.c.loops import loop_function
 from snncc.backends.c.names import Scope
 from snncc.backends.c.program import CProgram, stored_type
 from snncc.backends.c.states import initial
-from snncc.backends.c.types import CType, c_type, is_integer
+from snncc.backends.c.types import CType, c_type
 from snncc.dialects import kernel
 from snncc.dialects.arrays import splat_shape
 from snncc.dialects.kernel.kernels import memref_shape, memref_type
+from snncc.dialects.kernel.packing import Packing
 from snncc.dialects.kernel.program import Role
 from snncc.errors import error
 
@@ -128,6 +128,11 @@ class StagePrinter:
             return stored_type(self.program.buffers[ref.symbol])
         return c_type(memref_type(value).element_type)
 
+    def packing_of(self, value: SSAValue) -> Packing | None:
+        """How the buffer of a reference is stored; None: each element in its type."""
+        ref = value.owner
+        return self.program.buffers[ref.symbol].packing if isinstance(ref, kernel.RefOp) else None
+
     def ref(self, op: kernel.RefOp) -> str:
         """A pointer to the first element of a reference."""
         program, name = self.program, op.symbol
@@ -218,52 +223,6 @@ def _compress(p: StagePrinter, op: kernel.CompressOp) -> None:
     )
 
 
-def _values(p: StagePrinter, values: SSAValue | None) -> list[str]:
-    return [] if values is None else [p.texts[values]]
-
-
-def _init(p: StagePrinter, init: SSAValue | None) -> str:
-    return "NULL" if init is None else p.texts[init]
-
-
-def _gather(p: StagePrinter, op: kernel.GatherOp) -> None:
-    values = op.values
-    types = (p.type_of(op.list), None if values is None else p.type_of(values))
-    kernels, weight, out = p.program.kernels, p.type_of(op.weight), p.type_of(op.out)
-    if is_integer(out):
-        name = integer_sums.gather(kernels, out, weight, *types)
-    else:
-        name = sums.gather(kernels, weight, *types)
-    p.call_kernel(
-        name,
-        p.texts[op.weight],
-        _size(op.out),
-        p.texts[op.list],
-        p.indices[op.count],
-        *_values(p, values),
-        _init(p, op.init),
-        p.texts[op.out],
-    )
-
-
-def _dense(p: StagePrinter, op: kernel.DenseOp) -> None:
-    kernels, weight, out = p.program.kernels, p.type_of(op.weight), p.type_of(op.out)
-    sizes = [_size(op.input), _size(op.out)]
-    if is_integer(out):
-        name = integer_sums.dense(kernels, out, weight, p.type_of(op.input))
-        sizes.reverse()
-    else:
-        name = sums.dense(kernels, weight, p.type_of(op.input))
-    p.call_kernel(
-        name,
-        p.texts[op.weight],
-        *sizes,
-        p.texts[op.input],
-        _init(p, op.init),
-        p.texts[op.out],
-    )
-
-
 def _gather_steps(p: StagePrinter, op: kernel.GatherStepsOp) -> None:
     inputs, outputs = memref_shape(op.weight)
     p.call_kernel(
@@ -279,7 +238,7 @@ def _gather_steps(p: StagePrinter, op: kernel.GatherStepsOp) -> None:
         p.texts[op.input],
         p.indices[op.steps],
         p.texts[op.list],
-        _init(p, op.init),
+        weighted.init_text(p, op.init),
         p.texts[op.out],
     )
 
@@ -346,43 +305,6 @@ def _pack(p: StagePrinter, op: kernel.PackOp) -> None:
 def _unpack(p: StagePrinter, op: kernel.UnpackOp) -> None:
     name = bits.unpack(p.program.kernels)
     p.call_kernel(name, p.texts[op.source], p.texts[op.out], _size(op.out))
-
-
-def _scatter(p: StagePrinter, op: kernel.ScatterOp) -> None:
-    values = op.values
-    types = (p.type_of(op.list), None if values is None else p.type_of(values))
-    kernels, element, out = p.program.kernels, p.type_of(op.weight), p.type_of(op.out)
-    if is_integer(out):
-        name = integer_sums.scatter(kernels, out, element, *types)
-    else:
-        name = sums.scatter(kernels, element, *types)
-    height, width, channels = op.input_sizes
-    out_height, out_width, outputs = op.output_sizes
-    _, kernel_height, kernel_width, _ = memref_shape(op.weight)
-    numbers = (
-        height,
-        width,
-        channels,
-        out_height,
-        out_width,
-        outputs,
-        kernel_height,
-        kernel_width,
-        *op.strides,
-        *op.paddings,
-        *op.dilations,
-        op.group_count,
-    )
-    p.call_kernel(
-        name,
-        p.texts[op.weight],
-        p.texts[op.list],
-        p.indices[op.count],
-        *_values(p, values),
-        _init(p, op.init),
-        p.texts[op.out],
-        *map(str, numbers),
-    )
 
 
 def _pool(p: StagePrinter, op: kernel.PoolOp) -> None:
@@ -526,15 +448,15 @@ RULES: dict[type[Operation], Rule] = {
     linalg.ops.GenericOp: _generic,
     kernel.RefOp: _ref,
     kernel.CompressOp: _compress,
-    kernel.GatherOp: _gather,
-    kernel.DenseOp: _dense,
+    kernel.GatherOp: weighted.gather,
+    kernel.DenseOp: weighted.dense,
     kernel.GatherStepsOp: _gather_steps,
     kernel.OuterOp: _outer,
     kernel.OuterRowsOp: _outer_rows,
     kernel.ProjectOp: _project,
     kernel.PackOp: _pack,
     kernel.UnpackOp: _unpack,
-    kernel.ScatterOp: _scatter,
+    kernel.ScatterOp: weighted.scatter,
     kernel.PoolOp: _pool,
     kernel.InsertOp: _insert,
     kernel.RearrangeOp: _rearrange,

@@ -4,32 +4,72 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import Float32Type, Float64Type, TensorType
 
 from snncc.backends.c.program import CProgram, Unit, stored_type
 from snncc.backends.c.scalars import float_literal, integer_literal
+from snncc.backends.c.types import CType
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array, array_of
+from snncc.dialects.kernel.packing import WORD
 from snncc.dialects.snn.types import Stream
 
 C_LIMIT = 64 << 10
 """Bytes of constants up to which they stand in C: a parser needs about 1 s for 10 MB of text."""
 
+BYTE = CType("uint8_t", "u8", 1)
+
 
 @dataclass(frozen=True)
 class Constant:
-    """A constant array of the program."""
+    """A constant of the program. `array` is what is stored: its elements, or packed rows."""
 
     symbol: str
     buffer: kernel.BufferOp
     array: Array
 
     @property
+    def type(self) -> CType:
+        """The C type of what is stored."""
+        return stored_type(self.buffer) if self.buffer.packing is None else BYTE
+
+    @property
     def declaration(self) -> str:
-        type = stored_type(self.buffer)
-        return f"const {type.name} {self.symbol}[{self.array.size}]"
+        return f"const {self.type.name} {self.symbol}[{self.array.size}]"
+
+    @property
+    def definition(self) -> str:
+        """The declaration without its type's alignment, where words are read."""
+        if self.buffer.packing is None:
+            return self.declaration
+        return f"const _Alignas({WORD}) {self.declaration.removeprefix('const ')}"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the manifest says of it."""
+        packing = self.buffer.packing
+        return {
+            "name": self.buffer.sym_name.data,
+            "symbol": self.symbol,
+            "shape": list(self.buffer.shape),
+            "type": self.type.name,
+            "bits": 8 * self.type.size if packing is None else packing.bits,
+            "bytes": self.array.nbytes,
+        }
+
+    @property
+    def text(self) -> str:
+        """What it is, for people: name, shape, and how it is packed."""
+        shape = "x".join(map(str, self.buffer.shape))
+        packing = self.buffer.packing
+        packed = ""
+        if packing is not None:
+            row = packing.row(self.buffer.shape[-1])
+            packed = f" of {packing.bits} bits, {row} bytes a row"
+        return f"{clean(self.buffer.sym_name.data)}: {shape}{packed}"
 
 
 def content_of(buffer: kernel.BufferOp) -> Array:
@@ -39,9 +79,15 @@ def content_of(buffer: kernel.BufferOp) -> Array:
     return array_of(buffer.content, type)
 
 
+def stored_content(buffer: kernel.BufferOp) -> Array:
+    """The content of a const buffer as it is stored: its elements, or the bytes of packed rows."""
+    content = content_of(buffer)
+    return content if buffer.packing is None else buffer.packing.pack(content)
+
+
 def constants_of(program: CProgram) -> list[Constant]:
     return [
-        Constant(program.constant(b.sym_name.data), b, content_of(b))
+        Constant(program.constant(b.sym_name.data), b, stored_content(b))
         for b in program.constant_buffers
     ]
 
@@ -53,11 +99,13 @@ def total_bytes(constants: list[Constant]) -> int:
 def _initializer(constant: Constant) -> list[str]:
     element = constant.buffer.type.element_type
     values = constant.array.ravel().tolist()
-    if isinstance(element, Float32Type | Float64Type):
+    if constant.buffer.packing is not None:
+        texts = [f"0x{value:02x}" for value in values]
+    elif isinstance(element, Float32Type | Float64Type):
         texts = [float_literal(value, element) for value in values]
     else:
         texts = [integer_literal(value, stored_type(constant.buffer)) for value in values]
-    per_line = 8
+    per_line = 8 if constant.buffer.packing is None else 16
     return ["  " + ", ".join(texts[i : i + per_line]) + "," for i in range(0, len(texts), per_line)]
 
 
@@ -70,9 +118,8 @@ def weights_c(program: CProgram | Unit, constants: list[Constant]) -> str:
         "",
     ]
     for constant in constants:
-        shape = "x".join(map(str, constant.array.shape))
-        parts.append(f"/* {constant.buffer.sym_name.data}: {shape} */")
-        parts.append(f"{program.upper}_CONST {constant.declaration} = {{")
+        parts.append(f"/* {constant.text} */")
+        parts.append(f"{program.upper}_CONST {constant.definition} = {{")
         parts.extend(_initializer(constant))
         parts.extend(["};", ""])
     return "\n".join(parts)

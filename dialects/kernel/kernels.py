@@ -36,6 +36,7 @@ from xdsl.irdl import (
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect
 from xdsl.utils.exceptions import VerifyException
 
+from snncc.dialects.kernel.packing import ReadsPacked
 from snncc.dialects.kernel.program import MemRef
 from snncc.dialects.snn.attributes import Pool, PoolAttr
 from snncc.dialects.snn.types import integer_width, is_float
@@ -117,7 +118,7 @@ class GatherOp(IRDLOperation):
     out = operand_def(MemRefType)
 
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
-    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect(), ReadsPacked())
 
     assembly_format = (
         "$weight `rows` $list `count` $count (`values` $values^)? (`init` $init^)? `into` $out "
@@ -157,7 +158,7 @@ class DenseOp(IRDLOperation):
     init = opt_operand_def(MemRefType)
     out = operand_def(MemRefType)
 
-    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect(), ReadsPacked())
 
     assembly_format = (
         "$weight `,` $input (`init` $init^)? `into` $out attr-dict "
@@ -303,7 +304,7 @@ class ScatterOp(IRDLOperation):
     groups = prop_def(IntegerAttr.constr(IntegerType(64)))
 
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
-    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect(), ReadsPacked())
 
     assembly_format = (
         "$weight `rows` $list `count` $count (`values` $values^)? (`init` $init^)? `into` $out "

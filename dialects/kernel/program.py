@@ -44,6 +44,7 @@ from xdsl.traits import HasParent, NoTerminator, Pure, SymbolOpInterface, Symbol
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
 
+from snncc.dialects.kernel.packing import PACKINGS, Packing, ReadsPacked
 from snncc.dialects.snn.attributes import BlobAttr
 from snncc.dialects.snn.network import LAST, STREAM, SUM
 from snncc.dialects.symbols import symbol_named
@@ -105,9 +106,19 @@ class BufferOp(IRDLOperation):
     `channel_last` stands; a sum or last value may be stored with its axes in another `order`,
     from the outermost to the innermost, and `sizes` are the model's where these are others.
     Content is one value for all elements or one for each. `of` gives the model's name of an input,
-    output, state or traced stream whose symbol is another. Bytes of an input that are spikes,
+    output, state or traced stream whose symbol is another. Bytes of the caller that are spikes,
     0 or 1, are marked `spikes`; integers that are signed numbers are marked `signed`, for
     those who look at them: kernels and bodies say themselves how they read what they take.
+
+    The integers of a constant may be stored in fewer bits than their type has (`packing.py`).
+    That changes what is stored and nothing else; who reads such a constant unpacks its rows.
+
+        kernel.buffer const @fc1.weight : memref<64x128xi8> = #snn.blob<"9f86..."> packed 4
+
+    A float input that a stage only turns into whole numbers, and a float output that one makes
+    of them, name the stream that holds these, the input with the ends at which it holds them.
+
+        kernel.buffer input @x : memref<?x64xf32> whole @x.whole within [-127, 127]
     """
 
     name = "kernel.buffer"
@@ -128,15 +139,20 @@ class BufferOp(IRDLOperation):
     bits = opt_prop_def(UnitAttr)
     order = opt_prop_def(DenseArrayBase.constr(i64))
     sizes = opt_prop_def(DenseArrayBase.constr(i64))
+    packed = opt_prop_def(IntegerAttr.constr(IntegerType(64)))
+    whole = opt_prop_def(FlatSymbolRefAttrConstr)
+    within = opt_prop_def(DenseArrayBase.constr(i64))
     start = opt_prop_def(FlatSymbolRefAttrConstr)
 
     traits = lazy_traits_def(lambda: (SymbolOpInterface(), HasParent(ProgramOp)))
 
     assembly_format = (
-        "$role $sym_name `:` $type (`=` $content^)? (`channel_last` $channel_last^)? "
+        "$role $sym_name `:` $type (`=` $content^)? (`packed` $packed^)? "
+        "(`channel_last` $channel_last^)? "
         "(`spikes` $spikes^)? (`signed` $signed^)? (`sum` $summed^)? (`last` $last^)? "
         "(`held` $held^)? (`sampled` $sampled^)? (`bits` $bits^)? (`order` $order^)? "
-        "(`sizes` $sizes^)? (`from` $start^)? (`stage` $stage^)? (`of` $model_name^)? attr-dict"
+        "(`sizes` $sizes^)? (`from` $start^)? (`whole` $whole^)? (`within` $within^)? "
+        "(`stage` $stage^)? (`of` $model_name^)? attr-dict"
     )
 
     def __init__(
@@ -157,11 +173,12 @@ class BufferOp(IRDLOperation):
         held: bool = False,
         sampled: bool = False,
         bits: bool = False,
+        packed: int | None = None,
         start: str | None = None,
     ):
         """
         `kind` is that of an output; `order` that of its axes, where it has one of its own, and
-        `sizes` the model's, where they are others.
+        `sizes` the model's, where they are others; `packed` the bits of a constant's elements.
         """
         super().__init__(
             properties={
@@ -182,6 +199,7 @@ class BufferOp(IRDLOperation):
                 "start": None if start is None else SymbolRefAttr(start),
                 "order": None if order is None else DenseArrayBase.from_list(i64, list(order)),
                 "sizes": None if sizes is None else DenseArrayBase.from_list(i64, list(sizes)),
+                "packed": None if packed is None else IntegerAttr(packed, i64),
             }
         )
 
@@ -221,8 +239,57 @@ class BufferOp(IRDLOperation):
     def shape(self) -> tuple[int, ...]:
         return self.type.get_shape()
 
+    @property
+    def packing(self) -> Packing | None:
+        """How a constant is stored; None: each element in its type."""
+        return None if self.packed is None else PACKINGS[self.packed.value.data]
+
+    @property
+    def whole_stream(self) -> BufferOp | None:
+        """The stream with the whole numbers of a float input or output, where there is one."""
+        if self.whole is None:
+            return None
+        found = symbol_named(self, self.whole.root_reference.data)
+        if not isinstance(found, BufferOp):
+            raise VerifyException(f"whole: no kernel.buffer is named {self.whole}")
+        return found
+
+    def _verify_whole(self) -> None:
+        role = self.role.data
+        if role not in (Role.INPUT, Role.OUTPUT) or not self.has_rows:
+            raise VerifyException(f"{role.value} buffer: only rows of the caller are whole numbers")
+        ends = None if self.within is None else self.within.get_values()
+        if (ends is None) != (role is Role.OUTPUT) or (ends is not None and len(ends) != 2):
+            raise VerifyException("within: expected two ends of an input, and none of an output")
+        if not isinstance(self.parent_op(), ProgramOp):
+            return
+        stream = self.whole_stream
+        if stream is None:
+            raise VerifyException("within: expected the stream that is held at these ends")
+        element = stream.type.element_type
+        if stream.role.data is not Role.STREAM or not isinstance(element, IntegerType):
+            raise VerifyException(f"whole: expected a stream of integers, got {self.whole}")
+        if prod(stream.shape[1:]) != prod(self.shape[1:]):
+            raise VerifyException(
+                f"whole: expected {prod(self.shape[1:])} elements, got {stream.type}"
+            )
+
+    def _verify_packed(self) -> None:
+        assert self.packed is not None
+        if self.role.data is not Role.CONST:
+            raise VerifyException(f"{self.role.data.value} buffer: only a constant is packed")
+        if self.packed.value.data not in PACKINGS:
+            known = ", ".join(map(str, PACKINGS))
+            raise VerifyException(f"packed: expected {known} bits, got {self.packed.value.data}")
+        if not isinstance(self.type.element_type, IntegerType) or not self.shape:
+            raise VerifyException(f"packed: expected rows of integers, got {self.type}")
+
     def verify_(self) -> None:
         role = self.role.data
+        if self.packed is not None:
+            self._verify_packed()
+        if (self.whole or self.within) is not None:
+            self._verify_whole()
         has_content = self.content is not None
         if has_content != (role in (Role.CONST, Role.STATE)):
             wanted = "content" if role in (Role.CONST, Role.STATE) else "no content"
@@ -263,8 +330,9 @@ class BufferOp(IRDLOperation):
             )
         if (self.stage is not None) != (role is Role.WORK):
             raise VerifyException(f"{role.value} buffer: a stage owns work buffers, and only them")
-        if self.spikes is not None and (role is not Role.INPUT or self.type.element_type != i8):
-            raise VerifyException("spikes: expected an input of i8")
+        ends = (Role.INPUT, Role.OUTPUT)
+        if self.spikes is not None and (role not in ends or self.type.element_type != i8):
+            raise VerifyException("spikes: expected an input or output of i8")
         if self.signed is not None and not isinstance(self.type.element_type, IntegerType):
             raise VerifyException("signed: expected integers")
         if self.order is not None:
@@ -344,6 +412,22 @@ class RefOp(IRDLOperation):
                 f'buffer "{self.symbol}" is {declared}: expected {prod(shape)} elements of '
                 f"{declared.element_type}, got {self.result.type}"
             )
+        if self.declaration.packed is not None:
+            self._verify_packed(declared.get_shape()[-1])
+
+    def _verify_packed(self, columns: int) -> None:
+        """Only some kernels read what is packed, as they know the rows."""
+        assert isinstance(self.result.type, MemRefType)
+        if self.result.type.get_shape()[-1:] != (columns,):
+            raise VerifyException(
+                f'buffer "{self.symbol}" is packed in rows of {columns}, got {self.result.type}'
+            )
+        for use in self.result.uses:
+            if use.index != 0 or not use.operation.has_trait(ReadsPacked):
+                raise VerifyException(
+                    f'buffer "{self.symbol}" is packed: {use.operation.name} does not unpack '
+                    f"operand {use.index}"
+                )
 
     def get_parent_program(self) -> ProgramOp | None:
         parent = self.parent_op()
@@ -362,7 +446,9 @@ class StageOp(IRDLOperation):
           scf.for %k = %c0 to %steps step %c1 { ... }
         }
 
-    `%steps` is the number of steps in the block. `of` names the model's nodes in it.
+    `%steps` is the number of steps in the block. `of` names the model's nodes in it. A stage
+    that `converts` does no more than turn a float input of the caller into whole numbers, or
+    whole numbers into a float output: a caller that has whole numbers goes without it.
     """
 
     name = "kernel.stage"
@@ -370,6 +456,7 @@ class StageOp(IRDLOperation):
     stage_name = prop_def(StringAttr)
     nodes = prop_def(ArrayAttr[StringAttr])
     recurrent = opt_prop_def(UnitAttr)
+    converts = opt_prop_def(UnitAttr)
     body = region_def("single_block")
 
     traits = lazy_traits_def(lambda: (HasParent(ProgramOp), NoTerminator()))
@@ -381,12 +468,14 @@ class StageOp(IRDLOperation):
         body: Region | None = None,
         *,
         recurrent: bool = False,
+        converts: bool = False,
     ):
         super().__init__(
             properties={
                 "stage_name": StringAttr(name),
                 "nodes": ArrayAttr([StringAttr(name) for name in nodes]),
                 "recurrent": UnitAttr() if recurrent else None,
+                "converts": UnitAttr() if converts else None,
             },
             regions=[Region(Block(arg_types=[IndexType()])) if body is None else body],
         )
@@ -406,6 +495,8 @@ class StageOp(IRDLOperation):
         printer.print_attribute(self.nodes)
         if self.recurrent is not None:
             printer.print_string(" recurrent")
+        if self.converts is not None:
+            printer.print_string(" converts")
         printer.print_string(" ")
         with printer.in_parens():
             printer.print_ssa_value(self.steps)
@@ -421,11 +512,13 @@ class StageOp(IRDLOperation):
             parser.Delimiter.SQUARE, lambda: parser.parse_str_literal(" for the name of a node")
         )
         recurrent = parser.parse_optional_keyword("recurrent") is not None
+        converts = parser.parse_optional_keyword("converts") is not None
         parser.parse_punctuation("(")
         steps = parser.parse_argument(expect_type=False).resolve(IndexType())
         parser.parse_punctuation(")")
         attributes = parser.parse_optional_attr_dict_with_keyword()
-        op = cls(name, nodes, parser.parse_region([steps]), recurrent=recurrent)
+        body = parser.parse_region([steps])
+        op = cls(name, nodes, body, recurrent=recurrent, converts=converts)
         if attributes is not None:
             op.attributes |= attributes.data
         return op

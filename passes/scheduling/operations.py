@@ -368,7 +368,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
 def weight_of(
     s: Scheduler, op: Operation, value: SSAValue, arrange: Callable[[Array], Array]
 ) -> SSAValue:
-    fixed = s.fixed(value, arrange, signed=True)
+    fixed = s.fixed(value, arrange, signed=True, packed=s.packed.get(op))
     if fixed is None:
         raise PassFailedException(f"snn-schedule: the weight of {describe(op)} is not a constant")
     return fixed

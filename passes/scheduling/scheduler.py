@@ -36,9 +36,11 @@ from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import describe, shape_of, stream_type
 from snncc.passes.scheduling import layout
 from snncc.passes.scheduling.bodies import constant_body
+from snncc.passes.scheduling.ends import find_ends, note_ends
 from snncc.passes.scheduling.layout import Place
 from snncc.passes.scheduling.learned import Learned
 from snncc.passes.scheduling.operations import lower, symbol_of, write_delay
+from snncc.passes.scheduling.packing import Pack, packings
 from snncc.passes.scheduling.products import feeds_a_product, summed_product
 from snncc.passes.scheduling.projections import projections
 from snncc.passes.scheduling.samples import open_samples, restart
@@ -62,6 +64,7 @@ class Scheduler:
         sample: int | None = None,
         sampled: Container[str] = (),
         fused: bool = False,
+        pack: Pack = "auto",
     ):
         """
         `learned` are the parameters that are no constants; `held` the inputs that are the
@@ -69,7 +72,7 @@ class Scheduler:
         lie as they are stored, spikes as bits. A block holds whole samples of `sample` steps,
         where that is given; inputs that are `sampled` are held for the steps of one, outputs
         that are sums or last values are so of one. Sums of learned weights that lie transposed
-        are `fused`: products are not rounded.
+        are `fused`: products are not rounded. `pack`: which weights are packed.
         """
         self.fused = fused
         self.sample_steps = sample
@@ -88,15 +91,20 @@ class Scheduler:
             network.sym_name.data, block, reverse=network.is_reverse, sample=sample
         )
         self.blocks = projections(self)
-        self.stages = form_stages(network, self.blocks)
+        # a trace shows every stream as it is, and a training is no firmware's to call
+        self.ends = find_ends(network) if learned is None and not trace else []
+        self.stages = form_stages(network, self.blocks, self.ends)
         self.stage_of = {op: stage for stage in self.stages for op in stage.operations}
         self.places: dict[SSAValue, Place] = {}
         self.buffers: dict[str, kernel.BufferOp] = {}
-        self._constants: dict[tuple[bytes, str, tuple[int, ...], bool], str] = {}
+        self.packed = packings(network, pack, self.known)
+        self._constants: dict[tuple[bytes, str, tuple[int, ...], bool, int | None], str] = {}
         self.lines: dict[snn.DelayOp, tuple[str, str]] = {}
         self.products: dict[snn.OuterOp, str] = {}
         """Products that are only summed over time, and the outputs that hold the sums."""
         self._held: dict[str, str] = {}
+        self.outputs: list[tuple[str, SSAValue]] = []
+        """The caller's buffers of streams, and what they hold."""
         self.kept: dict[Operation | None, list[tuple[str, str, SSAValue]]] = {}
         """(output, its kind, value) that are not streams, by who computes them."""
         # set while a stage is written
@@ -134,8 +142,16 @@ class Scheduler:
         copied = self._place_outputs()
         stages = [self._unpack(taped)] if taped else []
         stages += [self._write(stage) for stage in self.stages]
+        noted = note_ends(self)
+        for stage in stages:
+            if stage.converts is not None and stage.stage_name.data not in noted:
+                del stage.properties["converts"]
+        made = [pair for pair in copied if self.buffers[pair[0]].whole is not None]
+        copied = [pair for pair in copied if pair not in made]
         if copied or None in self.kept:
             stages.append(self._write_copies(copied))
+        if made:
+            stages.append(self._write_copies(made, converts=True))
         block = self.program.body.block
         order = list(Role)
         buffers = sorted(self.buffers.values(), key=lambda b: order.index(b.role.data))
@@ -169,13 +185,14 @@ class Scheduler:
         held: bool = False,
         sampled: bool = False,
         bits: bool = False,
+        packed: int | None = None,
         start: str | None = None,
     ) -> str:
         """
         A new buffer: gives its symbol, near to `name`. `known`: it is users' name for it.
         Integers are signed where the value is, or where `signed` says so; `kind`, `order`
         and `sizes` are those of an output; an input may be `held`, and hold
-        `bits`; both may be `sampled`.
+        `bits`; both may be `sampled`; a constant may be `packed` in some bits.
         """
         signed = signed or (isinstance(value, SSAValue) and self.signs.is_signed(value))
         element = value if isinstance(value, Attribute) else stream_type(value).element_type
@@ -189,7 +206,7 @@ class Scheduler:
             channel_last=channel_last,
             stage=self.stage.name if role is Role.WORK else None,
             model_name=wanted if known and name != wanted else None,
-            spikes=role is Role.INPUT and element == i1,
+            spikes=role in (Role.INPUT, Role.OUTPUT) and element == i1,
             signed=signed,
             kind=kind,
             order=order,
@@ -197,6 +214,7 @@ class Scheduler:
             held=held,
             sampled=sampled,
             bits=bits,
+            packed=packed,
             start=start,
         )
         return name
@@ -208,14 +226,16 @@ class Scheduler:
         if isinstance(scale, FloatAttr):
             self.buffers[buffer].attributes["scale"] = scale
 
-    def constant(self, name: str, array: Array, *, signed: bool = False) -> SSAValue:
-        """A constant buffer, one for equal content. Integers may be `signed`."""
+    def constant(
+        self, name: str, array: Array, *, signed: bool = False, packed: int | None = None
+    ) -> SSAValue:
+        """A constant buffer, one for equal content. Integers may be `signed`, and `packed`."""
         signed = signed and array.dtype.kind != "f"
-        key = (array.tobytes(), str(array.dtype), array.shape, signed)
+        key = (array.tobytes(), str(array.dtype), array.shape, signed, packed)
         if key not in self._constants:
             element = dense_of(array.ravel()[:1]).type.element_type
             self._constants[key] = self.declare(
-                Role.CONST, name, array.shape, element, array, signed=signed
+                Role.CONST, name, array.shape, element, array, signed=signed, packed=packed
             )
         buffer = self._constants[key]
         return self.ref(buffer, self.buffers[buffer].shape)
@@ -232,15 +252,16 @@ class Scheduler:
         arrange: Callable[[Array], Array],
         *,
         signed: bool = False,
+        packed: int | None = None,
     ) -> SSAValue | None:
         """
         What is the same at every step, its elements arranged in another order or shape: a
-        constant, or what is learned; None for a stream.
+        constant, which may be `packed`, or what is learned; None for a stream.
         """
         content = self.known(value)
         if content is not None:
             array = np.asarray(arrange(content), order="C")
-            return self.constant(symbol_of(value), array, signed=signed)
+            return self.constant(symbol_of(value), array, signed=signed, packed=packed)
         held = self._hold(value, arrange)
         return None if held is None else self.ref(*held)
 
@@ -304,6 +325,7 @@ class Scheduler:
             else:
                 shape = (DYNAMIC_INDEX, *shape_of(value))
                 buffer = self.declare(Role.OUTPUT, name, shape, value, known=True)
+            self.outputs.append((buffer, value))
             producer = value.owner
             if isinstance(producer, Operation):
                 self.note_scale(buffer, producer, _result_name(value))
@@ -539,7 +561,9 @@ class Scheduler:
         self.stage = stage
         self.refs = {}
         self.lists = {}
-        op = kernel.StageOp(stage.name, stage.nodes, recurrent=stage.recurrent)
+        op = kernel.StageOp(
+            stage.name, stage.nodes, recurrent=stage.recurrent, converts=stage.converts
+        )
         self.after = []
         self.steps = op.steps
         outer = self.outer = Builder(InsertPoint.at_end(op.body.block))
@@ -582,10 +606,13 @@ class Scheduler:
         self._close()
         return op
 
-    def _write_copies(self, copied: Sequence[tuple[str, SSAValue]]) -> kernel.StageOp:
+    def _write_copies(
+        self, copied: Sequence[tuple[str, SSAValue]], *, converts: bool = False
+    ) -> kernel.StageOp:
         taken = {stage.name for stage in self.stages}
-        name = next(n for n in ("outputs", *(f"outputs_{i}" for i in range(99))) if n not in taken)
-        op = self._open(Stage(name, []))
+        base = "converted" if converts else "outputs"
+        name = next(n for n in (base, *(f"{base}_{i}" for i in range(99))) if n not in taken)
+        op = self._open(Stage(name, [], converts=converts))
         for buffer, value in copied:
             shape = shape_of(value)
             source = self.read(value)
@@ -601,7 +628,8 @@ class Scheduler:
             target = self.ref(buffer, shape, rows=True)
             rank = len(shape)
             self.copy(source, target, AffineMap.identity(rank), layout.transpose_map(rank))
-        self._keep(None)
+        if not converts:
+            self._keep(None)
         self._close()
         return op
 

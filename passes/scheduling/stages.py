@@ -23,6 +23,8 @@ class Stage:
     name: str
     operations: list[Operation] = field(default_factory=list[Operation])
     recurrent: bool = False
+    converts: bool = False
+    """Whether it is an end of the network alone, between floats and whole numbers."""
 
     @property
     def nodes(self) -> list[str]:
@@ -31,10 +33,14 @@ class Stage:
         return list(dict.fromkeys(name for name in names if name is not None))
 
 
-def form_stages(network: snn.NetworkOp, blocks: Container[Operation] = ()) -> list[Stage]:
+def form_stages(
+    network: snn.NetworkOp,
+    blocks: Container[Operation] = (),
+    ends: Container[Operation] = (),
+) -> list[Stage]:
     """
     The stages of a network, in the order in which they run. `blocks` are operations that
-    take all steps of a block at once: they end their stages.
+    take all steps of a block at once: they end their stages. `ends` are stages of their own.
 
     A recurrent component is a stage. Any other operation without state joins the stage of
     the only operation that reads it, unless that is recurrent: what a recurrent part takes
@@ -52,13 +58,14 @@ def form_stages(network: snn.NetworkOp, blocks: Container[Operation] = ()) -> li
         op = part.operations[0]
         if isinstance(op, snn.DelayOp) or (isinstance(op, snn.NeuronOp) and op.initial_states):
             continue
-        if op in blocks or any(result in yielded for result in op.results):
+        if op in blocks or op in ends or any(result in yielded for result in op.results):
             continue
         users = {use.operation for result in op.results for use in result.uses}
         if len(users) != 1:
             continue
-        user = part_of[users.pop()]
-        if not parts[user].recurrent:
+        reader = users.pop()
+        user = part_of[reader]
+        if not parts[user].recurrent and reader not in ends:
             root[index] = root[user]
     members: dict[int, list[int]] = {}
     for index in range(len(parts)):
@@ -68,7 +75,8 @@ def form_stages(network: snn.NetworkOp, blocks: Container[Operation] = ()) -> li
     for last in sorted(members):
         operations = [op for index in members[last] for op in parts[index].operations]
         name = _stage_name(operations, parts[last].recurrent, taken)
-        stages.append(Stage(name, operations, parts[last].recurrent))
+        converts = operations[0] in ends
+        stages.append(Stage(name, operations, parts[last].recurrent, converts))
     return stages
 
 

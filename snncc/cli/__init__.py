@@ -79,6 +79,13 @@ def check(model: Path, as_json: bool, **values: Any) -> None:
     help="Where constants stand.",
 )
 @click.option(
+    "--pack",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Whether integer weights of few bits are packed; auto: where that saves flash.",
+)
+@click.option(
     "--print-after",
     metavar="PHASE",
     multiple=True,

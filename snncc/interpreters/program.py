@@ -205,9 +205,15 @@ def in_model_order(buffer: kernel.BufferOp, array: Array) -> Array:
 
 
 def _content(buffer: kernel.BufferOp) -> Array:
-    """Raises ValueError where the content of a digest was not loaded."""
+    """
+    As it is read from where it is stored. Raises ValueError where the content of a digest was
+    not loaded, and where it needs more bits than it is packed in.
+    """
     assert buffer.content is not None
-    return array_of(buffer.content, TensorType(buffer.type.element_type, buffer.shape))
+    content = array_of(buffer.content, TensorType(buffer.type.element_type, buffer.shape))
+    if buffer.packing is None:
+        return content
+    return buffer.packing.unpack(buffer.packing.pack(content), buffer.shape, content.dtype)
 
 
 _OF_INDICES: dict[type[Operation], Callable[[int, int], int]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from xdsl.ir import Operation, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, dtype_of, signed_dtype
+from snncc.dialects.kernel.packing import PACKINGS
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.signs import Signs
@@ -22,6 +23,7 @@ from snncc.interpreters.network import NetworkInterpreter, Run
 from snncc.network import Network
 from snncc.passes.quantization.attributes import read_scale
 from snncc.passes.ranges import NetworkRanges, network_ranges
+from snncc.passes.scheduling.packing import layout_of, packings
 from snncc.quantization.held import reached
 
 
@@ -60,7 +62,7 @@ class LayerAnalysis:
     float_bytes: int
     """Of the weights that feed it, in 32 bits."""
     bytes: int
-    """Of the same as they are stored."""
+    """Of the same as the C stores them, where it packs what pays."""
     states: tuple[StateBounds, ...]
 
 
@@ -117,6 +119,7 @@ def _layers(
     names, before = StateNames(quantized.op), StateNames(network.op)
     known = {outputs[0] for outputs in before.outputs_of.values() if outputs}
     scales = _output_scales(names)
+    packed = packings(quantized.op)
     for op, outputs in names.outputs_of.items():
         if not outputs or outputs[0] not in known or outputs[0] not in own.trace:
             continue
@@ -139,7 +142,7 @@ def _layers(
             float(apart.mean()),
             place[0] if place else None,
             place[1:],
-            *_weight_bytes(op),
+            *_weight_bytes(op, packed),
             tuple(_states(names, op, own, ranges)),
         )
 
@@ -188,8 +191,8 @@ def _states(
         )
 
 
-def _weight_bytes(op: Operation) -> tuple[int, int]:
-    """Of the weights of the sums that feed a neuron: as float32, and as they are."""
+def _weight_bytes(op: Operation, packed: Mapping[Operation, int | None]) -> tuple[int, int]:
+    """Of the weights of the sums that feed a neuron: as float32, and as the C stores them."""
     count = size = 0
     for value in op.operands:
         source = value.owner
@@ -197,7 +200,11 @@ def _weight_bytes(op: Operation) -> tuple[int, int]:
             weight = stream_type(source.weight)
             elements = int(np.prod(weight.get_shape()))
             count += elements
-            size += elements * dtype_of(weight.element_type).itemsize
+            bits = packed.get(source)
+            if bits is None:
+                size += elements * dtype_of(weight.element_type).itemsize
+            else:
+                size += PACKINGS[bits].size(layout_of(source))
     return 4 * count, size
 
 

@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from xdsl.dialects.builtin import AnyFloat
+from xdsl.dialects.builtin import AnyFloat, ModuleOp
 
-from snncc.dialects import snn
-from snncc.dialects.arrays import constant_of
-from snncc.dialects.snn.types import shape_of, stream_type
+from snncc.dialects.kernel.packing import PACKINGS
+from snncc.dialects.snn.linear import WeightedSum
+from snncc.dialects.snn.types import stream_type
 from snncc.errors import SnnccError, error
 from snncc.network import Network
 from snncc.passes.quantization.options import WEIGHTS, Options
+from snncc.passes.scheduling.packing import Pack, Weight, layout_of
+from snncc.passes.scheduling.packing import chosen as chosen_ways
 from snncc.quantization.calibration import Data
 from snncc.quantization.layers import parting, plain
 from snncc.quantization.model import FloatModel, name_of
@@ -22,10 +24,8 @@ from snncc.quantization.rewriting import input_units
 WIDTHS = sorted(WEIGHTS, key=lambda name: -WEIGHTS[name])
 """From the widest to the narrowest."""
 SAMPLES = 128
-STORED_BITS = {"int8": 8, "int4": 8, "int3": 8, "ternary": 8}
-"""Of one weight in C, which unpacks none."""
-PARAMETER_BYTES = 4
-"""Of what is no weight: a bias, a threshold, in 32 bits."""
+STORED_BITS = {width: bits if bits in PACKINGS else None for width, bits in WEIGHTS.items()}
+"""The bits that weights of each width can be packed in; None: those of their bytes."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Step:
     layer: str
     width: str
     saved: int
-    """Bytes."""
+    """Bytes of its weights, where the code that unpacks them is there."""
     error: float
     """What that adds to the mean square by which the sums of the outputs' spikes part."""
 
@@ -50,42 +50,42 @@ class Budget:
     steps: tuple[Step, ...]
 
 
-def weight_bytes(count: int, width: str) -> int:
-    """Of weights as the C stores them."""
-    return -(-count * STORED_BITS[width] // 8)
+def weight_of(op: WeightedSum, width: str) -> Weight:
+    """The weight of a sum as it would be stored."""
+    return Weight(layout_of(op), 8, STORED_BITS[width])
+
+
+def stored_bytes(model: FloatModel, widths: Mapping[str, str], pack: Pack = "auto") -> int:
+    """Of all weights in C: packed where that pays, as `compile` does it."""
+    weights = {name_of(op): weight_of(op, widths[name_of(op)]) for op in model.sums}
+    ways = chosen_ways(weights, pack)
+    return sum(weight.size(ways[name]) for name, weight in weights.items())
 
 
 def measured(budget: Budget, made: Network) -> Budget:
     """With the constants that the C really has. Raises SNC-Q005 where they are too many."""
-    from snncc.compiled import compile
-
-    stored = compile(made).report.const_bytes
-    assert stored is not None
+    stored = constant_bytes(made)
     if stored > budget.flash:
         raise _too_small(budget.flash, stored)
     return replace(budget, bytes=stored)
 
 
+def constant_bytes(made: Network) -> int:
+    """Of the C of a network of integers."""
+    from snncc.compiled import compile
+
+    stored = compile(made, prefix="budget").report.const_bytes
+    assert stored is not None
+    return stored
+
+
 def _too_small(flash: int, stored: int) -> SnnccError:
     return error(
         "SNC-Q005",
-        f"flash: the constants of the C take {stored} bytes, not {flash}: it stores weights of "
-        "all widths in a byte each, so that narrower ones save nothing",
+        f"flash: the constants of the C take {stored} bytes, not {flash}, with the narrowest "
+        "weights that this needs",
         remedy=f"give at least {stored} bytes, or make the network smaller",
     )
-
-
-def other_bytes(model: FloatModel) -> int:
-    """Of the parameters of neurons and the biases, which take 32 bits each."""
-    weights = {op.weight for op in model.sums}
-    total = 0
-    for op in model.op.body.block.ops:
-        if isinstance(op, snn.NeuronOp):
-            values = {v for v in op.parameters if v not in weights}
-            total += sum(int(np.prod(shape_of(v))) for v in values if constant_of(v) is not None)
-        elif op in model.sums and getattr(op, "bias", None) is not None:
-            total += shape_of(op.operands[2])[0]
-    return total * PARAMETER_BYTES
 
 
 def search(
@@ -93,39 +93,57 @@ def search(
     options: Options,
     rounded: Data,
     flash: int,
+    make: Callable[[Mapping[str, str]], ModuleOp],
     progress: Callable[[int, int], None] | None = None,
 ) -> Budget:
     """
     Starts with 8 bits everywhere and narrows the layer that adds the least error for each
-    byte that it saves, until all fits. Each layer's errors are those of the network in which
-    it alone is rounded. Raises SNC-Q005 where even ternary weights do not fit.
+    byte that it saves, until the constants of the C fit; `make` gives the integer network of
+    such widths, whose constants are counted. Each layer's errors are those of the network in
+    which it alone is rounded. Raises SNC-Q005 where even ternary weights do not fit.
     """
     if rounded.samples > SAMPLES:
         rounded = rounded.taken(np.linspace(0, rounded.samples - 1, SAMPLES).astype(int))
     errors = _errors(model, options, rounded, progress)
-    counts = {name_of(op): int(np.prod(shape_of(op.weight))) for op in model.sums}
-    chosen = dict.fromkeys(counts, WIDTHS[0])
-    rest = other_bytes(model)
-
-    def total(widths: Mapping[str, str]) -> int:
-        return rest + sum(weight_bytes(counts[name], width) for name, width in widths.items())
-
-    least = total(dict.fromkeys(counts, WIDTHS[-1]))
-    if least > flash:
-        raise _too_small(flash, least)
+    chosen = {name_of(op): WIDTHS[0] for op in model.sums}
     steps: list[Step] = []
-    while total(chosen) > flash:
-        found: list[tuple[float, Step]] = []
-        for name, width in chosen.items():
-            for narrower in WIDTHS[WIDTHS.index(width) + 1 :]:
-                saved = weight_bytes(counts[name], width) - weight_bytes(counts[name], narrower)
-                added = errors[name, narrower] - errors[name, width]
-                if saved > 0:
-                    found.append((added / saved, Step(name, narrower, saved, added)))
-        _, step = min(found, key=lambda each: each[0])
+    # what is no weight: known of networks that are made, and much the same in all of them
+    rest, counted = 0, False
+    while True:
+        total = rest + stored_bytes(model, chosen)
+        if total <= flash and not counted:
+            real = constant_bytes(Network(make(chosen)))
+            rest, counted = rest + real - total, True
+            continue
+        if total <= flash:
+            return Budget(chosen, total, flash, tuple(steps))
+        step = _next(model, chosen, errors)
+        if step is None:
+            raise _too_small(flash, total)
         chosen[step.layer] = step.width
         steps.append(step)
-    return Budget(chosen, total(chosen), flash, tuple(steps))
+        counted = False
+
+
+def _next(
+    model: FloatModel, chosen: Mapping[str, str], errors: Mapping[tuple[str, str], float]
+) -> Step | None:
+    """The cheapest step to a narrower width: in error, for each byte of the layer's own."""
+    found: list[tuple[float, Step]] = []
+    for op in model.sums:
+        name = name_of(op)
+        width = chosen[name]
+
+        def size(width: str, op: WeightedSum = op) -> int:
+            weight = weight_of(op, width)
+            return weight.size(chosen_ways({op: weight}, "always")[op])
+
+        for narrower in WIDTHS[WIDTHS.index(width) + 1 :]:
+            saved = size(width) - size(narrower)
+            if saved > 0:
+                added = errors[name, narrower] - errors[name, width]
+                found.append((added / saved, Step(name, narrower, saved, added)))
+    return min(found, key=lambda each: each[0])[1] if found else None
 
 
 def _errors(

@@ -32,7 +32,13 @@ from snncc.quantization.encodings import Encoding, encodings_of
 from snncc.quantization.held import HeldState, held_states
 from snncc.quantization.model import FloatModel, name_of
 from snncc.quantization.options import AUTO, Method, QuantizeOptions
-from snncc.quantization.rewriting import expect_layers, floats_left, pass_of, saturations
+from snncc.quantization.rewriting import (
+    expect_layers,
+    floats_left,
+    pass_of,
+    saturations,
+    to_integers,
+)
 from snncc.quantization.simple import clipped_to_percentile, plain_choices
 from snncc.quantization.spike_aware import LayerChoice, calibrate_weights
 from snncc.quantization.states import with_states
@@ -179,7 +185,11 @@ def quantize_with(
                 remedy="give calibration (--calibrate X.npz)",
             )
         plain = pass_of(options, {}).options()
-        budget = search(model, plain, rounded, options.flash, progress)
+
+        def make(widths: Mapping[str, str]) -> ModuleOp:
+            return to_integers(model, pass_of(options, widths))
+
+        budget = search(model, plain, rounded, options.flash, make, progress)
         chosen = budget.layers
     step = pass_of(options, chosen)
     ready, choices = (

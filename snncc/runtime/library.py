@@ -99,18 +99,20 @@ class NativeNetwork:
         state0: Mapping[str, Array] | None = None,
         trace: Mapping[str, str] | None = None,
         progress: Callable[[int, int], None] | None = None,
+        whole: bool = False,
     ) -> Run:
         """
-        Runs [T, B, *shape] inputs, sample by sample; as the interpreter's `run`.
+        Runs [T, B, *shape] inputs, sample by sample; as the interpreter's `run`. With `whole`
+        floats are the whole numbers that they stand for (NAME_run_q), signed ones by their bits.
 
         With `trace` (result name -> "stream" or "state" to read after each step) it goes
         step by step: the library must be a debug build.
         """
         first = next(iter(x.values()))
         steps, batch = first.shape[:2]
-        outputs = {
-            entry["name"]: np.stack([self._room(entry, steps)] * batch) for entry in self._outputs
-        }
+        ends = (self._inputs, self._outputs)
+        taken, given = ([_in_whole(e) for e in side] for side in ends) if whole else ends
+        outputs = {entry["name"]: np.stack([self._room(entry, steps)] * batch) for entry in given}
         finals: dict[str, list[Array]] = {}
         traced: dict[str, list[list[Array]]] = {name: [] for name in trace or {}}
         for sample in range(batch):
@@ -119,12 +121,13 @@ class NativeNetwork:
                 self._set_state(name, value, sample)
             rows = [
                 np.ascontiguousarray(x[entry["name"]][:, sample], _DTYPES[entry["type"]])
-                for entry in self._inputs
+                for entry in taken
             ]
-            results = [outputs[entry["name"]][sample] for entry in self._outputs]
+            results = [outputs[entry["name"]][sample] for entry in given]
             if trace is None:
+                name = "run_q" if whole else "run"
                 self._call(
-                    "run", *map(_pointer, rows), ctypes.c_size_t(steps), *map(_pointer, results)
+                    name, *map(_pointer, rows), ctypes.c_size_t(steps), *map(_pointer, results)
                 )
             else:
                 self._run_traced(rows, results, steps, trace, traced)
@@ -133,7 +136,7 @@ class NativeNetwork:
             if progress is not None:
                 progress(sample + 1, batch)
         return Run(
-            {entry["name"]: _result(entry, outputs[entry["name"]]) for entry in self._outputs},
+            {entry["name"]: _result(entry, outputs[entry["name"]]) for entry in given},
             {name: np.stack(values) for name, values in finals.items()},
             {name: np.stack([np.stack(s) for s in values], 1) for name, values in traced.items()},
         )
@@ -219,6 +222,11 @@ class NativeNetwork:
             self._call("run", *arguments)
             seconds.append(time.perf_counter() - start)
         return seconds
+
+
+def _in_whole(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An input or output as callers with whole numbers have it."""
+    return {**entry, **entry["whole"]} if "whole" in entry else entry
 
 
 def _pointer(array: Array) -> ctypes.c_void_p:

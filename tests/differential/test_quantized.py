@@ -36,6 +36,7 @@ from tests.differential.test_random import BLOCKS, seeded_case
 from tests.random_networks import Case, draw_case
 from tests.seeds import seeds
 from tests.tools import require_tool
+from tests.whole_numbers import expect_same_in_whole_numbers
 
 WIDTHS = ("int8", "int4", "int3", "ternary")
 CHECKS = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
@@ -143,6 +144,8 @@ def test_c_equals_interpreter(seed: int) -> None:
     for run in (compiled.native.run(case.x), compiled.run_traced(case.x)):
         check = compare("C", wanted, run)
         assert check.differing == 0, (compiler, flags, check.first)
+    if any("whole" in end for end in compiled.package.manifest["inputs"]):
+        expect_same_in_whole_numbers(compiled, case.x, seed)
 
 
 @pytest.mark.slow

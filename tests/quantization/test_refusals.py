@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 
@@ -140,14 +141,27 @@ def test_steps_are_for_calibration_data() -> None:
 
 
 def test_a_budget_is_what_the_c_stores() -> None:
+    """Layers are narrowed until the C fits: as many bytes as are promised are stored."""
+    writer = NetworkWriter("wide", (12,))
+    rng = np.random.default_rng(0)
+    for number, (inputs, outputs) in enumerate([(12, 64), (64, 16)], 1):
+        weight = rng.normal(0.1, 2 * inputs**-0.5, (outputs, inputs)).astype(np.float32)
+        writer.linear(f"fc{number}", weight)
+        writer.neuron(f"n{number}", lif, {"v": 0.0}, {})
+    net = writer.finish()
     given = {"calibration": images(), "steps": STEPS, "method": "mse", "layers": "auto"}
-    made = snncc.quantize(small(), flash=4000, **given)
-    assert made.report.budget is not None
-    stored = snncc.compile(made, prefix="q").report.const_bytes
-    assert made.report.budget.bytes == stored
+    made = snncc.quantize(net, flash=1500, **given)
+    budget = made.report.budget
+    assert budget is not None
+    assert set(budget.layers.values()) != {"int8"}
+    stored = snncc.compile(made, prefix="q")
+    assert budget.bytes == stored.report.const_bytes <= 1500
+    weights = sum(node.bytes for node in stored.report.nodes if node.operation == "linear")
+    constants = stored.package.manifest["constants"]
+    assert weights == sum(each["bytes"] for each in constants if "fc" in each["name"])
     with pytest.raises(snncc.SnnccError, match="SNC-Q005") as refused:
-        snncc.quantize(small(), flash=stored - 1, **given)
-    assert str(stored) in str(refused.value)
+        snncc.quantize(net, flash=100, **given)
+    assert int(re.findall(r"take (\d+) bytes", str(refused.value))[0]) > 100
 
 
 def test_the_report_says_how_inputs_are_counted() -> None:

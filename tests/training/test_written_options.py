@@ -82,6 +82,7 @@ def test_surrogates_of_numbers_alone() -> None:
         ({"trainable": "fc", "train": "bptt"}, "trainable: expected a list of names, got 'fc'"),
         ({"trainable": [3], "train": "bptt"}, "trainable: expected a list of names"),
         ({"fold": "none", "train": "bptt"}, "fold: none is for inference"),
+        ({"pack": "never", "train": "bptt"}, "pack: never is for inference"),
         ({"time_block": 0, "train": "bptt"}, "time_block: expected 1 to"),
     ],
 )

@@ -8,8 +8,8 @@ words on a microcontroller and behind the last vector. Other processors add whol
 from __future__ import annotations
 
 from snncc.backends.c.kernels.collection import Kernels
-from snncc.backends.c.kernels.integers import add_integer_row, lanes, widen
-from snncc.backends.c.kernels.sums import SCATTER
+from snncc.backends.c.kernels.integers import add_integer_row, lanes, value_of, widen
+from snncc.backends.c.kernels.sums import OF_ELEMENTS, SCATTER
 from snncc.backends.c.types import CType, is_signed, signed_type
 
 BLOCK = """\
@@ -155,14 +155,6 @@ _BLOCKS = (8, 4, 2, 1)
 """How many vectors of columns stay in registers, as long as there are so many."""
 
 
-def _value(values: CType | None, place: str) -> str:
-    """The statement that loads what an input counts, a signed number."""
-    if values is None:
-        return ""
-    cast = "" if is_signed(values) else f"({signed_type(values).name})"
-    return f"const uint32_t value = (uint32_t){cast}values[{place}];\n"
-
-
 def _columns(
     kernels: Kernels,
     name: str,
@@ -181,7 +173,7 @@ def _columns(
     narrow = weight.size == 1 and sum_type.size == 4 and values is None
     inner = signed_type(CType("", "", 2)) if narrow else sum_type
     lane = lanes(kernels, inner)
-    load = _value(values, place)
+    load = "" if values is None else value_of(values, place) + "\n"
     parts = {
         "A": sum_type.name,
         "W": weight.name,
@@ -251,7 +243,7 @@ def scatter(
     """A convolution from events."""
     suffix = f"_{values.short}" if values is not None else ""
     weighted = values is not None
-    load = _value(values, "list[e]")
+    load = "" if values is None else value_of(values, "list[e]") + "\n"
     return kernels.add(
         f"scatter_{weight.short}_{sum_type.short}_{listed.short}{suffix}",
         SCATTER,
@@ -264,4 +256,5 @@ def scatter(
         LOAD_VALUE_SCATTER=f"    {load}" if load else "",
         ADD_ROW=add_integer_row(kernels, sum_type, weight, weighted=weighted),
         PASS_VALUE=", value" if weighted else "",
+        **OF_ELEMENTS,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snncc.backends.c.kernels.collection import Kernels
-from snncc.backends.c.types import CType, signed_type, unsigned_type
+from snncc.backends.c.types import CType, is_signed, signed_type, unsigned_type
 
 LANES = """\
 #if defined(@U@_VECTOR)
@@ -91,6 +91,12 @@ ADD_INTEGER_ROW = """\
   }
 }
 """
+
+
+def value_of(values: CType, place: str) -> str:
+    """The statement that loads what an input counts, a signed number."""
+    cast = "" if is_signed(values) else f"({signed_type(values).name})"
+    return f"const uint32_t value = (uint32_t){cast}values[{place}];"
 
 
 def lanes(kernels: Kernels, sum_type: CType) -> CType:

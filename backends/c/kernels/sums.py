@@ -83,7 +83,7 @@ SCATTER = """\
     int32_t in_height, int32_t in_width, int32_t channels, int32_t out_height,
     int32_t out_width, int32_t outputs, int32_t kernel_height, int32_t kernel_width,
     int32_t stride_y, int32_t stride_x, int32_t top, int32_t left, int32_t dilation_y,
-    int32_t dilation_x, int32_t groups)
+    int32_t dilation_x, int32_t groups@PLANE_PARAMETER@)
 {
   const int32_t group_outputs = outputs / groups;
   const int32_t group_channels = channels / groups;
@@ -120,15 +120,18 @@ SCATTER = """\
           continue;
         }
         const @W@ *const tap = weight
-            + (((ptrdiff_t)channel * kernel_height + ky) * kernel_width + kx) * group_outputs;
+            + (((ptrdiff_t)channel * kernel_height + ky) * kernel_width + kx) * @ROW_SIZE@;
         @F@ *const target =
             out + ((ptrdiff_t)(below / stride_y) * out_width + right / stride_x) * outputs + first;
-        @ADD_ROW@(target, tap, (size_t)group_outputs@PASS_VALUE@);
+        @ADD_ROW@(target, tap, (size_t)group_outputs@PASS_PLANE@@PASS_VALUE@);
       }
     }
   }
 }
 """
+
+OF_ELEMENTS = {"PLANE_PARAMETER": "", "ROW_SIZE": "group_outputs", "PASS_PLANE": ""}
+"""Of a scatter whose rows have an element for each output."""
 
 
 def _weighted(
@@ -177,5 +180,6 @@ def scatter(kernels: Kernels, float_type: CType, listed: CType, values: CType | 
         SCATTER,
         W=float_type.name,
         START="@ZERO@ + init[o]",
+        **OF_ELEMENTS,
         **_weighted(kernels, float_type, listed, values),
     )

@@ -217,7 +217,7 @@ snn.network @recurrent ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xi1>) {
 // ONE-NEXT:   kernel.buffer work @rec : memref<2xf32> stage "if"
 // ONE-NEXT:   kernel.buffer work @feedback.active : memref<2xi16> stage "if"
 // ONE-NEXT:   kernel.buffer input @x : memref<?x3xi8> spikes
-// ONE-NEXT:   kernel.buffer output @y : memref<?x2xi8>
+// ONE-NEXT:   kernel.buffer output @y : memref<?x2xi8> spikes
 // ONE-NEXT:   kernel.stage "in" of ["in"] (%0) {
 // ONE-NEXT:     %1 = arith.constant 0 : index
 // ONE-NEXT:     %2 = kernel.ref @w_in : memref<3x2xf32>
@@ -265,7 +265,7 @@ snn.network @recurrent ("x" %x : tensor<3xi1>) -> ("y" : tensor<2xi1>) {
 // FOUR-NEXT:   kernel.buffer work @rec : memref<2xf32> stage "if"
 // FOUR-NEXT:   kernel.buffer work @feedback.active : memref<2xi16> stage "if"
 // FOUR-NEXT:   kernel.buffer input @x : memref<?x3xi8> spikes
-// FOUR-NEXT:   kernel.buffer output @y : memref<?x2xi8>
+// FOUR-NEXT:   kernel.buffer output @y : memref<?x2xi8> spikes
 // FOUR-NEXT:   kernel.stage "in" of ["in"] (%0) {
 // FOUR-NEXT:     %1 = arith.constant 0 : index
 // FOUR-NEXT:     %2 = arith.constant 1 : index
@@ -329,8 +329,8 @@ snn.network @delays ("x" %x : tensor<3xi1>) -> ("a" : tensor<3xi1>, "b" : tensor
 // ONE-NEXT:   kernel.buffer stream @axon.out : memref<1x3xi8>
 // ONE-NEXT:   kernel.buffer stream @delay0.out : memref<1x3xi8>
 // ONE-NEXT:   kernel.buffer input @x : memref<?x3xi8> spikes
-// ONE-NEXT:   kernel.buffer output @a : memref<?x3xi8>
-// ONE-NEXT:   kernel.buffer output @b : memref<?x3xi8>
+// ONE-NEXT:   kernel.buffer output @a : memref<?x3xi8> spikes
+// ONE-NEXT:   kernel.buffer output @b : memref<?x3xi8> spikes
 // ONE-NEXT:   kernel.stage "axon" of ["axon"] (%0) {
 // ONE-NEXT:     %1 = arith.constant 0 : index
 // ONE-NEXT:     %2 = kernel.ref @axon.out[%1] : memref<3xi8>

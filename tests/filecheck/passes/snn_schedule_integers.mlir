@@ -32,7 +32,7 @@ snn.network @net ("x" %x : tensor<4xi1>, "a" %a : tensor<4xi8>) -> ("y" : tensor
 // CHECK-NEXT:     kernel.buffer work @input.active_1 : memref<4xi16> stage "if"
 // CHECK-NEXT:     kernel.buffer input @x : memref<?x4xi8> spikes
 // CHECK-NEXT:     kernel.buffer input @a : memref<?x4xi8> signed
-// CHECK-NEXT:     kernel.buffer output @y : memref<?x3xi8>
+// CHECK-NEXT:     kernel.buffer output @y : memref<?x3xi8> spikes
 // CHECK-NEXT:     kernel.buffer output @s : memref<?x3xi32> signed
 // CHECK-NEXT:     kernel.stage "graded" of ["graded"] (%0) {
 // CHECK-NEXT:       %1 = arith.constant 0 : index

@@ -23,6 +23,15 @@ kernel.program reverse @backward block 4 {
   kernel.buffer state @u : memref<64x128xf32> = dense<0.0> : tensor<f32> channel_last from @w of "lif1.u"
   kernel.buffer input @tape.0 : memref<?x16xi8> bits
 }
+kernel.program @integers block 4 {
+  kernel.buffer const @w : memref<2x4xi8> = dense<1> : tensor<2x4xi8> packed 4 signed
+  kernel.buffer stream @x.whole : memref<4x2x3xi8> channel_last signed
+  kernel.buffer input @x : memref<?x3x2xf32> whole @x.whole within [-127, 127] {scale = 5.000000e-01 : f64}
+  kernel.buffer output @y : memref<?x3x2xf32> whole @x.whole
+  kernel.buffer output @z : memref<?x3xi8> spikes
+  kernel.stage "x.whole" of ["x.whole"] converts (%steps) {
+  }
+}
 
 // CHECK:      kernel.program @net.1 block 16 attributes {origin = "test"} {
 // CHECK-NEXT:   kernel.buffer const @fc1.weight : memref<64x128xf32> = #snn.blob<"9f86d081884c7d659a2feaa0c55ad015"> channel_last
@@ -43,6 +52,15 @@ kernel.program reverse @backward block 4 {
 // CHECK-NEXT:   kernel.buffer input @w : memref<8192xf32> held
 // CHECK-NEXT:   kernel.buffer state @u : memref<64x128xf32> = dense<0.000000e+00> : tensor<f32> channel_last from @w of "lif1.u"
 // CHECK-NEXT:   kernel.buffer input @tape.0 : memref<?x16xi8> bits
+// CHECK-NEXT: }
+// CHECK-NEXT: kernel.program @integers block 4 {
+// CHECK-NEXT:   kernel.buffer const @w : memref<2x4xi8> = dense<1> : tensor<2x4xi8> packed 4 signed
+// CHECK-NEXT:   kernel.buffer stream @x.whole : memref<4x2x3xi8> channel_last signed
+// CHECK-NEXT:   kernel.buffer input @x : memref<?x3x2xf32> whole @x.whole within [-127, 127] {scale = 5.000000e-01 : f64}
+// CHECK-NEXT:   kernel.buffer output @y : memref<?x3x2xf32> whole @x.whole
+// CHECK-NEXT:   kernel.buffer output @z : memref<?x3xi8> spikes
+// CHECK-NEXT:   kernel.stage "x.whole" of ["x.whole"] converts (%steps) {
+// CHECK-NEXT:   }
 // CHECK-NEXT: }
 // CHECK-NEXT: }
 

@@ -80,15 +80,93 @@ kernel.program @net block 1 {
   kernel.buffer input @x : memref<?x2xf32> spikes
 }
 
-// CHECK: | Operation does not verify: spikes: expected an input of i8
+// CHECK: | Operation does not verify: spikes: expected an input or output of i8
 
 // -----
 
 kernel.program @net block 1 {
-  kernel.buffer output @y : memref<?x2xi8> spikes
+  kernel.buffer stream @y : memref<4x2xi8> spikes
 }
 
-// CHECK: | Operation does not verify: spikes: expected an input of i8
+// CHECK: | Operation does not verify: spikes: expected an input or output of i8
+
+// -----
+
+// constants of few bits; whole numbers that the caller's floats stand for
+
+kernel.program @net block 1 {
+  kernel.buffer input @x : memref<?x2xi8> packed 4
+}
+
+// CHECK: | Operation does not verify: input buffer: only a constant is packed
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer const @w : memref<2x4xi8> = dense<1> : tensor<2x4xi8> packed 5
+}
+
+// CHECK: | Operation does not verify: packed: expected 2, 3, 4 bits, got 5
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer const @w : memref<2x4xf32> = dense<1.0> : tensor<2x4xf32> packed 4
+}
+
+// CHECK: | Operation does not verify: packed: expected rows of integers, got memref<2x4xf32>
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer stream @s : memref<1x2xi8>
+  kernel.buffer work @w : memref<2xi8> whole @s stage "a"
+}
+
+// CHECK: | Operation does not verify: work buffer: only rows of the caller are whole numbers
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer stream @s : memref<1x2xi8>
+  kernel.buffer input @x : memref<?x2xf32> whole @s
+}
+
+// CHECK: | Operation does not verify: within: expected two ends of an input, and none of an output
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer input @x : memref<?x2xf32> within [0, 1]
+}
+
+// CHECK: | Operation does not verify: within: expected the stream that is held at these ends
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer output @y : memref<?x2xf32> whole @s
+}
+
+// CHECK: | Operation does not verify: whole: no kernel.buffer is named @s
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer stream @s : memref<1x2xf32>
+  kernel.buffer output @y : memref<?x2xf32> whole @s
+}
+
+// CHECK: | Operation does not verify: whole: expected a stream of integers, got @s
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer stream @s : memref<1x3xi8>
+  kernel.buffer output @y : memref<?x2xf32> whole @s
+}
+
+// CHECK: | Operation does not verify: whole: expected 2 elements, got memref<1x3xi8>
 
 // -----
 
