@@ -110,6 +110,7 @@ def test_options_reach_the_compiler(
         "prefix": "p",
         "fold": "exact",
         "weights": "auto",
+        "pack": "auto",
     }
 
 
