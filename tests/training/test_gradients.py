@@ -48,6 +48,19 @@ def case(name: str):
     return network, data, index
 
 
+def in_turn(name: str) -> list[tuple[str, str]]:
+    """
+    Each surrogate with one loss, another one for each model: each pair is met by several models.
+    The long run takes every pair for every model.
+    """
+    _, _, index = case(name)
+    surrogates, names = list(index["surrogates"]), list(index["losses"])
+    if is_long():
+        return [(which, loss) for which in surrogates for loss in names]
+    first = MODELS.index(name)
+    return [(which, names[(first + k) % len(names)]) for k, which in enumerate(surrogates)]
+
+
 def losses(network: snncc.Network, refractory: bool):
     spikes, readout = network.outputs
     count = CrossEntropy(spikes)
@@ -106,17 +119,11 @@ def check(name: str, which: str, loss_name: str, dtype: str, engine: str) -> Non
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_gradients(name: str, dtype: str) -> None:
-    """
-    Each surrogate with each loss; in float32, whose limit is 1e5 times as wide, each surrogate
-    with one loss, another for each model, and with all of them in the long run.
-    """
+    """Each surrogate with each loss; in float32, whose limit is 1e5 times as wide, in turn."""
     _, _, index = case(name)
-    names = list(index["losses"])
-    for number, which in enumerate(index["surrogates"]):
-        first = (number + MODELS.index(name)) % len(names)
-        every = dtype == "float64" or is_long()
-        for loss_name in names if every else [names[first]]:
-            check(name, which, loss_name, dtype, "interpreter")
+    every = [(which, loss) for which in index["surrogates"] for loss in index["losses"]]
+    for which, loss_name in every if dtype == "float64" else in_turn(name):
+        check(name, which, loss_name, dtype, "interpreter")
 
 
 @pytest.mark.slow
