@@ -13,4 +13,5 @@ ruff check .
 mypy
 lint-imports
 lit -q tests/filecheck
-python -m pytest -n 2 "$@"
+# neighbours stay together, for they share what is expensive to set up
+python -m pytest -n 2 --dist worksteal "$@"

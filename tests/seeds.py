@@ -17,6 +17,11 @@ def is_long() -> bool:
     return os.environ.get("SNNCC_LONG", "") not in ("", "0")
 
 
+def examples(few: int) -> int:
+    """How many networks hypothesis draws: `few`, and 20 times as many in the long run."""
+    return few * 20 if is_long() else few
+
+
 def seeds(few: int) -> range:
     """The seeds to take: the first `few` where SNNCC_LONG does not say."""
     asked = os.environ.get("SNNCC_LONG", "")

@@ -5,7 +5,7 @@ NumPy, where `bodies.evaluate` asks at every operation whether its type holds th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,27 +23,35 @@ Rule = Callable[..., Array]
 
 
 def plain(
-    straight: Straight, result: SSAValue
-) -> Callable[[Mapping[SSAValue, Array]], Array] | None:
+    straight: Straight, result: SSAValue, arguments: Sequence[SSAValue]
+) -> Callable[[Sequence[Array]], Array] | None:
     """
-    Arguments -> the result; None for operations that wrap on purpose, or are of floats. It
-    computes in int64, and is right where no type would be left.
+    Values of `arguments`, in that order -> the result; None for operations that wrap on
+    purpose, or are of floats. It computes in int64, and is right where no type would be left.
+
+    Values stand at places, which are looked up once: paths are made of very many steps of few
+    elements each.
     """
-    steps: list[tuple[SSAValue, Rule, tuple[SSAValue, ...]]] = []
+    places: dict[SSAValue, int] = {}
+    for value in (*arguments, *straight.constants):
+        places.setdefault(value, len(places))
+    constants = [interval.low for interval in straight.constants.values()]
+    steps: list[tuple[Rule, tuple[int, ...]]] = []
     for step in straight.instructions:
         if step.result in straight.constants:
             continue
         rule = _rule_of(step.op, straight)
         if rule is None:
             return None
-        steps.append((step.result, rule, step.operands))
-    constants = {value: interval.low for value, interval in straight.constants.items()}
+        steps.append((rule, tuple(places[operand] for operand in step.operands)))
+        places[step.result] = len(places)
+    wanted = places[result]
 
-    def run(arguments: Mapping[SSAValue, Array]) -> Array:
-        values = {**constants, **arguments}
-        for value, rule, operands in steps:
-            values[value] = rule(*[values[operand] for operand in operands])
-        return values[result]
+    def run(given: Sequence[Array]) -> Array:
+        values = [*given, *constants]
+        for rule, operands in steps:
+            values.append(rule(*[values[operand] for operand in operands]))
+        return values[wanted]
 
     return run
 

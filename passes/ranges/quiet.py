@@ -19,7 +19,7 @@ followed from the current just below it, so that no rounding is left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +48,9 @@ APART = 12
 
 UNITS = 2
 """So many inputs less are looked at where a path's inputs are taken as whole numbers."""
+
+OUTCOMES = (np.zeros(1, np.int64), np.ones(1, np.int64))
+"""What a comparison gives."""
 
 CASTS = (arith.TruncIOp, arith.ExtSIOp)
 """What keeps a number that its type holds."""
@@ -121,18 +124,48 @@ class _Part:
         block.add_op(snn.NextOp([self.result], []))
         self.block = block
         self.straight = Straight(block)
-        self._plain = plain(self.straight, self.result)
         self.argument = {source: mapped[source] for source in sources}
+        self.order = [source for source in sources if source in self.reads]
+        """What it reads, in the order in which `at` takes it."""
+        self._plain = plain(
+            self.straight, self.result, [self.argument[source] for source in self.order]
+        )
 
-    def at(self, values: Mapping[SSAValue, Array]) -> Array:
+    def at(self, values: Sequence[Array]) -> Array:
         """The result for known values of everything that it reads, where nothing wraps."""
-        given = {
-            argument: values[source] if source in self.reads else np.zeros(1, np.int64)
-            for source, argument in self.argument.items()
-        }
         if self._plain is not None:
-            return self._plain(given)
+            return self._plain(values)
+        nothing = np.zeros(1, np.int64)
+        given = dict.fromkeys(self.argument.values(), nothing)
+        for source, value in zip(self.order, values, strict=True):
+            given[self.argument[source]] = value
         return evaluate(self.straight, given)[self.result]
+
+    def of(
+        self, known: Mapping[SSAValue, Array], elements: Array | slice, *varying: SSAValue
+    ) -> Callable[..., Array]:
+        """
+        It as a function of some of what it reads, for some elements: `known` is all else,
+        value -> [1] or [all elements].
+        """
+        values: list[Array] = []
+        places: dict[SSAValue, int] = {}
+        for source in self.order:
+            if source in varying:
+                places[source] = len(values)
+                values.append(np.zeros(1, np.int64))
+            else:
+                values.append(known[source] if known[source].size == 1 else known[source][elements])
+        at = [places.get(source, -1) for source in varying]
+
+        def run(*arguments: Array) -> Array:
+            given = values.copy()
+            for place, argument in zip(at, arguments, strict=True):
+                if place >= 0:
+                    given[place] = argument
+            return self.at(given)
+
+        return run
 
     def slopes(self, intervals: Mapping[SSAValue, Interval]) -> dict[SSAValue, tuple[Array, Array]]:
         """What the result rises by with each value. Raises _NotKnownError where it may wrap."""
@@ -162,6 +195,15 @@ def _cone(result: SSAValue, known: Sequence[SSAValue]) -> set[Operation]:
         reached.add(value.owner)
         pending.extend(read_forward(value.owner))
     return reached
+
+
+def _compact(values: Array) -> Array:
+    """One number where it is the same for all elements."""
+    return values[:1] if values.size and (values == values[0]).all() else values
+
+
+def _filled(values: Array, like: Array) -> Array:
+    return values if values.shape == like.shape else np.broadcast_to(values, like.shape)
 
 
 def _without_casts(value: SSAValue) -> SSAValue:
@@ -203,6 +245,7 @@ class _Paths:
         shape = np.broadcast_shapes((1,), *(c.low.shape for c in columns.values()))
         self.count = int(np.prod(shape))
         self.columns = {value: column.broadcast(shape) for value, column in columns.items()}
+        self.lows = {value: _compact(column.low) for value, column in self.columns.items()}
         self.initial = {value: x.broadcast(shape) for value, x in initial.items()}
         self.current, self.membrane = current, membrane
         states = list[SSAValue](port.argument for port in op.state_ports)
@@ -247,6 +290,7 @@ class _Paths:
         span = Interval(np.minimum(self._ends(self.columns[self.membrane], 0), largest), largest)
         rises = self._rises(span, 0) & possible
         self.steepest, known = self._steepest()
+        self.driving = {value: _compact(ends) for value, ends in self.steepest.items()}
         # paths are followed from the current just below the least, which its type has to hold
         rises &= known & (self.low > iv.type_limits(self.current.type)[0])
         # the least membrane behind a spike, or the least step that the reset is seen in
@@ -332,10 +376,8 @@ class _Paths:
 
     def _next(self, current: Array, elements: Array | slice = slice(None)) -> Array:
         """The largest current after another, [rows]."""
-        given = {value: ends[elements] for value, ends in self.steepest.items()}
-        given[self.current] = current
-        after = np.broadcast_to(self.drive.at(given), current.shape)
-        return np.asarray(np.minimum(after, self.high[elements]))
+        after = self.drive.of(self.driving, elements, self.current)(current)
+        return np.minimum(_filled(after, current), self.high[elements])
 
     def _of_whole_inputs(
         self, starts: list[Start], least: Array, largest: Array, known: Array, rises: Mask
@@ -349,28 +391,28 @@ class _Paths:
         column, most = self.columns[x], self.steepest[x]
         way = np.where(most == column.low, 1, -1)
 
-        def drive(current: Array, less: Array, elements: Array) -> Array:
-            given = {value: ends[elements] for value, ends in self.steepest.items()}
-            given[x] = given[x] + way[elements] * less
-            given[self.current] = current
-            return np.broadcast_to(self.drive.at(given), current.shape)
+        def drive(elements: Array) -> Callable[[Array, Array], Array]:
+            run = self.drive.of(self.driving, elements, self.current, x)
+            end, sign = most[elements], way[elements]
+            return lambda current, less: _filled(run(current, end + sign * less), current)
 
         count = column.high - column.low
-        every = np.arange(self.count)
-        unit = drive(self.high, np.zeros(self.count, np.int64), every)
-        unit = unit - drive(self.high, np.minimum(count, 1), every)
+        first = drive(np.arange(self.count))
+        unit = first(self.high, np.zeros(self.count, np.int64))
+        unit = unit - first(self.high, np.minimum(count, 1))
         body = Body(drive, self._step, self.low, self.high, least, largest, count)
         return largest_current(body, starts, known, np.where(rises, UNITS * unit, 0))
 
-    def _step(
-        self, membrane: Array, current: Array, elements: Array | slice, outcome: int
-    ) -> Array:
-        """The membrane after another and with a new current, [rows]."""
-        given = {value: column.low[elements] for value, column in self.columns.items()}
-        given[self.membrane] = membrane
-        given[self.after_current] = np.minimum(current, self.high[elements])
-        given[self.condition] = np.full(1, outcome)
-        return np.broadcast_to(self.update.at(given), current.shape)
+    def _step(self, elements: Array | slice) -> Callable[[Array, Array, int], Array]:
+        """(membrane, new current, outcome) -> the next membrane, all [rows]."""
+        run = self.update.of(self.lows, elements, self.membrane, self.after_current, self.condition)
+        high = self.high[elements]
+
+        def step(membrane: Array, current: Array, outcome: int) -> Array:
+            after = run(membrane, np.minimum(current, high), OUTCOMES[outcome])
+            return _filled(after, current)
+
+        return step
 
     def _too_steep(
         self, family: _Family, start: Array, elements: Array, largest: Array, lengths: Array
@@ -382,7 +424,7 @@ class _Paths:
         bounds = largest[elements]
         found = np.zeros(len(start), np.int64)
         current = start
-        membrane = self._step(family.least[elements], current + 1, elements, family.condition)
+        membrane = self._step(elements)(family.least[elements], current + 1, family.condition)
         rows = np.arange(len(start))
         for step in range(1, int(lengths.max(initial=0)) + 1):
             loud = membrane > bounds[rows]
@@ -393,7 +435,7 @@ class _Paths:
                 break
             here = elements[rows]
             current = self._next(current, here)
-            membrane = self._step(membrane, current + 1, here, 0)
+            membrane = self._step(here)(membrane, current + 1, 0)
         return found
 
     def _behind(
@@ -403,8 +445,9 @@ class _Paths:
         lengths, rest = self._reached(family, largest, rises)
         pairs: list[tuple[Array, Array]] = []
         membrane, outcome = family.largest, family.condition
+        step = self._step(slice(None))
         for current in lengths:
-            membrane = self._step(membrane, self.high, slice(None), outcome)
+            membrane = step(membrane, self.high, outcome)
             membrane, outcome = np.minimum(membrane, largest), 0
             pairs.append((np.where(rises, membrane, largest), current))
         # where nothing bounds the membrane any more, the later steps need no other pair

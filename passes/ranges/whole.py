@@ -36,12 +36,15 @@ MOST = 48
 
 @dataclass
 class Body:
-    """One step of two states; arrays are [rows], `elements` the elements that they are of."""
+    """
+    One step of two states. Arrays are [rows]; `drive` and `step` are asked for the steps of
+    the elements that the rows are of, which are then taken many times.
+    """
 
-    drive: Callable[[Array, Array, Array], Array]
-    """(current, how far the input is below the one that drives most, elements) -> next current."""
-    step: Callable[[Array, Array, Array, int], Array]
-    """(membrane, next current, elements, condition) -> next membrane."""
+    drive: Callable[[Array], Callable[[Array, Array], Array]]
+    """elements -> ((current, how far below the input that drives most) -> next current)."""
+    step: Callable[[Array], Callable[[Array, Array, int], Array]]
+    """elements -> ((membrane, next current, condition) -> next membrane)."""
     low: Array
     """[elements]: the least and the largest current."""
     high: Array
@@ -100,11 +103,8 @@ def _refuted(body: Body, starts: list[Start], current: Array, elements: Array) -
     path = current[:, None]  # the least currents of the steps, first to last
     less = np.zeros((len(current), 0), np.int64)  # the inputs between them
     for _ in range(DEEPEST):
-        for start in starts:
-            if path.shape[1] > start.longer:
-                begun = path[:, 0] <= start.most[elements[row]]
-                quiet = _is_quiet(body, start.membrane, start.condition, path, elements[row])
-                open_[row[begun & quiet]] = True
+        step = body.step(elements[row])
+        open_[row[_is_begun(body, starts, step, path, elements[row])]] = True
         keep = ~open_[row]
         row, path, less = row[keep], path[keep], less[keep]
         if not row.size:
@@ -130,9 +130,10 @@ def _before(
     e = elements[row]
     # the smallest input that leads there from the least current: `far` below the largest
     far, none = np.full(len(row), -1), body.inputs[e] + 1
+    drive, low = body.drive(e), body.low[e]
     while (none - far > 1).any():
         middle = (far + none) >> 1
-        enough = body.drive(body.low[e], np.maximum(middle, 0), e) >= path[:, 0]
+        enough = drive(low, np.maximum(middle, 0)) >= path[:, 0]
         moving = none - far > 1
         far = np.where(moving & enough, middle, far)
         none = np.where(moving & ~enough, middle, none)
@@ -156,8 +157,9 @@ def _before(
         # without what rounding adds to the step, for that does not rise with the input
         goes_on = possible & _is_met(body, starts, longer, here)
         steps = np.concatenate([by[:, None], less[places]], axis=1)
+        drive = body.drive(here)
         for step in range(steps.shape[1]):
-            after = body.drive(longer[:, step], steps[:, step], here)
+            after = drive(longer[:, step], steps[:, step])
             longer[:, step + 1] = np.maximum(longer[:, step + 1], after)
         met = goes_on.copy()
         met[goes_on] = _is_met(body, starts, longer[goes_on], here[goes_on])
@@ -192,47 +194,81 @@ def _is_met(body: Body, starts: list[Start], path: Array, elements: Array) -> Ma
     """
     met: Mask = np.zeros(len(path), np.bool_)
     rows = np.arange(len(path))
+    step = body.step(elements)
+    # whether the path is quiet from the least membrane of all
+    calm = _is_quiet(body, body.least, 0, step, path, elements)
     for _ in range(DEEPEST):
         here = elements[rows]
-        found = (path[:, 0] <= body.low[here]) & _is_quiet(body, body.least, 0, path, here)
-        for start in starts:
-            if path.shape[1] > start.longer:
-                begun = path[:, 0] <= start.most[here]
-                found |= begun & _is_quiet(body, start.membrane, start.condition, path, here)
+        found = (path[:, 0] <= body.low[here]) & calm
+        found |= _is_begun(body, starts, step, path, here)
         met[rows[found]] = True
         rows, path = rows[~found], path[~found]
         if not rows.size:
             return met
         here = elements[rows]
         before = _least_current(body, path[:, 0], np.zeros(len(rows), np.int64), here)
-        possible = before <= body.high[here]
-        longer = np.concatenate([np.minimum(before, body.high[here])[:, None], path], axis=1)
-        keep = possible & _is_quiet(body, body.least, 0, longer, here)
-        rows, path = rows[keep], longer[keep]
+        keep = before <= body.high[here]
+        rows, here = rows[keep], here[keep]
+        path = np.concatenate([before[keep][:, None], path[keep]], axis=1)
         if not rows.size:
             return met
+        keep = _is_quiet(body, body.least, 0, body.step(here), path, here)
+        rows, path, calm = rows[keep], path[keep], keep[keep]
+        if not rows.size:
+            return met
+        step = body.step(elements[rows])
     met[rows] = True
     return met
 
 
 def _least_current(body: Body, needed: Array, less: Array, elements: Array) -> Array:
     """[rows]: the least current that inputs lead on to `needed`; above the largest for none."""
-    low, high = body.low[elements] - 1, body.high[elements] + 1
+    least, largest = body.low[elements], body.high[elements]
+    low, high = least - 1, largest + 1
+    drive = body.drive(elements)
     while (high - low > 1).any():
-        middle = np.clip((low + high) >> 1, body.low[elements], body.high[elements])
-        enough = body.drive(middle, less, elements) >= needed
+        middle = np.minimum(np.maximum((low + high) >> 1, least), largest)
+        enough = drive(middle, less) >= needed
         moving = high - low > 1
         high = np.where(moving & enough, middle, high)
         low = np.where(moving & ~enough, middle, low)
-    return np.asarray(high)
+    return high
 
 
-def _is_quiet(body: Body, membrane: Array, condition: int, path: Array, elements: Array) -> Mask:
+def _is_begun(
+    body: Body,
+    starts: list[Start],
+    step: Callable[[Array, Array, int], Array],
+    path: Array,
+    elements: Array,
+) -> Mask:
+    """[rows]: whether one of the starts leads to a path that is quiet."""
+    found: Mask = np.zeros(len(path), np.bool_)
+    for start in starts:
+        if path.shape[1] <= start.longer:
+            continue
+        begun = path[:, 0] <= start.most[elements]
+        if begun.any():
+            quiet = _is_quiet(body, start.membrane, start.condition, step, path, elements)
+            found |= begun & quiet
+    return found
+
+
+def _is_quiet(
+    body: Body,
+    membrane: Array,
+    condition: int,
+    step: Callable[[Array, Array, int], Array],
+    path: Array,
+    elements: Array,
+) -> Mask:
     """Whether the least membranes of paths stay where nothing fires."""
     quiet: Mask = np.ones(len(path), np.bool_)
     value, bound = membrane[elements], body.largest[elements]
-    for step in range(path.shape[1] if len(path) else 0):
-        value = body.step(value, path[:, step], elements, 0 if step else condition)
-        quiet = quiet & (value <= bound)
+    for at in range(path.shape[1] if len(path) else 0):
+        value = step(value, path[:, at], 0 if at else condition)
+        quiet &= value <= bound
+        if not quiet.any():
+            break
         value = np.minimum(value, bound)
     return quiet

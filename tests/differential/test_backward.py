@@ -23,6 +23,7 @@ from tests.backward_networks import Backward, backward_of
 from tests.differential.test_random import BLOCKS, LEVELS, seeded_case
 from tests.mlir_tools import compile_with_mlir
 from tests.random_networks import STEPS, draw_case
+from tests.seeds import examples
 from tests.tools import require_tool
 
 
@@ -44,7 +45,7 @@ def drawn(data: st.DataObject) -> Backward:
         raise
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(20))
 @given(data=st.data(), block=st.sampled_from(BLOCKS))
 def test_schedule_equals_interpreter(data: st.DataObject, block: int) -> None:
     case = drawn(data)
@@ -56,7 +57,7 @@ def test_schedule_equals_interpreter(data: st.DataObject, block: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=30)
+@settings(max_examples=examples(20))
 @given(
     data=st.data(),
     block=st.sampled_from(BLOCKS),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import isnan, trunc
 from pathlib import Path
 
@@ -362,9 +363,12 @@ def test_floats_become_the_nearest_integers() -> None:
         np.testing.assert_array_equal(low | (high << np.uint64(32)), np.array(expected, np.uint64))
 
 
-def everything() -> dict[str, tuple[ModuleOp, dict[str, Array]]]:
+@cache
+def everything() -> dict[str, tuple[ModuleOp, dict[str, Array], dict[str, Array]]]:
+    """Modules, their inputs, and what the interpreter makes of these."""
     found = {f"i{w}": (network_of(w, len(pairs(w)[0])), inputs_of(w)) for w in WIDTHS}
-    return {**found, "to integers": float_cases()[:2], "to floats": from_integers()}
+    found |= {"to integers": float_cases()[:2], "to floats": from_integers()}
+    return {name: (module, x, interpreted(module, x)) for name, (module, x) in found.items()}
 
 
 @pytest.mark.slow
@@ -373,8 +377,7 @@ def test_c(build: tuple[str, ...]) -> None:
     """Where the sanitizer finds something, the process traps."""
     compiler, *flags = build
     require_tool(compiler)
-    for name, (module, x) in everything().items():
-        wanted = interpreted(module, x)
+    for name, (module, x, wanted) in everything().items():
         program = compile(Network(module), cc=compiler, cflags=tuple(flags))
         got = program.native.run(x).outputs
         for output, array in wanted.items():
@@ -383,8 +386,7 @@ def test_c(build: tuple[str, ...]) -> None:
 
 @pytest.mark.slow
 def test_mlir(tmp_path: Path) -> None:
-    for number, (name, (module, x)) in enumerate(everything().items()):
-        wanted = interpreted(module, x)
+    for number, (name, (module, x, wanted)) in enumerate(everything().items()):
         folder = tmp_path / str(number)
         folder.mkdir()
         compiled = compile_with_mlir(module, folder, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 
 import pytest
 
@@ -32,7 +33,8 @@ BUILDS = (
     ("clang-19", "-O2", "-mavx2"),
     ("clang-19", "-O1", *CHECKS),
 )
-SEEDS = seeds(200)
+SEEDS = seeds(4 * len(BUILDS) * len(BLOCKS))
+"""Each build with each time block four times."""
 
 SHARE = 10
 """How many networks a test takes: a failure names them."""
@@ -42,16 +44,18 @@ def reference(case: Case) -> Run:
     return NetworkInterpreter(case.network.module, case.network.op).run(case.x, trace=True)
 
 
-def cases(first: int) -> list[tuple[int, Case]]:
+@lru_cache(len(BUILDS) * len(BLOCKS))
+def cases(first: int) -> list[tuple[int, Case, Run]]:
+    """Seeds with their networks and what the interpreter makes of them, for both tests."""
     taken = range(first, min(first + SHARE, SEEDS.stop))
-    return [(seed, case) for seed in taken if (case := seeded_case(seed)) is not None]
+    found = [(seed, case) for seed in taken if (case := seeded_case(seed)) is not None]
+    return [(seed, case, reference(case)) for seed, case in found]
 
 
 @pytest.mark.parametrize("first", SEEDS[::SHARE])
 def test_levels(first: int) -> None:
     """The phase and the time block follow from the seed: many networks see all of them."""
-    for seed, case in cases(first):
-        wanted = reference(case)
+    for seed, case, wanted in cases(first):
         phase, block = ("canonicalize", "fuse")[seed % 2], BLOCKS[seed % 3]
         module = run_pipeline(case.network.module, context(), PipelineOptions(), until=phase)
         network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
@@ -67,7 +71,7 @@ def test_levels(first: int) -> None:
 @pytest.mark.parametrize("first", SEEDS[::SHARE])
 def test_c(first: int) -> None:
     """The build and the time block follow from the seed, and whether neurons are traced."""
-    for seed, case in cases(first):
+    for seed, case, wanted in cases(first):
         compiler, *flags = BUILDS[seed % len(BUILDS)]
         require_tool(compiler)
         block = BLOCKS[seed // len(BUILDS) % 3]
@@ -76,7 +80,7 @@ def test_c(first: int) -> None:
         )
         traced = seed % 7 == 0
         found = program.run_traced(case.x) if traced else program.native.run(case.x)
-        check = compare("C", reference(case), found)
+        check = compare("C", wanted, found)
         assert check.differing == 0, (seed, compiler, flags, block, check.first)
 
 

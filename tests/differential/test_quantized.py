@@ -34,7 +34,7 @@ from snncc.verification import compare
 from tests.differential.sanitized import run_sanitized
 from tests.differential.test_random import BLOCKS, seeded_case
 from tests.random_networks import Case, draw_case
-from tests.seeds import seeds
+from tests.seeds import examples, is_long, seeds
 from tests.tools import require_tool
 from tests.whole_numbers import expect_same_in_whole_numbers
 
@@ -51,6 +51,8 @@ BUILDS = (
     ("clang-19", "-O2", *CHECKS),
 )
 """The width follows from the seed as well: each four networks are of one build."""
+
+SEEDS = seeds(2 * len(BUILDS) * len(WIDTHS))
 
 OPTIONS = st.builds(
     SnnQuantize,
@@ -88,7 +90,7 @@ def quantized(case: Case, options: SnnQuantize, *, narrow: bool = True) -> Netwo
     return Network(module)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(15))
 @given(data=st.data(), options=OPTIONS)
 def test_nothing_wraps_and_nothing_is_left_in_float(
     data: st.DataObject, options: SnnQuantize
@@ -116,7 +118,7 @@ def test_nothing_wraps_and_nothing_is_left_in_float(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", seeds(80))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_c_equals_interpreter(seed: int) -> None:
     require_tool("clang-19")
     case = seeded_case(seed)
@@ -178,7 +180,7 @@ def test_few_networks_are_refused() -> None:
     """A network without integers is refused by name; of these kinds at most one in ten is."""
     refused: list[str] = []
     total = 0
-    for seed in range(60):
+    for seed in range(60 if is_long() else 30):
         case = seeded_case(seed)
         if case is None:
             continue

@@ -20,6 +20,7 @@ from snncc.pipelines import PipelineOptions, run_pipeline
 from snncc.storage import context
 from snncc.verification import compare
 from tests.random_networks import RATES, STEPS, Case, draw_case
+from tests.seeds import examples
 from tests.tools import require_tool
 
 LEVELS = (("-O0",), ("-O3", "-march=native"))
@@ -39,7 +40,7 @@ def seeded_case(seed: int) -> Case | None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=examples(40))
 @given(
     data=st.data(),
     block=st.sampled_from(BLOCKS),
@@ -63,7 +64,7 @@ def test_c_equals_interpreter(
     assert check.differing == 0, check.first
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(30))
 @given(data=st.data(), block=st.sampled_from(BLOCKS))
 def test_schedule_equals_interpreter(data: st.DataObject, block: int) -> None:
     case = draw_case(

@@ -17,7 +17,14 @@ from snncc.training import MeanSquaredError
 from tests.tools import require_module
 
 torch = require_module("torch")
-from tests.training.test_gradients import MODELS, case, error, losses, surrogate  # noqa: E402
+from tests.training.test_gradients import (  # noqa: E402
+    MODELS,
+    case,
+    error,
+    in_turn,
+    losses,
+    surrogate,
+)
 
 
 @pytest.mark.slow
@@ -25,29 +32,29 @@ from tests.training.test_gradients import MODELS, case, error, losses, surrogate
 def test_values_and_gradients(name: str) -> None:
     network, data, index = case(name)
     parameters = {k.removeprefix("param/"): data[k] for k in data.files if k.startswith("param/")}
-    for which, options in index["surrogates"].items():
-        for loss_name, loss in losses(network, bool(index["models"][name]["refrac"])).items():
-            target = data["data/target" if loss_name == "mse_lowpass" else "data/label"]
-            value, found = snncc.value_and_grad(
-                network,
-                loss,
-                data["data/x"],
-                target,
-                state0={"v": data["data/v0"]},
-                parameters=parameters,
-                surrogate=surrogate(which, options),
-                dtype="float64",
-                smoothed=True,
-            )
-            case_name = f"{which}/{loss_name}"
-            wanted = float(data[f"smooth_loss64/{case_name}"])
-            assert abs(value - wanted) <= 1e-10 * abs(wanted)
-            for key in data.files:
-                if not key.startswith(f"smooth_grad64/{case_name}/"):
-                    continue
-                own = key.rpartition("/")[2]
-                gradient = found.states.get("v") if own == "v0" else found.get(own)
-                assert error(gradient, data[key]) <= 1e-10, (name, case_name, own)
+    every = losses(network, bool(index["models"][name]["refrac"]))
+    for which, loss_name in in_turn(name):
+        target = data["data/target" if loss_name == "mse_lowpass" else "data/label"]
+        value, found = snncc.value_and_grad(
+            network,
+            every[loss_name],
+            data["data/x"],
+            target,
+            state0={"v": data["data/v0"]},
+            parameters=parameters,
+            surrogate=surrogate(which, index["surrogates"][which]),
+            dtype="float64",
+            smoothed=True,
+        )
+        case_name = f"{which}/{loss_name}"
+        wanted = float(data[f"smooth_loss64/{case_name}"])
+        assert abs(value - wanted) <= 1e-10 * abs(wanted)
+        for key in data.files:
+            if not key.startswith(f"smooth_grad64/{case_name}/"):
+                continue
+            own = key.rpartition("/")[2]
+            gradient = found.states.get("v") if own == "v0" else found.get(own)
+            assert error(gradient, data[key]) <= 1e-10, (name, case_name, own)
 
 
 def network_of(text: str) -> Network:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from snncc.dialects.snn.functions.program import Code, Instruction, Program, Type
+from snncc.dialects.snn.functions.program import Code, Program, Type
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -54,46 +54,71 @@ def evaluate(program: Program, arguments: Sequence[Array]) -> Array:
     shape = np.broadcast_shapes(*(array.shape for array in given))
     flat = [np.broadcast_to(array, shape).reshape(-1) for array in given]
     result = np.empty(flat[0].size, _DTYPES[program.instructions[-1].type])
-    last_use = _last_uses(program)
+    steps = _steps_of(program)
     with np.errstate(all="ignore"):
         for start in range(0, result.size, _CHUNK):
             part = slice(start, start + _CHUNK)
-            result[part] = _run(program, [array[part] for array in flat], last_use)
+            result[part] = _run(steps, [array[part] for array in flat])
     return result.reshape(shape)
 
 
-def _last_uses(program: Program) -> list[int]:
-    """For each instruction the number of the last one that reads it."""
+_Step: TypeAlias = tuple[Callable[..., Array] | None, tuple[int, ...], tuple[int, ...], Any]
+"""
+(what computes it from its operands, their numbers, those that nothing reads any more); without
+operands None, and the constant or the number of the argument.
+"""
+
+_known: dict[int, tuple[Program, list[_Step]]] = {}
+
+
+def _steps_of(program: Program) -> list[_Step]:
+    """
+    What a program does, looked up once: bodies call functions at every step, and of few elements.
+    Kept by the identity of the program, which is kept as well so that the identity stays its own.
+    """
+    found = _known.get(id(program))
+    if found is None:
+        if len(_known) > 256:
+            _known.clear()
+        found = program, _looked_up(program)
+        _known[id(program)] = found
+    return found[1]
+
+
+def _looked_up(program: Program) -> list[_Step]:
     last = list(range(len(program.instructions)))
     for index, instruction in enumerate(program.instructions):
         for operand in instruction.operands:
             last[operand] = index
-    return last
-
-
-def _run(program: Program, arguments: Sequence[Array], last_use: Sequence[int]) -> Array:
-    values: dict[int, Array] = {}
+    steps: list[_Step] = []
     for index, instruction in enumerate(program.instructions):
-        operands = [values[operand] for operand in instruction.operands]
-        values[index] = _value(instruction, operands, arguments)
-        for operand in set(instruction.operands):
-            if last_use[operand] == index:
-                del values[operand]
-    return values[len(program.instructions) - 1]
+        operands = tuple(instruction.operands)
+        dead = tuple(operand for operand in {*operands} if last[operand] == index)
+        dtype = _DTYPES[instruction.type]
+        if instruction.code is Code.ARGUMENT:
+            steps.append((None, (), (), int(instruction.number)))
+        elif instruction.code is Code.CONSTANT:
+            steps.append((None, (), (), np.array([instruction.number], dtype)))
+        else:
+            steps.append((_operation(instruction.code, dtype), operands, dead, None))
+    return steps
 
 
-def _value(
-    instruction: Instruction, operands: Sequence[Array], arguments: Sequence[Array]
-) -> Array:
-    dtype = _DTYPES[instruction.type]
-    match instruction.code:
-        case Code.ARGUMENT:
-            return arguments[int(instruction.number)]
-        case Code.CONSTANT:
-            return np.array([instruction.number], dtype)
-        case Code.BITS:
-            return operands[0].view(dtype)
-        case Code.WIDEN | Code.NARROW:
-            return operands[0].astype(dtype)
-        case code:
-            return np.asarray(_OPERATIONS[code](*operands))
+def _operation(code: Code, dtype: np.dtype[Any]) -> Callable[..., Array]:
+    if code is Code.BITS:
+        return lambda array: array.view(dtype)
+    if code in (Code.WIDEN, Code.NARROW):
+        return lambda array: array.astype(dtype)
+    return _OPERATIONS[code]
+
+
+def _run(steps: Sequence[_Step], arguments: Sequence[Array]) -> Array:
+    values: list[Any] = []
+    for operation, operands, dead, given in steps:
+        if operation is None:
+            values.append(arguments[given] if isinstance(given, int) else given)
+            continue
+        values.append(operation(*[values[operand] for operand in operands]))
+        for operand in dead:
+            values[operand] = None
+    return np.asarray(values[-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,11 +17,19 @@ from snncc.runtime.toolchain import EXACT
 from snncc.verification import compare
 from tests.random_integers import seeded_case
 from tests.random_networks import Case
+from tests.seeds import is_long
 from tests.small_networks import network
 from tests.tools import require_tool
 
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Werror")
 SEEDS = range(24)
+LEVELS = (("-O2",), ("-O3", "-march=native"), ("-O2", "-DPORTABLE"))
+SANITIZED = (("-O1",), ("-O2", "-march=native"))
+
+
+def in_turn(programs: list[Any], number: int, of: int) -> list[Any]:
+    """Of several builds one for each network, so that each is of many; the long run takes all."""
+    return programs if is_long() else programs[number::of]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +58,7 @@ def _compile(folder: Path, source: str, out: Path, compiler: str, *flags: str) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("compiler", ["gcc", "clang-19"])
-@pytest.mark.parametrize("flags", [("-O2",), ("-O3", "-march=native"), ("-O2", "-DPORTABLE")])
+@pytest.mark.parametrize("flags", LEVELS, ids=" ".join)
 def test_no_warnings(
     emitted: list[tuple[snncc.Compiled, Path]],
     tmp_path: Path,
@@ -57,7 +66,7 @@ def test_no_warnings(
     flags: tuple[str, ...],
 ) -> None:
     require_tool(compiler)
-    for program, folder in emitted:
+    for program, folder in in_turn(emitted, LEVELS.index(flags), len(LEVELS)):
         portable = f"-D{program.prefix.upper()}_PORTABLE"
         chosen = [portable if flag == "-DPORTABLE" else flag for flag in flags]
         for source in program.package.sources:
@@ -98,14 +107,14 @@ int main(void)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [("-O1",), ("-O2", "-march=native")])
+@pytest.mark.parametrize("flags", SANITIZED, ids=" ".join)
 def test_sanitizers(
     emitted: list[tuple[snncc.Compiled, Path]], tmp_path: Path, flags: tuple[str, ...]
 ) -> None:
     """Every bit pattern of an integer input: nothing is undefined, nothing out of bounds."""
     require_tool("gcc")
     steps = 11
-    for program, folder in emitted:
+    for program, folder in in_turn(emitted, SANITIZED.index(flags), len(SANITIZED)):
         (given,) = program.package.manifest["inputs"]
         outputs = program.package.manifest["outputs"]
         if given["type"] == "float":
@@ -226,9 +235,11 @@ def test_the_bodies_of_kernels_agree(cases: list[Case]) -> None:
     require_tool("gcc")
     builds = [("-O2", "-DNET_PORTABLE"), ("-O2",), ("-O2", "-mavx"), ("-O2", "-mavx2")]
     builds.append(("-O3", "-march=native"))
-    for case in cases[:6]:
+    for number, case in enumerate(cases[:6]):
         wanted = NetworkInterpreter(case.network.module, case.network.op).run(case.x)
-        for flags in builds:
+        # two of the builds for each network, next to each other in turn
+        some = builds if is_long() else [builds[(number + k) % len(builds)] for k in (0, 2)]
+        for flags in some:
             program = snncc.compile(case.network, prefix="net", cc="gcc", cflags=flags)
             check = compare(" ".join(flags), wanted, program.native.run(case.x))
             assert check.differing == 0, (flags, check.first)

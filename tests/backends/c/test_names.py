@@ -93,12 +93,8 @@ def test_every_word_as_every_name(tmp_path: Path) -> None:
     wanted, found = net.run(x), program.run(x)
     for name, values in wanted.items():
         assert not differing_bits(values, found[name]).any(), name
-
-
-def test_every_word_in_cpp(tmp_path: Path) -> None:
+    # and in C++, which has words of its own
     require_tool("g++")
-    program = snncc.compile(network(words_network(WORDS), tmp_path), prefix="net")
-    folder = program.save(tmp_path / "c")
     use = tmp_path / "use.cpp"
     use.write_text('#include "net.h"\nint main() { static net_state_t s; return net_init(&s); }\n')
     command = ["g++", "-std=gnu++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror"]

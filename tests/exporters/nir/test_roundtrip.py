@@ -16,11 +16,12 @@ from snncc.importers.nir.profiles import get_all_profiles
 from snncc.network import Network
 from tests.importers.nir.nirfile import chain, write_nir
 from tests.importers.nir.test_profiles import cases, nodes_of
+from tests.seeds import is_long
 from tests.tools import REPOSITORY
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 LIKES = list(INVERSES)
-ROUNDS = 5
+ROUNDS = 5 if is_long() else 2
 
 
 def exported(net: Network, path: Path, **options: Any) -> Network:
