@@ -1,24 +1,68 @@
-"""The bias of a layer moved until its mean output is that of the float network."""
+"""What brings a layer's spikes closest to those of the float network: which fit, which bias."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.quantization.layer import Layer
-from snncc.quantization.layers import parting
+from snncc.quantization.layers import Fitted, partings
 from snncc.quantization.model import FloatModel
 
 CORRECTIONS = 3
 """Steps of the search for a bias."""
 LARGEST_STEP = 0.05
 """Of a correction, in units of the current; thresholds are of the order of 1."""
+CERTAIN = 2.0
+"""
+Standard errors of the difference over the samples, from which on one fit is taken to be better
+than another: what is closer by chance is not closer on other data.
+"""
+
+
+def closest(
+    layer: Layer,
+    fits: Iterable[Fitted],
+    taken: Callable[[FloatModel, str, Fitted], FloatModel],
+    wanted: Array,
+    together: bool,
+) -> Fitted:
+    """
+    Of each row the fit whose spikes are closest to `wanted` [T, B, *shape]; the first one, where
+    no other is certainly closer. With `together` all rows take the same fit.
+    """
+    found: Fitted | None = None
+    least: Array | None = None
+    for each in fits:
+        error = partings(layer.run(taken(layer.model, layer.name, each)), wanted)
+        if found is None or least is None:
+            found, least = each, error
+            continue
+        better = (
+            is_less(error.sum(axis=1, keepdims=True), least.sum(axis=1, keepdims=True))
+            if together
+            else is_less(error, least)
+        )
+        better = np.broadcast_to(better, error.shape[1:])
+        if better.any():
+            found, least = found.replaced(better, each), np.where(better, error, least)
+    assert found is not None
+    return found
+
+
+def is_less(a: Array, b: Array) -> Array:
+    """Of errors [B, rows], by row: whether a is certainly less than b."""
+    difference = b - a
+    error = difference.std(axis=0) / np.sqrt(len(difference))
+    return np.asarray(difference.mean(axis=0) > CERTAIN * error)
 
 
 def correct_bias(model: FloatModel, layer: Layer, wanted: Array) -> Array:
     """
     How far to shift the bias of each channel (secant steps): what brought its spikes closest,
-    0 where nothing did. `model` is the layer's, with its rounded weights.
+    0 where nothing certainly did. `model` is the layer's, with its rounded weights.
     """
     target = _channels(wanted.mean(axis=(0, 1), dtype=np.float64))
 
@@ -27,7 +71,7 @@ def correct_bias(model: FloatModel, layer: Layer, wanted: Array) -> Array:
         if np.any(at):
             moved.shift_bias(moved.sum_named(layer.name), at)
         got = layer.run(moved)
-        return _channels(got.mean(axis=(0, 1), dtype=np.float64)), parting(got, wanted)
+        return _channels(got.mean(axis=(0, 1), dtype=np.float64)), partings(got, wanted)
 
     at = np.zeros_like(target)
     level, error = run(at)
@@ -37,7 +81,7 @@ def correct_bias(model: FloatModel, layer: Layer, wanted: Array) -> Array:
         before, level_before = at, level
         at = at + step
         level, error = run(at)
-        better = error < least
+        better = is_less(error, least)
         best, least = np.where(better, at, best), np.where(better, error, least)
         moved = at - before
         slope = (level - level_before) / np.where(moved == 0, 1.0, moved)

@@ -52,6 +52,18 @@ def columns_of(op: WeightedSum, x: Array, chosen: Array | None = None) -> Array:
     return moved.reshape(groups, -1, int(np.prod(moved.shape[3:])))
 
 
+def results_of(op: WeightedSum, y: Array, chosen: Array | None = None) -> Array:
+    """
+    The results that the rows give, beside `columns_of`: y [M, *shape] as
+    [groups, M * windows, rows].
+    """
+    groups = groups_of(op)
+    split = y.reshape(y.shape[0], groups, -1, window_count(op))
+    if chosen is not None:
+        split = split[..., chosen]
+    return np.moveaxis(split, 2, 3).swapaxes(0, 1).reshape(groups, -1, split.shape[2])
+
+
 def window_count(op: WeightedSum) -> int:
     return int(np.prod(shape_of(op.result)[1:]))
 

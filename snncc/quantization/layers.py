@@ -5,7 +5,10 @@ Each sum is fitted with the inputs that it really gets when everything in front 
 rounded: the weights W' that bring W' x' closest to W x, on which x are the inputs in the
 float network, x' in the rounded one, both seen through the response of the neuron behind the
 sum, for a membrane integrates. W' is then rounded with regard to the second moment of x'
-(`rounding`), and the mean that is left goes into the bias.
+(`fitting`, `rounding`), and the mean that is left goes into the bias.
+
+Where other sums feed the same neuron, what is wrong with those that were rounded before is a
+part of what this one is fitted to: it takes back what its own inputs can say of it.
 """
 
 from __future__ import annotations
@@ -16,25 +19,16 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.linear import WeightedSum
-from snncc.passes.quantization.grids import largest_whole, on_grid, own_scale, within_spread
+from snncc.passes.quantization.grids import on_grid, own_scale
 from snncc.passes.quantization.options import Options
 from snncc.quantization.features import (
     chosen_windows,
     columns_of,
-    groups_of,
+    results_of,
     rows_of,
     unit_columns,
 )
 from snncc.quantization.response import filtered
-from snncc.quantization.rounding import Order, column_by_column, improved, losses
-
-LEAST_PART = 0.3
-"""Of the largest weight there is: the least that is tried as the largest that is kept."""
-PARTS, MOST_PARTS = 30, 300
-"""Scales that are tried: the fewer numbers share one, the more it matters."""
-PARTS_TIMES_COLUMNS = 2700
-THOROUGH_COLUMNS = 32
-"""At most so many: then every scale is tried with all single moves."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +58,8 @@ class Moments:
     mean: Array
     """Of x, per unit of the bias [rows or 1, columns]."""
     own_mean: Array
+    beside: Array
+    """E[e x'^T], [rows or 1, columns]: e is what other sums of the neuron lack."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +72,16 @@ class Fitted:
     whole: Array
     """The whole numbers [outputs, columns]."""
 
+    def replaced(self, rows: Array, by: Fitted) -> Fitted:
+        """With some rows (a mask [outputs]) of another fit."""
+        weight = np.where(rows.reshape(-1, *(1,) * (self.weight.ndim - 1)), by.weight, self.weight)
+        return Fitted(
+            weight,
+            np.where(rows, by.scale, self.scale),
+            np.where(rows, by.shift, self.shift),
+            np.where(rows[:, None], by.whole, self.whole),
+        )
+
 
 def moments_of(
     op: WeightedSum,
@@ -84,33 +90,48 @@ def moments_of(
     response: Array,
     unit: Array | None,
     weights: Array | None = None,
+    beside: Array | None = None,
 ) -> list[Moments]:
     """
     `x`, `own`: the sum's input [T, B, *shape] in the float and in the rounded network;
     `response` [T]; `unit` what one whole number of the input is worth; `weights`
-    [T, B, outputs] of the errors of each output, where they differ.
+    [T, B, outputs] of the errors of each output, where they differ; `beside` what other sums
+    of the neuron lack, [T, B, *shape of the sum], as the neuron responds to them.
     """
     steps = x.shape[0]
     wholes = unit_columns(op, unit)
 
+    windows = chosen_windows(op, x.shape[0] * x.shape[1])
+
     def columns(stream: Array) -> Array:
         stream = filtered(stream.astype(np.float32), response)
         flat = stream.reshape(-1, *stream.shape[2:])
-        return columns_of(op, flat, chosen_windows(op, flat.shape[0])) / wholes.astype(np.float32)
+        return columns_of(op, flat, windows) / wholes.astype(np.float32)
 
     given, seen = columns(x), columns(own)
     count = seen.shape[1]
     # a constant current through the same response: what the bias can do
     constant = np.repeat(np.cumsum(response), count // steps).astype(np.float32)
+    lacking: Array | None = None
+    if beside is not None:
+        lacking = results_of(op, beside.reshape(-1, *beside.shape[2:]), windows)
     if weights is None:
-        return [_moments(given[g], seen[g], constant, None) for g in range(groups_of(op))]
+        return [
+            _moments(a, b, constant, None, None if lacking is None else lacking[g])
+            for g, (a, b) in enumerate(zip(given, seen, strict=True))
+        ]
     rows = weights.reshape(count, -1)
-    found = [_moments(given[0], seen[0], constant, rows[:, row]) for row in range(rows.shape[1])]
-    parts = ("own", "cross", "mean", "own_mean")
+    found = [
+        _moments(given[0], seen[0], constant, weight, None if lacking is None else lack[:, None])
+        for weight, lack in zip(rows.T, rows.T if lacking is None else lacking[0].T, strict=True)
+    ]
+    parts = ("own", "cross", "mean", "own_mean", "beside")
     return [Moments(*(np.concatenate([getattr(m, part) for m in found]) for part in parts))]
 
 
-def _moments(a: Array, b: Array, constant: Array, weights: Array | None) -> Moments:
+def _moments(
+    a: Array, b: Array, constant: Array, weights: Array | None, lacking: Array | None
+) -> Moments:
     count = len(b)
     weighted = b if weights is None else b * weights[:, None]
     if weights is None and b.size <= 1 << 22:
@@ -118,38 +139,20 @@ def _moments(a: Array, b: Array, constant: Array, weights: Array | None) -> Mome
     held = constant if weights is None else constant * weights
     size = float(held @ constant)
     mean, own_mean = (held @ a) / size, (held @ b) / size
-    moment = (weighted.T @ b).astype(np.float64) / count
-    cross = (a.T @ weighted).astype(np.float64) / count
+
+    def centred(product: Array, first: Array) -> Array:
+        moment = product.astype(np.float64) / count
+        return np.asarray(moment - np.outer(first, own_mean) * size / count)
+
     return Moments(
-        (moment - np.outer(own_mean, own_mean) * size / count)[None],
-        (cross - np.outer(mean, own_mean) * size / count)[None],
+        centred(weighted.T @ b, own_mean)[None],
+        centred(a.T @ weighted, mean)[None],
         mean.astype(np.float64)[None],
         own_mean.astype(np.float64)[None],
+        np.zeros((1, b.shape[1]))
+        if lacking is None
+        else centred(lacking.T @ weighted, (held @ lacking) / size),
     )
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Scales [outputs] that a sum may take: the best for each row, or one for all."""
-
-    scales: list[Array]
-    together: bool
-
-
-def candidates_of(rows: Array, bits: int, options: Options) -> Candidates:
-    """`rows` [outputs, columns] in whole inputs."""
-    top = largest_whole(bits)
-    largest = within_spread(np.abs(rows).max(axis=1))
-    if not options.per_channel:
-        largest = np.full_like(largest, largest.max(initial=0.0))
-    if options.power_of_two:
-        exact = np.exp2(np.ceil(np.log2(largest / top)))
-        scales = [exact, exact / 2, exact / 4]
-    else:
-        count = int(np.clip(PARTS_TIMES_COLUMNS // rows.shape[1], PARTS, MOST_PARTS))
-        parts = np.linspace(1.0, LEAST_PART, count)
-        scales = [largest * part / top for part in parts]
-    return Candidates(scales, not options.per_channel)
 
 
 @dataclass(frozen=True)
@@ -199,33 +202,6 @@ def problem_of(
     )
 
 
-def fit(problem: Problem, candidates: Candidates, top: int) -> tuple[Array, Array]:
-    """
-    The best whole numbers [outputs, columns] and scale [outputs]: for each row its own, or
-    the same candidate for all rows.
-    """
-    thorough = problem.target.shape[1] <= THOROUGH_COLUMNS
-    best = np.full(len(problem.target), np.inf)
-    whole, scale = np.zeros_like(problem.target), candidates.scales[0].copy()
-    orders = [Order.of(moment) for moment in problem.moments]
-    for tried in candidates.scales:
-        found = np.empty_like(whole)
-        error = np.empty_like(best)
-        for part, moment, order in zip(problem.groups, problem.moments, orders, strict=True):
-            target = problem.target[part]
-            found[part] = column_by_column(target, tried[part], top, order)
-            if thorough:
-                found[part] = improved(found[part], target, tried[part], top, moment)
-            error[part] = losses(target, found[part] * tried[part, None], moment)
-        if candidates.together:
-            error[:] = error.sum()
-        better = error < best
-        best[better], whole[better], scale[better] = error[better], found[better], tried[better]
-    for part, moment in zip(problem.groups, problem.moments, strict=True):
-        whole[part] = improved(whole[part], problem.target[part], scale[part], top, moment)
-    return whole, scale
-
-
 def _target(rows: Array, moments: Moments, settings: Settings) -> tuple[Array, Array]:
     """The real weights that fit best, and the moment that rounding them is judged by."""
     columns = moments.own.shape[-1]
@@ -233,6 +209,7 @@ def _target(rows: Array, moments: Moments, settings: Settings) -> tuple[Array, A
     eye = np.eye(columns)
     hold = settings.hold * size + 1e-12
     wanted = np.matmul(rows[:, None, :], moments.cross) + hold * rows[:, None, :]
+    wanted = wanted + moments.beside[:, None, :]
     if len(moments.own) == 1:
         target = np.linalg.solve(moments.own[0] + hold[0] * eye, wanted[:, 0].T).T
     else:
@@ -273,8 +250,13 @@ def parting(rounded: Array, real: Array) -> Array:
     How far two outputs [T, B, *shape] part, for each channel: the mean square of the
     difference of their sums up to each step, which counts spikes and knows when they come.
     """
+    return np.asarray(partings(rounded, real).mean(axis=0))
+
+
+def partings(rounded: Array, real: Array) -> Array:
+    """The same of each sample: [B, channels], or [B] of outputs that have no shape."""
     difference = np.cumsum(rounded.astype(np.float32) - real.astype(np.float32), axis=0)
-    squares = (difference**2).mean(axis=(0, 1), dtype=np.float64)
-    return np.asarray(
-        squares.reshape(squares.shape[0], -1).mean(axis=1) if squares.ndim else squares
-    )
+    squares = (difference**2).mean(axis=0, dtype=np.float64)
+    if squares.ndim > 2:
+        squares = squares.reshape(*squares.shape[:2], -1).mean(axis=2)
+    return np.asarray(squares)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from xdsl.dialects.builtin import AnyFloat
@@ -16,14 +16,13 @@ from snncc.passes.quantization.grids import largest_whole
 from snncc.passes.quantization.options import Options
 from snncc.passes.quantization.trained import taken as trained_on_grid
 from snncc.quantization.calibration import Data
-from snncc.quantization.correction import correct_bias
+from snncc.quantization.correction import closest, correct_bias
 from snncc.quantization.decisions import distances_of, nearness
-from snncc.quantization.layer import Layer, is_fed_back, read_by
+from snncc.quantization.fitting import candidates_of, fit
+from snncc.quantization.layer import Layer, is_fed_back, met_by, read_by
 from snncc.quantization.layers import (
     Fitted,
     Settings,
-    candidates_of,
-    fit,
     lies_on_grid,
     moments_of,
     parting,
@@ -31,11 +30,13 @@ from snncc.quantization.layers import (
     problem_of,
 )
 from snncc.quantization.model import FloatModel, name_of
-from snncc.quantization.response import response_of
+from snncc.quantization.response import filtered, response_of
 from snncc.quantization.rewriting import input_units
 
 TRIED = 480
-"""Samples on which biases are corrected."""
+"""Samples on which fits are compared and biases corrected."""
+MOST_FITS, COMPARED = 16, 1 << 26
+"""Fits that are compared by their spikes, and numbers in the outputs of all of them."""
 COARSE = 4
 """Bits at which several variants are worth their time."""
 PLAIN, FITTED, AS_GIVEN = "plain", "spike-aware", "as given"
@@ -170,7 +171,7 @@ def _pass(
     made = model.clone()
     choices: list[LayerChoice] = []
     units: dict[str, Array | None] | None = None
-    for op in model.sums:
+    for op in in_turn(model.sums):
         name = name_of(op)
         if model.weight_of(op) is None:
             step()
@@ -186,7 +187,23 @@ def _pass(
         if isinstance(stream_type(read_by(op)).element_type, AnyFloat):
             units = None  # what is no spike counts in a unit that follows from the scale
         step()
-    return made, choices
+    order = [name_of(op) for op in model.sums]
+    return made, sorted(choices, key=lambda choice: order.index(choice.name))
+
+
+def in_turn(sums: list[WeightedSum]) -> list[WeightedSum]:
+    """
+    In the order of the network; but a sum that is fed back behind the others of its neuron, to
+    take back what these lack.
+    """
+    place = {op: index for index, op in enumerate(sums)}
+
+    def turn(op: WeightedSum) -> tuple[int, bool]:
+        if not is_fed_back(op):
+            return place[op], False
+        return max([place[op], *(place[other] for other in met_by(op) if other in place)]), True
+
+    return sorted(sums, key=turn)
 
 
 class _LayerCalibration:
@@ -219,7 +236,7 @@ class _LayerCalibration:
             return taken(self.made, name, self.plain), LayerChoice(name, bits, AS_GIVEN)
         fit_on, held_out = rounded.split()
         fitted = self.fitted(real, rounded, fit_on)
-        held = Layer(self.made, name, rounded.taken(held_out))
+        held = self.layer(real, rounded, held_out)
         wanted = real.of(self.op)[1][:, held_out]
         errors = [
             float(parting(held.run(taken(held.model, name, each)), wanted).mean())
@@ -235,6 +252,10 @@ class _LayerCalibration:
         best = self.fitted(real, rounded, every) if decided == FITTED else self.plain
         return taken(self.made, self.name, best)
 
+    def layer(self, real: Real, rounded: Data, samples: Array) -> Layer:
+        given, wanted = rounded.taken(samples), real.data.taken(samples)
+        return Layer(self.made, self.name, given, self.model, wanted)
+
     def fitted(self, real: Real, rounded: Data, samples: Array) -> Fitted:
         op, name = self.op, self.name
         x, y = (stream[:, samples] for stream in real.of(op))
@@ -246,15 +267,43 @@ class _LayerCalibration:
         weights = real.weights_of(op) if self.settings.near else None
         if weights is not None:
             weights = weights[:, samples]
-        moments = moments_of(op, x, own, response, self.unit, weights)
+        beside = self.lacking(real, given, samples)
+        moments = moments_of(op, x, own, response, self.unit, weights, beside)
         problem = problem_of(op, self.weight, moments, self.unit, self.settings)
         candidates = candidates_of(problem.rows, self.bits, self.options)
-        whole, scale = fit(problem, candidates, largest_whole(self.bits))
-        best = problem.fitted(whole, scale, self.weight.shape)
-        layer = Layer(self.made, name, given.taken(np.arange(given.samples)[:TRIED]))
         wanted = y[:, :TRIED]
+        kept = int(np.clip(COMPARED // wanted.size, 1, MOST_FITS))
+        fits = fit(problem, candidates, largest_whole(self.bits), kept)
+        found = [
+            problem.fitted(whole, scale, self.weight.shape)
+            for whole, scale in zip(fits.whole, fits.scale, strict=True)
+        ]
+        if kept > 1:
+            # where most inputs are alike, such as those at the border, no shift may be the best
+            found.insert(1, replace(found[0], shift=np.zeros_like(found[0].shift)))
+        layer = self.layer(real, rounded, samples[:TRIED])
+        best = closest(layer, found, taken, wanted, not self.options.per_channel)
         shift = correct_bias(taken(layer.model, name, best), layer, wanted)
-        return Fitted(best.weight, best.scale, best.shift + shift, best.whole)
+        return replace(best, shift=best.shift + shift)
+
+    def lacking(self, real: Real, given: Data, samples: Array) -> Array | None:
+        """
+        What the other sums of the neuron lack in `made`, as the neuron responds to it
+        [T, B, *shape]; None where nothing is known of it yet.
+        """
+        total: Array | None = None
+        for other in met_by(self.op):
+            if is_fed_back(other):
+                continue
+            (wanted,) = self.model.streams([other.result], real.data.taken(samples).arrays)
+            rounded = self.made.sum_named(name_of(other)).result
+            (got,) = self.made.streams([rounded], given.arrays)
+            if np.array_equal(wanted, got):
+                continue
+            error = (wanted - got).astype(np.float32)
+            error = filtered(error, response_of(self.model, other, wanted.shape[0]))
+            total = error if total is None else total + error
+        return total
 
 
 def taken(model: FloatModel, name: str, fitted: Fitted) -> FloatModel:
