@@ -80,6 +80,11 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
 
         return SnnSmoothSpikes
 
+    def get_snn_sums_as_states() -> "type[ModulePass]":
+        from snncc.passes.snn_sums_as_states import SnnSumsAsStates
+
+        return SnnSumsAsStates
+
     def get_snn_verify_ranges() -> "type[ModulePass]":
         from snncc.passes.snn_verify_ranges import SnnVerifyRanges
 
@@ -100,5 +105,6 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
         "snn-record-names": get_snn_record_names,
         "snn-schedule": get_snn_schedule,
         "snn-smooth-spikes": get_snn_smooth_spikes,
+        "snn-sums-as-states": get_snn_sums_as_states,
         "snn-verify-ranges": get_snn_verify_ranges,
     }

@@ -97,10 +97,14 @@ def _written_operands(op: Operation) -> list[SSAValue] | None:
             return [op.list]
         case linalg.ops.GenericOp():
             return list(op.outputs)
+        case kernel.RestartOp():
+            return list(op.states)
         case kernel.DelayWriteOp():
             return [op.line, op.position]
-        case kernel.OuterOp():
+        case kernel.OuterOp() | kernel.GatherStepsOp():
             return [op.list, op.out]
+        case kernel.OuterRowsOp():
+            return [op.active, op.panel, op.out]
         case kernel.ProjectOp():
             return [op.room, op.out]
         case (

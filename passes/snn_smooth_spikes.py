@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FloatAttr, ModuleOp, f64
-from xdsl.ir import Attribute
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import snn
-from snncc.dialects.snn.attributes import SurrogateAttr
+from snncc.dialects.snn.surrogates import SurrogateError
+from snncc.dialects.snn.surrogates.written import surrogate_written
+from snncc.passes.differentiation.bodies import NoDerivative
 from snncc.passes.differentiation.transposition import float_element
 from snncc.passes.smoothing.network import NoTwin, smooth
 
@@ -32,7 +33,7 @@ class SnnSmoothSpikes(ModulePass):
     a stream that comes in, as hard.0, and that a network NAME.hard beside it puts out, the one
     that there was. A detached value stays detached: a difference freezes it.
 
-    `surrogate` stands in for steps that have none: `surrogate="atan a=2.0"`. Without it
+    `surrogate` stands in for steps that have none: `surrogate="atan(a=2.0)"`. Without it
     these stay steps. A surrogate without an integral in closed form is an error.
     """
 
@@ -41,10 +42,14 @@ class SnnSmoothSpikes(ModulePass):
     surrogate: str | None = None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        surrogate = None if not self.surrogate else surrogate_of(self.surrogate)
+        try:
+            surrogate = surrogate_written(self.surrogate) if self.surrogate else None
+        except SurrogateError as fault:
+            raise PassFailedException(str(fault)) from None
         for network in [n for n in op.ops if isinstance(n, snn.NetworkOp)]:
-            element = float_element(network)
-            if element is None:
+            try:
+                element = float_element(network)
+            except NoDerivative:
                 continue  # integers have no surrogates
             try:
                 twin = smooth(network, element, surrogate)
@@ -52,18 +57,3 @@ class SnnSmoothSpikes(ModulePass):
                 raise PassFailedException(str(fault)) from None
             if twin.hard is not None:
                 op.body.block.add_op(twin.hard)
-
-
-def surrogate_of(text: str) -> SurrogateAttr:
-    """A surrogate that is written as words: NAME OPTION=NUMBER ..."""
-    name, *words = text.split()
-    options: dict[str, Attribute] = {}
-    for word in words:
-        key, _, number = word.partition("=")
-        try:
-            options[key] = FloatAttr(float(number), f64)
-        except ValueError:
-            raise PassFailedException(
-                f"surrogate: expected OPTION=NUMBER behind {name}, got {word!r}"
-            ) from None
-    return SurrogateAttr(name, options)

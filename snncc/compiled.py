@@ -53,8 +53,22 @@ QUANTIZE = (
     "progress",
 )
 """Options of `snncc.quantize` that `compile` takes too."""
-TRAIN = ("loss", "steps", "optimizer", "trainable", "surrogate", "tape_steps")
-"""Options of `TrainProgram` that `compile` takes too."""
+TRAIN = (
+    "loss",
+    "steps",
+    "optimizer",
+    "trainable",
+    "surrogate",
+    "tape_steps",
+    "samples",
+    "fused",
+    "feedback",
+    "seed",
+)
+"""Options of `TrainProgram` and `OnlineProgram` that `compile` takes too."""
+
+
+_OTHER_FOLDER = "name an empty folder, or one that is not there"
 
 
 class Compiled:
@@ -203,20 +217,34 @@ def save_package(package: CPackage, target: Path) -> Path:
     return target
 
 
+def expect_folder(target: Path) -> None:
+    """Raises SNC-C004 where no package could be written to a folder, before work is lost on it."""
+    try:
+        there = next(path for path in (target, *target.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise error("SNC-C004", f"{there}: is a file")
+        if Path.cwd().is_relative_to(target.resolve()):
+            raise error(
+                "SNC-C004", f"{target}: is the current folder, or holds it", remedy=_OTHER_FOLDER
+            )
+        beside = there.absolute().parent if there == target else there
+        if not os.access(beside, os.W_OK | os.X_OK):
+            raise error("SNC-C004", f"{target}: the folder {beside} cannot be written to")
+    except OSError as fault:
+        raise error("SNC-C004", f"{target}: {fault.strerror or fault}") from None
+
+
 def _expect_own_folder(target: Path, package: CPackage) -> None:
     """A folder that is not there, is empty, or holds an emitted network and nothing else."""
-    for path in (target, *target.parents):
-        if path.exists() and not path.is_dir():
-            raise error("SNC-C004", f"{path}: is a file")
+    expect_folder(target)
     if not target.exists():
         return
-    remedy = "name an empty folder, or one that is not there"
-    if Path.cwd().is_relative_to(target.resolve()):
-        raise error("SNC-C004", f"{target}: is the current folder, or holds it", remedy=remedy)
     foreign = next(_foreign(target, package), None)
     if foreign is not None:
         raise error(
-            "SNC-C004", f"{target}: holds {foreign}, which snncc did not write", remedy=remedy
+            "SNC-C004",
+            f"{target}: holds {foreign}, which snncc did not write",
+            remedy=_OTHER_FOLDER,
         )
 
 
@@ -269,7 +297,7 @@ def compile(
     *,
     train: str | None = None,
     prefix: str | None = None,
-    time_block: int = DEFAULT_BLOCK,
+    time_block: int | None = None,
     fold: Literal["exact", "all", "none"] = "exact",
     weights: Literal["auto", "c", "bin"] = "auto",
     cc: str | None = None,
@@ -282,16 +310,18 @@ def compile(
     Compiles a network, or a model file with the options of `load`.
 
     With `train="bptt"` what is compiled is its training (`snncc.training.TrainProgram`, whose
-    options `loss`, `steps`, `optimizer`, `trainable`, `surrogate`, `tape_steps` are taken too).
+    options `loss`, `steps`, `optimizer`, `trainable`, `surrogate`, `tape_steps` are taken too);
+    with `train="eprop"` its online training (`snncc.training.OnlineProgram`, which has `feedback`
+    and `seed`, and no tape).
 
     `quantize` (int8, int4, int3, ternary, qat) makes it one of integers first, calibrated with
     `calibration`; the other options of `snncc.quantize` are taken too.
 
     `prefix` starts every symbol of the C (default: the network's name, lower-case);
-    `time_block` is how many steps `run` takes through a layer before the next; `fold` says
-    which scales and batch norms go into weights (`exact`: those that change no bit);
-    `weights` where constants stand; `cc` (default: $CC, or what is there) and `cflags` are
-    the compiler of `Compiled.run` and its flags.
+    `time_block` is how many steps `run` takes through a layer before the next (default: 1; in
+    a training up to 32); `fold` says which scales and batch norms go into weights (`exact`:
+    those that change no bit); `weights` where constants stand; `cc` (default: $CC, or what is
+    there) and `cflags` are the compiler of `Compiled.run` and its flags.
 
     Raises SnnccError.
     """
@@ -303,9 +333,9 @@ def compile(
     ):
         if value not in known:
             raise error("SNC-C003", f"{name}: expected one of {', '.join(known)}, got {value!r}")
-    if not is_whole(time_block) or not 1 <= time_block <= MAX_BLOCK:
+    if time_block is not None and not (is_whole(time_block) and 1 <= time_block <= MAX_BLOCK):
         raise error("SNC-C003", f"time_block: expected 1 to {MAX_BLOCK}, got {time_block!r}")
-    training = {name: options.pop(name) for name in TRAIN if name in options and train is not None}
+    training = _training_options(train, options, fold, time_block)
     quantization = {name: options.pop(name) for name in QUANTIZE if name in options}
     if isinstance(model, Network):
         if options:
@@ -334,12 +364,42 @@ def compile(
     _expect_supported(network)
     return Compiled(
         network,
-        PipelineOptions(int(time_block), fold),
+        PipelineOptions(int(time_block or DEFAULT_BLOCK), fold),
         prefix,
         weights,
         None if cc is None else find_compiler(cc),
         FAST if cflags is None else _words("cflags", cflags),
     )
+
+
+def _training_options(
+    train: str | None, options: dict[str, Any], fold: str, time_block: int | None
+) -> dict[str, Any]:
+    """Takes those of training out of the options of `compile`. Raises SNC-C003."""
+    if train is None:
+        given = [name for name in TRAIN if name in options and name not in QUANTIZE]
+        if given:
+            raise error(
+                "SNC-C003",
+                f"{', '.join(given)}: options of training, and none is asked for",
+                remedy='give train="bptt"',
+            )
+        return {}
+    if fold != "exact":
+        raise error(
+            "SNC-C003",
+            f"fold: {fold} is for inference; what is trained is not folded",
+            remedy="leave it out",
+        )
+    found = {name: options.pop(name) for name in TRAIN if name in options}
+    names = found.get("trainable")
+    if names is not None and (
+        isinstance(names, str)
+        or not isinstance(names, Iterable)
+        or not all(isinstance(name, str) for name in names)
+    ):
+        raise error("SNC-C003", f"trainable: expected a list of names, got {names!r}")
+    return found if time_block is None else {**found, "time_block": int(time_block)}
 
 
 def _training(
@@ -351,14 +411,16 @@ def _training(
     cc: str | None,
     cflags: Any,
 ) -> TrainProgram:
+    from snncc.training.online_program import OnlineProgram
     from snncc.training.program import TrainProgram
 
-    if train != "bptt":
-        raise error(
-            "SNC-C003",
-            f'train: expected "bptt", got {train!r}',
-            remedy='online gradients: snncc.value_and_grad(mode="eprop", engine="c")',
-        )
+    if train not in ("bptt", "eprop"):
+        raise error("SNC-C003", f"train: expected bptt or eprop, got {train!r}")
+    foreign = ("tape_steps",) if train == "eprop" else ("feedback", "seed")
+    for name in foreign:
+        if name in options:
+            what = "there is no tape" if train == "eprop" else "an option of online training"
+            raise error("SNC-C003", f'{name}: {what}, with train="{train}"')
     missing = [name for name in ("loss", "steps") if name not in options]
     if missing:
         raise error(
@@ -369,7 +431,8 @@ def _training(
     if prefix is not None:
         _expect_prefix(prefix)
     flags = FAST if cflags is None else _words("cflags", cflags)
-    return TrainProgram(network, prefix=prefix, weights=weights, cc=cc, cflags=flags, **options)
+    kind = OnlineProgram if train == "eprop" else TrainProgram
+    return kind(network, prefix=prefix, weights=weights, cc=cc, cflags=flags, **options)
 
 
 def _expect_prefix(prefix: Any) -> None:

@@ -76,6 +76,7 @@ CODES: dict[str, str] = {
     "SNC-W023": "a stream or state that nothing bounds saturates",
     "SNC-W024": "calibration data leave the range of an input",
     "SNC-W025": "weights are rounded without calibration data",
+    "SNC-W026": "no gradient flows through spikes without a surrogate",
     "SNC-X001": "internal error",
     "SNC-X002": "the system refused",
 }
@@ -142,6 +143,8 @@ def expect_file(path: Path, code: str) -> None:
     """Raises a problem with `code` where a path, as the user gave it, names no file."""
     try:
         what = None if path.is_file() else "is a folder" if path.is_dir() else "no such file"
+        if what == "no such file" and path.exists():
+            what = "is a pipe or a device: expected a file"
     except OSError as fault:  # a folder on the way that may not be entered
         what = (fault.strerror or str(fault)).lower()
     if what is not None:

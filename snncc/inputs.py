@@ -21,6 +21,7 @@ from snncc.errors import error, expect_file
 from snncc.options import is_whole
 
 MAX_INPUT_ELEMENTS = 1 << 28
+MAX_STEPS = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,13 @@ def to_streams(network: snn.NetworkOp, x: Any, *, steps: int | None = None) -> S
     Raises SNC-R001 where they do not fit.
     """
     given = _by_name(network, x)
-    if steps is not None and not (is_whole(steps) and steps >= 1):
-        raise error("SNC-R001", f"steps: expected a whole number of at least 1, got {steps!r}")
-    signs = Signs(network)
+    if steps is not None and not (is_whole(steps) and 1 <= steps <= MAX_STEPS):
+        raise error(
+            "SNC-R001", f"steps: expected a whole number from 1 to {MAX_STEPS}, got {steps!r}"
+        )
+    elements = [stream_type(argument).element_type for argument in network.inputs.values()]
+    graded = [e for e in elements if not isinstance(e, AnyFloat) and not is_spike(e)]
+    signs = Signs(network) if graded else None  # takes longer than a small network's run
     whole = sequence_of(network)
     if whole is not None and steps is not None:
         raise error("SNC-R001", f"steps: the network takes all of its {whole} steps at once")
@@ -56,7 +61,8 @@ def to_streams(network: snn.NetworkOp, x: Any, *, steps: int | None = None) -> S
     for name, argument in network.inputs.items():
         shape = shape_of(argument)
         element = stream_type(argument).element_type
-        array = _numeric(f"input {name!r}", given[name], element, signed=signs.is_signed(argument))
+        signed = signs is not None and signs.is_signed(argument)
+        array = _numeric(f"input {name!r}", given[name], element, signed=signed)
         constant = is_held(network, name) and array.ndim < len(shape) + 2
         if whole is not None and not constant:
             shape = shape[1:]  # an array has its steps in front of the batch
@@ -174,9 +180,8 @@ def _numeric(
         return result
     bounds = np.iinfo(signed_dtype(dtype) if signed else dtype)
     least, largest = (0, 1) if is_spike(element) else (bounds.min, bounds.max)
-    if array.size and (
-        array.min() < least or array.max() > largest or (array != np.floor(array)).any()
-    ):
+    broken = array.dtype.kind == "f" and (array != np.floor(array)).any()
+    if array.size and (broken or array.min() < least or array.max() > largest):
         raise error(code, f"{what}: expected whole numbers from {least} to {largest}")
     return array.astype(bounds.dtype).view(dtype)
 

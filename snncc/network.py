@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, signed_dtype
 from snncc.dialects.snn.names import StateNames
+from snncc.dialects.snn.network import STREAM
 from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import shape_of
 from snncc.errors import Problem, SnnccWarning, error
@@ -57,6 +58,16 @@ class Network:
         """Output name -> shape at one step."""
         return {name: shape_of(value) for name, value in self.op.outputs.items()}
 
+    @property
+    def scales(self) -> dict[str, Array]:
+        """
+        Of a network of integers: what one whole number of a neuron's output, a state or a
+        delay is worth, arrays that broadcast to its shape, by the names of a trace.
+        """
+        from snncc.passes.quantization.scales import scales_of
+
+        return scales_of(self.op)
+
     def mlir(self) -> str:
         """The IR's text; parameters beyond a few elements appear as digests."""
         return f"{self.module!s}\n"
@@ -79,7 +90,7 @@ class Network:
         integrator: Integrator | None = None,
     ) -> None:
         """
-        Writes the network for other tools: PATH.onnx or PATH.nir.
+        Writes the network for other tools: PATH.onnx or PATH.nir; PATH.mlir as `save`.
 
         ONNX: a model of one step, with states as inputs and outputs; with `scan` a model of
         a whole sequence, [T, B, *shape]. `snncc.load` gives the same network back; a file
@@ -87,14 +98,16 @@ class Network:
 
         NIR: nodes that `snncc.load` reads as this network with the choices that it was
         loaded with, or with those given here. Reports what the file does not say as
-        SnnccWarning. Raises SnnccError: SNC-E001 for what the format cannot say.
+        SnnccWarning. Raises SnnccError: SNC-E001 for what the format cannot say, such as
+        networks of integers.
         """
-        from snncc.exporters.files import export_module
+        from snncc.exporters.files import OWN, export_module
         from snncc.options import LoadOptions
         from snncc.pipelines import for_inference
 
         options = LoadOptions(like, dt, reset, reset_timing, integrator)
-        net = Network(for_inference(self.module))
+        own = Path(path).suffix.lower() == OWN
+        net = self if own else Network(for_inference(self.module))
         for problem in export_module(net.module, net.op, Path(path), scan=scan, options=options):
             python_warnings.warn(str(problem), SnnccWarning, stacklevel=2)
 
@@ -161,7 +174,11 @@ def as_result(network: snn.NetworkOp, run: Run, *, batched: bool, trace: bool) -
             name: array if is_held(network, name) else np.moveaxis(array[0], 1, 0)
             for name, array in outputs.items()
         }
-    result: dict[str, Any] = {name: shaped(array) for name, array in outputs.items()}
+    kinds = network.kinds  # a sum over time and a last value have no steps
+    result: dict[str, Any] = {
+        name: shaped(array) if batched or kinds[name] == STREAM else array[0]
+        for name, array in outputs.items()
+    }
     if trace:
         for name, array in numbers(run.trace).items():
             result.setdefault(name, shaped(array))

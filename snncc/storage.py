@@ -48,15 +48,14 @@ def context() -> Context:
 def save_module(module: ModuleOp, path: Path) -> None:
     """
     Writes the text to `path` and the arrays that it names by digest to
-    `path.with_suffix(".safetensors")`. Raises SNC-C004 where that fails.
+    `path.with_suffix(".safetensors")`. Raises SNC-C004 where that fails (`expect_savable`).
     """
-    expect_writable(path, ".mlir")
+    weights = expect_savable(path)
     arrays = {
         op.sym_name.data: array_of(op.value, op.type)
         for op in module.ops
         if isinstance(op, snn.ParameterOp) and not isinstance(op.value, DenseIntOrFPElementsAttr)
     }
-    weights = path.with_suffix(".safetensors")
     try:
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             text_file, arrays_file = Path(folder, "text"), Path(folder, "arrays")
@@ -66,6 +65,22 @@ def save_module(module: ModuleOp, path: Path) -> None:
             os.replace(text_file, path)
     except OSError as fault:
         raise error("SNC-C004", f"{path}: {fault.strerror or fault}") from None
+
+
+def expect_savable(path: Path) -> Path:
+    """
+    The file of arrays that belongs to `path`. Raises SNC-C004 where one of the two cannot be
+    written, or where arrays of that name stand there without a text: they are somebody else's.
+    """
+    expect_writable(path, ".mlir")
+    weights = path.with_suffix(".safetensors")
+    if weights.is_dir() or (weights.exists() and not path.exists()):
+        raise error(
+            "SNC-C004",
+            f"{weights}: is there, and is no part of {path.name}",
+            remedy="name another .mlir file: its parameters are written beside it",
+        )
+    return weights
 
 
 def load_module(path: Path) -> ModuleOp:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import io
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,29 +44,40 @@ class Compiled:
     name: str
     inputs: list[kernel.BufferOp]
     outputs: list[kernel.BufferOp]
+    starts: frozenset[str | None] = frozenset()
+    """The inputs that states start from, by their symbols."""
+    sample: int = 1
+    """The steps of a sample, where the program has samples."""
+
+    def rows(self, buffer: kernel.BufferOp, steps: int) -> tuple[int, ...]:
+        """The sizes of an output."""
+        if buffer.sampled is not None:
+            return (steps // self.sample, *buffer.shape[1:])
+        return (steps, *buffer.shape[1:]) if buffer.has_rows else buffer.shape
 
     def run(self, x: dict[str, Array]) -> dict[str, Array]:
-        """One sample: input name -> [T, *shape]."""
+        """One sample, or several in a row: input name -> [T, *shape]."""
         steps = len(next(x[b.known_as] for b in self.inputs if b.has_rows))
         given = [
             np.ascontiguousarray(x[b.known_as], dtype_of(b.type.element_type)) for b in self.inputs
         ]
-        taken = [
-            np.zeros(
-                (steps, *b.shape[1:]) if b.has_rows else b.shape, dtype_of(b.type.element_type)
-            )
-            for b in self.outputs
-        ]
+        taken = [np.zeros(self.rows(b, steps), dtype_of(b.type.element_type)) for b in self.outputs]
         function = getattr(self.library, f"_mlir_ciface_{self.name}_run")
         function.restype = None
         descriptors = [descriptor(array) for array in (*given, *taken)]
         function(*map(ctypes.byref, descriptors), ctypes.c_int64(steps))
         return {b.known_as: array for b, array in zip(self.outputs, taken, strict=True)}
 
-    def reset(self) -> None:
+    def reset(self, held: Mapping[str, Array] | None = None) -> None:
+        """`held` are the inputs that states start from, among others."""
         function = getattr(self.library, f"_mlir_ciface_{self.name}_reset")
         function.restype = None
-        function()
+        given = [
+            descriptor(np.ascontiguousarray(held[b.known_as], dtype_of(b.type.element_type)))
+            for b in self.inputs
+            if held is not None and b.sym_name.data in self.starts
+        ]
+        function(*map(ctypes.byref, given))
 
 
 def descriptor(array: Array) -> ctypes.Structure:
@@ -111,6 +122,7 @@ def compile_scheduled(module: ModuleOp, folder: Path) -> Compiled:
     program = next(op for op in module.ops if isinstance(op, kernel.ProgramOp))
     name = program.sym_name.data
     inputs, outputs = program.buffers(Role.INPUT), program.buffers(Role.OUTPUT)
+    starts = frozenset(state.starts_from for state in program.buffers(Role.STATE))
     KernelToStandard().apply(ctx, module)
     module.verify()
     text = io.StringIO()
@@ -123,4 +135,5 @@ def compile_scheduled(module: ModuleOp, folder: Path) -> Compiled:
     # a product is rounded before it is added
     flags = ["-O1", "-ffp-contract=off", "-Wno-override-module", "-shared", "-fPIC"]
     call([clang, *flags, folder / "code.ll", "-o", library])
-    return Compiled(ctypes.CDLL(str(library)), name, inputs, outputs)
+    sample = program.sample_steps or 1
+    return Compiled(ctypes.CDLL(str(library)), name, inputs, outputs, starts, sample)

@@ -23,6 +23,8 @@ from snncc.backends.c.scalars import (
 from snncc.backends.c.types import CType
 from snncc.dialects.kernel.kernels import memref_shape
 
+_SIZE = CType("size_t", "index", 4)
+
 
 def loop_function(
     program: CProgram, op: linalg.ops.GenericOp, types: Sequence[CType], name: str, doc: str
@@ -47,6 +49,9 @@ def loop_function(
         names[argument] = Expression(scope.fresh(hints[position]), type)
         if argument.first_use is not None:
             loads.append(f"const {type.name} {names[argument]} = {array}[{index}];")
+    for place in block.ops:
+        if isinstance(place, linalg.ops.IndexOp):  # of a loop over one axis; none is left of 1
+            names[place.result] = Expression(nest[0][0] if nest else "0u", _SIZE)
     lines, values, helpers = statements(block, names, program.kernels.prefix, scope)
     stores: list[str] = []
     terminator = block.last_op

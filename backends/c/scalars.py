@@ -376,6 +376,9 @@ RULES: dict[type[Operation], Rule] = {
     arith.ExtUIOp: _extend_unsigned,
     arith.ExtSIOp: _extend_signed,
     arith.TruncIOp: _truncate,
+    arith.IndexCastOp: lambda op, args: Expression(
+        f"({number_type(op.results[0].type).name}){args[0]}", number_type(op.results[0].type)
+    ),
     **dict.fromkeys(FUNCTIONS, _function),
 }
 """Operation -> how it prints."""
@@ -386,7 +389,8 @@ def statements(
 ) -> tuple[list[str], dict[SSAValue, Expression], set[str]]:
     """
     A straight block as C: (statements, every value, the names of the helpers that they
-    call). `arguments` are what its arguments are called in the scope. Raises SNC-C001 for an
+    call). `arguments` are what its arguments are called in the scope, and what else is known
+    there. Raises SNC-C001 for an
     operation without a rule.
     """
     values: dict[SSAValue, Expression] = dict(arguments)
@@ -395,6 +399,8 @@ def statements(
     for op in block.ops:
         if op is block.last_op:
             break
+        if op.results and op.results[0] in values:  # known where the block stands
+            continue
         rule = RULES.get(type(op))
         if rule is None:
             raise error(

@@ -14,6 +14,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from snncc.backends.c.kernels import (
     bits,
     compress,
+    gathers,
     integer_sums,
     moves,
     pools,
@@ -24,6 +25,7 @@ from snncc.backends.c.kernels import (
 from snncc.backends.c.loops import loop_function
 from snncc.backends.c.names import Scope
 from snncc.backends.c.program import CProgram, stored_type
+from snncc.backends.c.states import initial
 from snncc.backends.c.types import CType, c_type, is_integer
 from snncc.dialects import kernel
 from snncc.dialects.arrays import splat_shape
@@ -167,13 +169,30 @@ def _constant(p: StagePrinter, op: arith.ConstantOp) -> None:
     p.indices[op.result] = f"{op.value.value.data}u"
 
 
-def _subtract(p: StagePrinter, op: arith.SubiOp) -> None:
+def _of_indices(p: StagePrinter, op: arith.AddiOp) -> None:
     """Of numbers of steps."""
-    p.indices[op.result] = f"({p.indices[op.lhs]} - {p.indices[op.rhs]})"
+    sign = {arith.AddiOp: "+", arith.SubiOp: "-", arith.MuliOp: "*", arith.DivUIOp: "/"}[type(op)]
+    p.indices[op.result] = f"({p.indices[op.lhs]} {sign} {p.indices[op.rhs]})"
+
+
+def _restart(p: StagePrinter, op: kernel.RestartOp) -> None:
+    """A function of the stage: its states as they are at first."""
+    program = p.program
+    lines: list[str] = []
+    for state in op.states:
+        assert isinstance(state.owner, kernel.RefOp)
+        tables, statements = initial(program, state.owner.declaration)
+        p.functions.extend(tables)
+        lines.extend(statements)
+    name = f"{program.stage(p.stage.stage_name.data)}_restart"
+    p.functions.append(
+        "\n".join([f"static void {name}({program.prefix}_state_t *s)", "{", *lines, "}", ""])
+    )
+    p.line(f"{name}(s);")
 
 
 def _for(p: StagePrinter, op: scf.ForOp) -> None:
-    step = "k"
+    step = "i" if p.indent == 1 and p.program.op.sample_steps is not None else "k"
     p.indices[op.body.block.args[0]] = step
     p.line(f"for (size_t {step} = 0; {step} < {p.indices[op.ub]}; ++{step}) {{")
     p.indent += 1
@@ -245,6 +264,26 @@ def _dense(p: StagePrinter, op: kernel.DenseOp) -> None:
     )
 
 
+def _gather_steps(p: StagePrinter, op: kernel.GatherStepsOp) -> None:
+    inputs, outputs = memref_shape(op.weight)
+    p.call_kernel(
+        gathers.gather_steps(
+            p.program.kernels,
+            p.type_of(op.out),
+            p.type_of(op.input),
+            spikes=op.spikes is not None,
+        ),
+        p.texts[op.weight],
+        f"{inputs}u",
+        f"{outputs}u",
+        p.texts[op.input],
+        p.indices[op.steps],
+        p.texts[op.list],
+        _init(p, op.init),
+        p.texts[op.out],
+    )
+
+
 def _outer(p: StagePrinter, op: kernel.OuterOp) -> None:
     _, positions, groups, columns, rows = op.sizes
     name = products.outer(
@@ -265,10 +304,30 @@ def _outer(p: StagePrinter, op: kernel.OuterOp) -> None:
     )
 
 
+def _outer_rows(p: StagePrinter, op: kernel.OuterRowsOp) -> None:
+    rows, columns = memref_shape(op.out)
+    p.call_kernel(
+        products.outer_rows(
+            p.program.kernels,
+            p.type_of(op.out),
+            p.type_of(op.right),
+            spikes=op.spikes is not None,
+        ),
+        p.texts[op.left],
+        p.texts[op.right],
+        p.indices[op.steps],
+        f"{columns}u",
+        f"{rows}u",
+        p.texts[op.active],
+        p.texts[op.panel],
+        p.texts[op.out],
+    )
+
+
 def _project(p: StagePrinter, op: kernel.ProjectOp) -> None:
     rows, columns = memref_shape(op.weight)
     p.call_kernel(
-        projections.project(p.program.kernels, p.type_of(op.weight)),
+        projections.project(p.program.kernels, p.type_of(op.weight), fused=op.fused is not None),
         p.texts[op.weight],
         f"{rows}u",
         f"{columns}u",
@@ -458,7 +517,10 @@ def _nothing(p: StagePrinter, op: Operation) -> None:
 
 RULES: dict[type[Operation], Rule] = {
     arith.ConstantOp: _constant,
-    arith.SubiOp: _subtract,
+    arith.AddiOp: _of_indices,
+    arith.SubiOp: _of_indices,
+    arith.MuliOp: _of_indices,
+    arith.DivUIOp: _of_indices,
     scf.ForOp: _for,
     scf.YieldOp: _nothing,
     linalg.ops.GenericOp: _generic,
@@ -466,7 +528,9 @@ RULES: dict[type[Operation], Rule] = {
     kernel.CompressOp: _compress,
     kernel.GatherOp: _gather,
     kernel.DenseOp: _dense,
+    kernel.GatherStepsOp: _gather_steps,
     kernel.OuterOp: _outer,
+    kernel.OuterRowsOp: _outer_rows,
     kernel.ProjectOp: _project,
     kernel.PackOp: _pack,
     kernel.UnpackOp: _unpack,
@@ -474,6 +538,7 @@ RULES: dict[type[Operation], Rule] = {
     kernel.PoolOp: _pool,
     kernel.InsertOp: _insert,
     kernel.RearrangeOp: _rearrange,
+    kernel.RestartOp: _restart,
     kernel.DelayReadOp: _delay_read,
     kernel.DelayWriteOp: _delay_write,
 }

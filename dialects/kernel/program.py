@@ -63,9 +63,9 @@ class Role(StrEnum):
     WORK = "work"
     """Used within one step of one stage."""
     INPUT = "input"
-    """The caller's, read; one row for each step, or one value that is held."""
+    """The caller's, read; a row for each step or each sample, or one value that is held."""
     OUTPUT = "output"
-    """The caller's, written; one row for each step, or one value for all."""
+    """The caller's, written; a row for each step or each sample, or one value for all."""
 
 
 @irdl_attr_definition
@@ -91,12 +91,20 @@ class BufferOp(IRDLOperation):
         kernel.buffer output @d.w : memref<1x64x128xf32> sum order [0, 2, 1]
 
     Spikes of a tape are `bits` (`kernel.pack`). An input that is `held` is the same at every
-    step: a parameter that is trained.
+    step: a parameter that is trained. What is `sampled` has a row for each sample of a block,
+    an input that is held for its steps or an output that is their sum or their last value.
+
+        kernel.buffer output @loss : memref<?x1xf32> last sampled
+
+    A state whose first values are trained starts `from` an input that is held, which has as
+    many elements; its content is what it has before there are any.
+
+        kernel.buffer state @lif1.v : memref<128xf32> = dense<0.0> : tensor<f32> from @v0
 
     A value with several axes is stored with its first axis (channels) innermost, where
-    `channel_last` stands; a sum may be stored with its axes in another `order`, from the
-    outermost to the innermost, and `sizes` are the model's where these are others. Content is
-    one value for all elements or one for each. `of` gives the model's name of an input,
+    `channel_last` stands; a sum or last value may be stored with its axes in another `order`,
+    from the outermost to the innermost, and `sizes` are the model's where these are others.
+    Content is one value for all elements or one for each. `of` gives the model's name of an input,
     output, state or traced stream whose symbol is another. Bytes of an input that are spikes,
     0 or 1, are marked `spikes`; integers that are signed numbers are marked `signed`, for
     those who look at them: kernels and bodies say themselves how they read what they take.
@@ -116,17 +124,19 @@ class BufferOp(IRDLOperation):
     summed = opt_prop_def(UnitAttr)
     last = opt_prop_def(UnitAttr)
     held = opt_prop_def(UnitAttr)
+    sampled = opt_prop_def(UnitAttr)
     bits = opt_prop_def(UnitAttr)
     order = opt_prop_def(DenseArrayBase.constr(i64))
     sizes = opt_prop_def(DenseArrayBase.constr(i64))
+    start = opt_prop_def(FlatSymbolRefAttrConstr)
 
     traits = lazy_traits_def(lambda: (SymbolOpInterface(), HasParent(ProgramOp)))
 
     assembly_format = (
         "$role $sym_name `:` $type (`=` $content^)? (`channel_last` $channel_last^)? "
         "(`spikes` $spikes^)? (`signed` $signed^)? (`sum` $summed^)? (`last` $last^)? "
-        "(`held` $held^)? (`bits` $bits^)? (`order` $order^)? (`sizes` $sizes^)? "
-        "(`stage` $stage^)? (`of` $model_name^)? attr-dict"
+        "(`held` $held^)? (`sampled` $sampled^)? (`bits` $bits^)? (`order` $order^)? "
+        "(`sizes` $sizes^)? (`from` $start^)? (`stage` $stage^)? (`of` $model_name^)? attr-dict"
     )
 
     def __init__(
@@ -145,7 +155,9 @@ class BufferOp(IRDLOperation):
         order: Sequence[int] | None = None,
         sizes: Sequence[int] | None = None,
         held: bool = False,
+        sampled: bool = False,
         bits: bool = False,
+        start: str | None = None,
     ):
         """
         `kind` is that of an output; `order` that of its axes, where it has one of its own, and
@@ -165,7 +177,9 @@ class BufferOp(IRDLOperation):
                 "summed": UnitAttr() if kind == SUM else None,
                 "last": UnitAttr() if kind == LAST else None,
                 "held": UnitAttr() if held else None,
+                "sampled": UnitAttr() if sampled else None,
                 "bits": UnitAttr() if bits else None,
+                "start": None if start is None else SymbolRefAttr(start),
                 "order": None if order is None else DenseArrayBase.from_list(i64, list(order)),
                 "sizes": None if sizes is None else DenseArrayBase.from_list(i64, list(sizes)),
             }
@@ -183,13 +197,13 @@ class BufferOp(IRDLOperation):
         """Whether it has a row for each step: of a block, or of the caller."""
         role = self.role.data
         if role is Role.INPUT:
-            return self.held is None
+            return self.held is None and self.sampled is None
         return role is Role.STREAM or (role is Role.OUTPUT and self.kind == STREAM)
 
     @property
     def model_shape(self) -> tuple[int, ...]:
         """At one step, an input's or output's sizes in the model's order of axes."""
-        if self.has_rows:
+        if self.has_rows or self.sampled is not None:
             return self.shape[1:]
         return self.shape if self.sizes is None else self.sizes.get_values()
 
@@ -197,6 +211,11 @@ class BufferOp(IRDLOperation):
     def known_as(self) -> str:
         """The name that users know an input, an output, a state or a traced stream by."""
         return (self.sym_name if self.model_name is None else self.model_name).data
+
+    @property
+    def starts_from(self) -> str | None:
+        """The symbol of the input that holds a state's first values."""
+        return None if self.start is None else self.start.root_reference.data
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -224,12 +243,23 @@ class BufferOp(IRDLOperation):
             raise VerifyException("expected a sum or a last value, got both")
         if self.held is not None and role is not Role.INPUT:
             raise VerifyException(f"{role.value} buffer: only an input is held")
+        if self.starts_from is not None:
+            self._verify_start(self.starts_from)
         caller = role in (Role.INPUT, Role.OUTPUT)
-        expected = [0] if caller and self.has_rows else []
+        if self.sampled is not None:
+            if not caller or self.held is not None or (role is Role.OUTPUT and self.has_rows):
+                raise VerifyException(
+                    f"{role.value} buffer: only an input that is not held, a sum and a last "
+                    "value are sampled"
+                )
+            if self.order is not None or self.sizes is not None:
+                raise VerifyException("sampled: expected the model's axes")
+        rows = "samples" if self.sampled is not None else "steps"
+        expected = [0] if caller and (self.has_rows or self.sampled is not None) else []
         if dynamic != expected:
             raise VerifyException(
                 f"{role.value} buffer: expected "
-                f"{'steps (?) as the first axis' if expected else 'known sizes'}, got {self.type}"
+                f"{f'{rows} (?) as the first axis' if expected else 'known sizes'}, got {self.type}"
             )
         if (self.stage is not None) != (role is Role.WORK):
             raise VerifyException(f"{role.value} buffer: a stage owns work buffers, and only them")
@@ -238,8 +268,8 @@ class BufferOp(IRDLOperation):
         if self.signed is not None and not isinstance(self.type.element_type, IntegerType):
             raise VerifyException("signed: expected integers")
         if self.order is not None:
-            if self.summed is None:
-                raise VerifyException("order: expected a sum")
+            if self.kind == STREAM:
+                raise VerifyException("order: expected a sum or a last value")
             if sorted(self.order.get_values()) != list(range(len(self.shape))):
                 raise VerifyException(
                     f"order: expected each of {len(self.shape)} axes once, "
@@ -250,12 +280,25 @@ class BufferOp(IRDLOperation):
                 f"sizes: expected {prod(self.shape)} elements, got {list(self.sizes.get_values())}"
             )
 
+    def _verify_start(self, symbol: str) -> None:
+        role = self.role.data
+        if role is not Role.STATE:
+            raise VerifyException(f"{role.value} buffer: only a state starts from an input")
+        found = symbol_named(self, symbol)
+        is_held = isinstance(found, BufferOp) and found.held is not None
+        size = prod(found.shape) if isinstance(found, BufferOp) else 0
+        if self.parent is not None and not (is_held and size == prod(self.shape)):
+            raise VerifyException(
+                f"from: expected an input of {prod(self.shape)} elements that is held, "
+                f"got {symbol!r}"
+            )
+
 
 @irdl_op_definition
 class RefOp(IRDLOperation):
     """
-    A buffer as a value; with a step, its row for that step of the block. The type may give
-    the elements another shape.
+    A buffer as a value; with a step, its row for that step of the block (or that sample of the
+    block, where it is sampled). The type may give the elements another shape.
 
         %w = kernel.ref @fc1.weight : memref<64x128xf32>
         %x = kernel.ref @input[%k] : memref<64xf32>
@@ -398,6 +441,12 @@ class ProgramOp(IRDLOperation):
     `block` is the largest number of steps that a stage runs at once. A `reverse` program
     starts with the last steps of the caller's arrays, which stay in the order of time; within a
     block, its stages say themselves which row they take.
+
+        kernel.program reverse @net block 100 sample 25 { ... }
+
+    Where a `sample` has so many steps, the caller's arrays hold whole samples, one behind the
+    other, and so does a block: its stages take them one by one, each from the first states
+    (`kernel.restart`). A program that is reversed takes the samples in their order too.
     """
 
     name = "kernel.program"
@@ -405,20 +454,31 @@ class ProgramOp(IRDLOperation):
     sym_name = prop_def(SymbolNameConstraint())
     block = prop_def(IntegerAttr.constr(IntegerType(64)))
     reverse = opt_prop_def(UnitAttr)
+    sample = opt_prop_def(IntegerAttr.constr(IntegerType(64)))
     body = region_def("single_block")
 
     traits = traits_def(SymbolOpInterface(), SymbolTable(), NoTerminator())
 
-    assembly_format = "(`reverse` $reverse^)? $sym_name `block` $block attr-dict-with-keyword $body"
+    assembly_format = (
+        "(`reverse` $reverse^)? $sym_name `block` $block (`sample` $sample^)? "
+        "attr-dict-with-keyword $body"
+    )
 
     def __init__(
-        self, sym_name: str, block: int, body: Region | None = None, *, reverse: bool = False
+        self,
+        sym_name: str,
+        block: int,
+        body: Region | None = None,
+        *,
+        reverse: bool = False,
+        sample: int | None = None,
     ):
         super().__init__(
             properties={
                 "sym_name": StringAttr(sym_name),
                 "block": IntegerAttr(block, i64),
                 "reverse": UnitAttr() if reverse else None,
+                "sample": None if sample is None else IntegerAttr(sample, i64),
             },
             regions=[Region(Block()) if body is None else body],
         )
@@ -426,6 +486,11 @@ class ProgramOp(IRDLOperation):
     @property
     def block_steps(self) -> int:
         return self.block.value.data
+
+    @property
+    def sample_steps(self) -> int | None:
+        """The steps of a sample, where a block holds whole samples."""
+        return None if self.sample is None else self.sample.value.data
 
     @property
     def is_reverse(self) -> bool:
@@ -447,6 +512,13 @@ class ProgramOp(IRDLOperation):
     def verify_(self) -> None:
         if self.block_steps < 1:
             raise VerifyException(f"block: expected at least 1 step, got {self.block_steps}")
+        sample = self.sample_steps
+        if sample is not None and (sample < 1 or self.block_steps % sample != 0):
+            raise VerifyException(
+                f"sample: expected a divisor of {self.block_steps} steps, got {sample}"
+            )
         for op in self.body.block.ops:
             if not isinstance(op, BufferOp | StageOp):
                 raise VerifyException(f"expected buffers and stages, got {op.name}")
+            if isinstance(op, BufferOp) and op.sampled is not None and sample is None:
+                raise VerifyException(f'buffer "{op.sym_name.data}": the program has no samples')

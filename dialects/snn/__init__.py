@@ -19,7 +19,14 @@ from snncc.dialects.snn.network import (
     UseOp,
     YieldOp,
 )
-from snncc.dialects.snn.neuron import CountOp, DetachOp, NeuronOp, NextOp, SpikeOp
+from snncc.dialects.snn.neuron import (
+    CountOp,
+    DetachOp,
+    IndexOp,
+    NeuronOp,
+    NextOp,
+    SpikeOp,
+)
 from snncc.dialects.snn.places import PlacesAttr
 from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, RearrangeOp, ReshapeOp
 from snncc.dialects.snn.surrogate import DerivativeOp, SurrogateOp
@@ -38,6 +45,7 @@ SNN = Dialect(
         DelayOp,
         DerivativeOp,
         DetachOp,
+        IndexOp,
         LinearOp,
         NetworkOp,
         NeuronOp,
@@ -71,6 +79,7 @@ __all__ = [
     "DelayOp",
     "DerivativeOp",
     "DetachOp",
+    "IndexOp",
     "LinearOp",
     "NetworkOp",
     "NeuronOp",

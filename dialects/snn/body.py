@@ -41,7 +41,14 @@ from xdsl.rewriter import InsertPoint
 
 from snncc.dialects.snn.attributes import Comparison, SurrogateAttr
 from snncc.dialects.snn.kind import CUSTOM, kind_of
-from snncc.dialects.snn.neuron import CountOp, DetachOp, NeuronOp, NextOp, SpikeOp
+from snncc.dialects.snn.neuron import (
+    CountOp,
+    DetachOp,
+    IndexOp,
+    NeuronOp,
+    NextOp,
+    SpikeOp,
+)
 from snncc.dialects.snn.types import is_spike, stream_type
 
 Outputs: TypeAlias = "tuple[list[Scalar], list[Scalar]]"
@@ -171,6 +178,10 @@ class Body:
 
     def detach(self, argument: Scalar) -> Scalar:
         return self.insert(DetachOp(argument.value))
+
+    def index(self) -> Scalar:
+        """The place of the element in its population, i32."""
+        return self.insert(IndexOp())
 
     def to_float(self, argument: Scalar) -> Scalar:
         """A spike or count as a float."""

@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import (
     StringAttr,
     TensorType,
     i1,
+    i32,
     i64,
 )
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
@@ -52,6 +53,7 @@ from snncc.dialects.snn.types import (
     is_spike,
     known_as,
     shape_of,
+    shape_text,
     stream_type,
 )
 from snncc.passes.canonicalization import SnnCanonicalization
@@ -199,6 +201,34 @@ class DetachOp(IRDLOperation):
 
 
 @irdl_op_definition
+class IndexOp(IRDLOperation):
+    """
+    The place of the element in its population, from 0: `%n = snn.index : i32`.
+
+    The population has one axis. With a counter, the place makes random numbers that need no
+    memory (`snncc.dialects.snn.random`).
+    """
+
+    name = "snn.index"
+
+    result = result_def(i32)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "attr-dict `:` type($result)"
+
+    def __init__(self) -> None:
+        super().__init__(result_types=[i32])
+
+    def verify_(self) -> None:
+        parent = self.parent_op()
+        if isinstance(parent, NeuronOp) and len(parent.population) != 1:
+            raise VerifyException(
+                f"expected a population with one axis, got {shape_text(parent.population)}"
+            )
+
+
+@irdl_op_definition
 class NextOp(IRDLOperation):
     """
     Ends a neuron's body: its outputs and its next states.
@@ -287,8 +317,8 @@ class NeuronOp(IRDLOperation):
         }
 
     Operands broadcast to the population's shape, which is that of every result. The body has
-    operations of `arith`, functions of `math`, `snn.spike`, `snn.count` and `snn.detach`; their
-    order is the order of the rounding. `kind` is a hint for readers,
+    operations of `arith`, functions of `math`, `snn.spike`, `snn.count`, `snn.detach` and
+    `snn.index`; their order is the order of the rounding. `kind` is a hint for readers,
     checked against the body where it is present; a rewrite of the body drops it.
     """
 

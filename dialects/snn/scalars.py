@@ -15,7 +15,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from snncc.dialects.snn.functions import FUNCTIONS
-from snncc.dialects.snn.neuron import CountOp, DetachOp, SpikeOp
+from snncc.dialects.snn.neuron import CountOp, DetachOp, IndexOp, SpikeOp
 from snncc.dialects.snn.types import SCALARS, is_spike
 
 OPERATIONS: frozenset[type[Operation]] = frozenset(
@@ -52,6 +52,7 @@ OPERATIONS: frozenset[type[Operation]] = frozenset(
         SpikeOp,
         CountOp,
         DetachOp,
+        IndexOp,
         *FUNCTIONS,
     )
 )

@@ -10,7 +10,7 @@ scalar are met from the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import pi, sqrt
 from typing import Any
 
@@ -20,7 +20,8 @@ from xdsl.ir import Block, Operation, SSAValue
 from snncc.dialects import snn
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Relation, Scalar
-from snncc.dialects.snn.surrogates import derivative, differentiated
+from snncc.dialects.snn.surrogates import SurrogateError, derivative, differentiated
+from snncc.dialects.snn.types import describe
 
 Values = Mapping[SSAValue, Scalar]
 """Scalars of the differentiated body -> the same in the one being written."""
@@ -84,7 +85,7 @@ class Adjoint:
                 continue
             rule = RULES.get(type(op))
             if rule is None:
-                raise NoDerivative(f"{op.name} has no derivative")
+                raise without_derivative(op)
             rule(self, op, gradient)
         return {value: self.gradients[value] for value in wanted if value in self.gradients}
 
@@ -112,10 +113,34 @@ class Adjoint:
         if not self._active.intersection(operands):
             return
         arguments = [self.of(operand) for operand in operands]
-        found = derivative(op, self.body, arguments, gradient, surrogate=surrogate)
+        found = slopes(op, self.body, arguments, gradient, surrogate)
         for operand, part in zip(operands, found, strict=False):
             if operand in self._active:
                 self._add(operand, part)
+
+
+def slopes(
+    op: snn.SpikeOp | snn.CountOp,
+    body: Body,
+    arguments: Sequence[Scalar],
+    gradient: Scalar | None,
+    surrogate: SurrogateAttr | None,
+) -> list[Scalar]:
+    """The derivatives of a spike. Raises NoDerivative, which names its neuron."""
+    try:
+        return derivative(op, body, arguments, gradient, surrogate=surrogate)
+    except SurrogateError as fault:
+        raise NoDerivative(f"{_owner(op)}: {fault}") from None
+
+
+def without_derivative(op: Operation) -> NoDerivative:
+    """The error for an operation of a body that no rule is known for."""
+    return NoDerivative(f"{_owner(op)}: {op.name} has no derivative")
+
+
+def _owner(op: Operation) -> str:
+    neuron = op.parent_op()
+    return "a body" if neuron is None else describe(neuron)
 
 
 def _add(a: Adjoint, op: arith.AddfOp, g: Scalar) -> None:
@@ -214,6 +239,19 @@ def _converted(a: Adjoint, op: arith.UIToFPOp | arith.SIToFPOp, g: Scalar) -> No
     a.give(op.operands[0], lambda: g)
 
 
+FUNCTIONS: dict[type[Operation], Callable[[Body, Scalar, Scalar], Scalar]] = {
+    math.ExpOp: lambda b, x, y: y,
+    math.LogOp: lambda b, x, y: 1.0 / x,
+    math.SqrtOp: lambda b, x, y: 0.5 / y,
+    math.TanhOp: lambda b, x, y: 1.0 - y * y,
+    math.SinOp: lambda b, x, y: b.cos(x),
+    math.CosOp: lambda b, x, y: -b.sin(x),
+    math.AtanOp: lambda b, x, y: 1.0 / (1.0 + x * x),
+    math.ErfOp: lambda b, x, y: b.exp(-(x * x)) * (2.0 / sqrt(pi)),
+    math.AbsFOp: _sign,
+}
+"""Function of one number -> its derivative, of (body, argument, result)."""
+
 RULES: dict[type[Operation], Callable[..., None]] = {
     arith.AddfOp: _add,
     arith.SubfOp: _sub,
@@ -230,15 +268,7 @@ RULES: dict[type[Operation], Callable[..., None]] = {
     arith.XOrIOp: _xor,
     arith.CmpfOp: _none,
     arith.CmpiOp: _none,
-    math.ExpOp: _unary(lambda b, x, y: y),
-    math.LogOp: _unary(lambda b, x, y: 1.0 / x),
-    math.SqrtOp: _unary(lambda b, x, y: 0.5 / y),
-    math.TanhOp: _unary(lambda b, x, y: 1.0 - y * y),
-    math.SinOp: _unary(lambda b, x, y: b.cos(x)),
-    math.CosOp: _unary(lambda b, x, y: -b.sin(x)),
-    math.AtanOp: _unary(lambda b, x, y: 1.0 / (1.0 + x * x)),
-    math.ErfOp: _unary(lambda b, x, y: b.exp(-(x * x)) * (2.0 / sqrt(pi))),
-    math.AbsFOp: _unary(_sign),
+    **{kind: _unary(slope) for kind, slope in FUNCTIONS.items()},
     math.PowFOp: _power,
     math.FloorOp: _none,
     math.CeilOp: _none,

@@ -75,12 +75,9 @@ def differentiate(
 
 class _Differentiation:
     def __init__(self, network: snn.NetworkOp, wanted: Wanted, surrogate: SurrogateAttr | None):
-        element = float_element(network)
-        if element is None:
-            raise NoDerivative(f"{describe(network)} computes in integers")
         self.network = network
         self.wanted = wanted
-        self.element: AnyFloat = element
+        self.element: AnyFloat = float_element(network)
         self.names = StateNames(network)
         self.operations = stream_operations(network)
         self.fixed = [op for op in network.body.block.ops if is_fixed(op)]
@@ -92,9 +89,8 @@ class _Differentiation:
         self.block = Block()
         self.tape = Tape(network, self.block)
         self.t = Transposition(
-            self.block, element, self.active, self.tape.read, surrogate, _is_fixed_value
+            self.block, self.element, self.active, self.tape.read, surrogate, _is_fixed_value
         )
-        self.surrogate = surrogate
         self.outputs: list[tuple[str, str, SSAValue]] = []
         """(name, kind, stream) of the backward network."""
         self.state_outputs: dict[str, str] = {}

@@ -31,17 +31,20 @@ def finish_parameters(
     streams: Transposition,
 ) -> snn.NetworkOp | None:
     """
-    `sums` are (name, fixed value, what reached it); `fixed` all operations that compute of
-    parameters alone, in their order. None where nothing reached a parameter.
+    `sums` are (name, fixed value, what reached it): one name is one sum, which several values
+    may have; `fixed` all operations that compute of parameters alone, in their order. None
+    where nothing reached a parameter.
     """
     if not sums:
         return None
-    block = Block(arg_types=[stream_type(found.stream) for _, _, found in sums])
+    named = {text: found for text, _, found in sums}
+    block = Block(arg_types=[stream_type(found.stream) for found in named.values()])
+    arguments = dict(zip(named, block.args, strict=True))
     t = Transposition(
         block, streams.element, streams.active, _no_tape, streams.surrogate, lambda _: False
     )
-    for (_, value, found), argument in zip(sums, block.args, strict=True):
-        t.seed(value, t.finished(argument, found.repeated, shape_of(value)))
+    for text, value, found in sums:
+        t.seed(value, t.finished(arguments[text], found.repeated, shape_of(value)))
     given: dict[str, list[SSAValue]] = {}
     for op in reversed(fixed):
         gradients = [t.total(result) for result in op.results]
@@ -67,8 +70,8 @@ def finish_parameters(
     def typed(pairs: Sequence[tuple[str, SSAValue]]) -> list[tuple[str, Stream]]:
         return [(text, stream_type(value)) for text, value in pairs]
 
-    inputs = [(text, argument) for (text, _, _), argument in zip(sums, block.args, strict=True)]
-    return snn.NetworkOp(name, typed(inputs), typed(outputs), Region(block))
+    inputs = typed(list(arguments.items()))
+    return snn.NetworkOp(name, inputs, typed(outputs), Region(block))
 
 
 def _no_tape(value: SSAValue) -> SSAValue:

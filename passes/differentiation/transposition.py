@@ -25,8 +25,10 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import dense_of, dtype_of
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.fixed import is_fixed
+from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.network import SUM
-from snncc.dialects.snn.types import shape_of, stream_type
+from snncc.dialects.snn.types import describe, is_float, shape_of, stream_type
+from snncc.passes.differentiation.bodies import NoDerivative
 
 
 @dataclass(frozen=True)
@@ -170,11 +172,19 @@ class Transposition:
         return given[0]
 
 
-def float_element(network: snn.NetworkOp) -> AnyFloat | None:
-    """The float type of a network: of its streams and parameters."""
+def float_element(network: snn.NetworkOp) -> AnyFloat:
+    """
+    The float type of a network: of its streams and parameters. Raises NoDerivative where it
+    takes sums of integers: these are rounded, and nothing flows through a rounding.
+    """
+    for op in network.body.block.ops:
+        if isinstance(op, WeightedSum) and not is_float(stream_type(op.result).element_type):
+            raise NoDerivative(
+                f"{describe(op)} computes in integers; differentiate the float network"
+            )
     for op in network.body.block.ops:
         for value in (*op.operands, *op.results):
             element = stream_type(value).element_type
             if isinstance(element, AnyFloat):
                 return element
-    return None
+    raise NoDerivative(f"{describe(network)} computes in integers")

@@ -11,7 +11,7 @@ from xdsl.ir import Operation, SSAValue
 from snncc.dialects import snn
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.network import FIXED
-from snncc.dialects.snn.types import is_float, stream_type
+from snncc.dialects.snn.types import describe, is_float, stream_type
 
 
 class UnknownName(ValueError):
@@ -34,10 +34,11 @@ def wanted_of(
     outputs: Sequence[str] | None = None,
     of: Sequence[str] | None = None,
     inputs: Sequence[str] | None = None,
+    states: Sequence[str] | None = None,
 ) -> Wanted:
     """
     The parameters, inputs and states of some names; all floats but fixed parameters, where
-    `of` is None. All outputs, and all inputs, where these are.
+    `of` is None. All outputs, inputs and states where these are.
 
     Raises UnknownName.
     """
@@ -52,11 +53,12 @@ def wanted_of(
         for name, value in network.inputs.items()
         if inputs is None or name in inputs
     }
-    states = {
+    starts = {
         name: is_float(stream_type(_start(*key)).element_type)
         for key, name in StateNames(network).name_of.items()
+        if states is None or name in states
     }
-    known = {**parameters, **streams, **states}
+    known = {**parameters, **streams, **starts}
     for name in of or ():
         if name not in known:
             raise UnknownName(
@@ -75,8 +77,19 @@ def wanted_of(
         list(network.outputs) if outputs is None else outputs,
         chosen(parameters),
         chosen(streams),
-        chosen(states),
+        chosen(starts),
     )
+
+
+def without_surrogate(network: snn.NetworkOp) -> list[str]:
+    """The neurons, by name or place, with spikes that no gradient flows through."""
+    blocked = {
+        describe(op): None
+        for op in network.body.block.ops
+        if isinstance(op, snn.NeuronOp)
+        and any(isinstance(x, snn.SpikeOp | snn.CountOp) and x.surrogate is None for x in op.walk())
+    }
+    return list(blocked)
 
 
 def _start(op: Operation, index: int) -> SSAValue:

@@ -111,8 +111,6 @@ def eprop(
 class _Online:
     def __init__(self, network: snn.NetworkOp, wanted: Wanted, options: OnlineOptions):
         element = float_element(network)
-        if element is None:
-            raise NoDerivative(f"{describe(network)} computes in integers")
         self.wanted = wanted
         copy = _beside(network)
         absorb_own_delays(copy)
@@ -240,26 +238,27 @@ class _Online:
         self, seeds: list[tuple[str, SSAValue]], states: dict[str, tuple[str, ...]]
     ) -> OnlineGradients:
         copy = self.o.network
-        name = copy.sym_name.data
-        wanted = [*self.wanted.parameters]
-        if self.o.feedback.is_adaptive:
-            for _, value, gradient in list(self.o.sums):
-                twin = self.o.feedback.twin_of(value)
-                if twin is not None:
-                    self.o.active.add(twin)
-                    self.o.give(twin, gradient)
-            wanted += self.o.feedback.parameters
-        fixed = [op for op in self.block.ops if is_fixed(op)]
-        finish = finish_parameters(f"{name}.finish", fixed, self.o.sums, wanted, self.o.t)
-        found = {} if finish is None else finish.outputs
+        network = copy.sym_name.data
         kinds = [*copy.kinds.values(), *(kind for _, kind, _ in self.o.outputs)]
         names = [*copy.outputs, *(text for text, _, _ in self.o.outputs)]
         streams = [*copy.yield_op.streams, *(stream for _, _, stream in self.o.outputs)]
         Rewriter.replace_op(copy.yield_op, snn.YieldOp(streams), [])
         self._forget_unread()
+        self.o.feedback.forget_unread()
+        wanted = [*self.wanted.parameters]
+        if self.o.feedback.is_adaptive:
+            for name, value, gradient in list(self.o.sums):
+                twin = self.o.feedback.twin_of(value)
+                if twin is not None:
+                    self.o.active.add(twin)
+                    self.o.sums.append((name, twin, gradient))
+            wanted += self.o.feedback.parameters
+        fixed = [op for op in self.block.ops if is_fixed(op)]
+        finish = finish_parameters(f"{network}.finish", fixed, self.o.sums, wanted, self.o.t)
+        found = {} if finish is None else finish.outputs
         inputs = dict(zip((n.data for n in copy.input_names), self.block.args, strict=False))
         online = snn.NetworkOp(
-            name,
+            network,
             [(n, stream_type(v)) for n, v in (*inputs.items(), *seeds)],
             [(n, stream_type(v)) for n, v in zip(names, copy.yield_op.streams, strict=True)],
             copy.detach_region(copy.body),

@@ -26,6 +26,10 @@ from snncc.passes.differentiation.transposition import Transposition
 FeedbackKind: TypeAlias = Literal["symmetric", "random", "adaptive"]
 
 
+PREFIX = "feedback"
+"""In front of the name of the weight that a feedback weight stands in for."""
+
+
 class Feedback:
     """Feedback weights: of a sum's own shape, each a parameter of the network's module."""
 
@@ -53,6 +57,14 @@ class Feedback:
         """The feedback weight that stands in for a weight, if one does."""
         return self._weights.get(weight)
 
+    def forget_unread(self) -> None:
+        """Drops weights whose signals nothing needed: those of recurrent sums, which are cut."""
+        for weight, used in list(self._weights.items()):
+            op = used.owner
+            assert isinstance(op, snn.UseOp)
+            if op.parent is None:
+                del self._weights[weight], self.parameters[op.symbol]
+
     def _made(self, op: WeightedSum) -> SSAValue:
         """Normally distributed, with a variance of 1 / (inputs of an output)."""
         type = stream_type(op.weight)
@@ -61,7 +73,7 @@ class Feedback:
         numbers = generator.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
         source = op.weight.owner
         of = source.symbol if isinstance(source, snn.UseOp) else node_name(op) or ""
-        name = base = f"feedback.{of}".rstrip(".")
+        name = base = f"{PREFIX}.{of}".rstrip(".")
         while name in self.parameters:
             name = f"{base}_{len(self.parameters)}"
         self.parameters[name] = snn.ParameterOp(

@@ -10,7 +10,6 @@ derivative of 1 is not multiplied.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import pi, sqrt
 from typing import Any, TypeAlias
 
 from xdsl.builder import Builder
@@ -22,8 +21,8 @@ from xdsl.rewriter import InsertPoint
 from snncc.dialects import snn
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Relation, Scalar
-from snncc.dialects.snn.surrogates import derivative, differentiated
-from snncc.passes.differentiation.bodies import NoDerivative
+from snncc.dialects.snn.surrogates import differentiated
+from snncc.passes.differentiation.bodies import FUNCTIONS, slopes, without_derivative
 
 Tangent: TypeAlias = "Scalar | float"
 """A derivative: a scalar of the body, or a number."""
@@ -80,7 +79,7 @@ class Tangents:
             return
         rule = RULES.get(type(op))
         if rule is None:
-            raise NoDerivative(f"{op.name} has no derivative")
+            raise without_derivative(op)
         rule(self, op)
 
     # --- what rules use
@@ -129,9 +128,9 @@ class Tangents:
         if (op.surrogate is None and surrogate is None) or not any(map(self.is_active, operands)):
             return
         arguments = [self.of(operand) for operand in operands]
-        slopes = derivative(op, self.body, arguments, surrogate=surrogate)
+        found = slopes(op, self.body, arguments, None, surrogate)
         row: Row = {}
-        for operand, slope in zip(operands, slopes, strict=False):
+        for operand, slope in zip(operands, found, strict=False):
             for column, tangent in self.row(operand).items():
                 self._add(row, column, product(slope, tangent))
         self._rows[op.result] = row
@@ -243,12 +242,6 @@ def _unary(slope: Callable[[Body, Scalar, Scalar], Tangent]) -> Rule:
     return rule
 
 
-def _sign(b: Body, x: Scalar, _: Scalar) -> Scalar:
-    zero = b.constant(0.0)
-    below = b.select(b.compare("lt", x, zero), b.constant(-1.0), zero)
-    return b.select(b.compare("gt", x, zero), b.constant(1.0), below)
-
-
 def _none(t: Tangents, op: Operation) -> None:
     """Rounding has no derivative, a comparison's outcome neither."""
 
@@ -269,15 +262,7 @@ RULES: dict[type[Operation], Rule] = {
     arith.XOrIOp: _xor,
     arith.CmpfOp: _none,
     arith.CmpiOp: _none,
-    math.ExpOp: _unary(lambda b, x, y: y),
-    math.LogOp: _unary(lambda b, x, y: 1.0 / x),
-    math.SqrtOp: _unary(lambda b, x, y: 0.5 / y),
-    math.TanhOp: _unary(lambda b, x, y: 1.0 - y * y),
-    math.SinOp: _unary(lambda b, x, y: b.cos(x)),
-    math.CosOp: _unary(lambda b, x, y: -b.sin(x)),
-    math.AtanOp: _unary(lambda b, x, y: 1.0 / (1.0 + x * x)),
-    math.ErfOp: _unary(lambda b, x, y: b.exp(-(x * x)) * (2.0 / sqrt(pi))),
-    math.AbsFOp: _unary(_sign),
+    **{kind: _unary(slope) for kind, slope in FUNCTIONS.items()},
     math.PowFOp: _power,
     math.FloorOp: _none,
     math.CeilOp: _none,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, linalg
@@ -24,18 +24,23 @@ def generic_body(
     scalars: Mapping[SSAValue, Array],
     outputs: Sequence[SSAValue],
     states: Sequence[SSAValue],
+    summed: Container[int] = (),
 ) -> Region:
     """
     The body of a neuron for `linalg.generic`.
 
     `streams` are the body's arguments that come as memory operands, in order; `scalars`
     those with one known value, written as constants; `outputs` and `states` are the
-    results to store, states being read from memory as well.
+    results to store, states being read from memory as well, and so are the outputs that are
+    `summed` (by their place): what is there is added to.
     """
     arguments = [*streams, *outputs, *states]
     block = Block(arg_types=[stored_element(value.type) for value in arguments])
     for argument, source in zip(block.args, arguments, strict=True):
         argument.name_hint = source.name_hint or ("y" if source in outputs else None)
+    totals = {place: block.args[len(streams) + place] for place in range(len(outputs))}
+    for place, total in totals.items():
+        total.name_hint = "total" if place in summed else total.name_hint
     builder = Builder(InsertPoint.at_end(block))
     values: dict[SSAValue, SSAValue] = {}
     state_arguments = dict(zip(states, block.args[len(streams) + len(outputs) :], strict=True))
@@ -48,8 +53,11 @@ def generic_body(
         if op is neuron.terminator:
             break
         values[op.results[0]] = _lower(builder, op, values)
-    results = [*outputs, *neuron.terminator.states]
-    builder.insert(linalg.ops.YieldOp(*(_store(builder, values[value]) for value in results)))
+    results = [_store(builder, values[v]) for v in (*outputs, *neuron.terminator.states)]
+    for place, total in totals.items():
+        if place in summed:
+            results[place] = builder.insert(arith.AddfOp(total, results[place])).result
+    builder.insert(linalg.ops.YieldOp(*results))
     return Region(block)
 
 
@@ -121,6 +129,9 @@ def _lower(builder: Builder, op: Operation, values: dict[SSAValue, SSAValue]) ->
         return _spike(builder, op, operands[0])
     if isinstance(op, snn.CountOp):
         return _count(builder, op, operands[0])
+    if isinstance(op, snn.IndexOp):  # of the only axis
+        place = builder.insert(linalg.ops.IndexOp(0)).result
+        return builder.insert(arith.IndexCastOp(place, op.result.type)).result
     value = folded(op, operands) if type(op) in FUNCTIONS else None
     if value is not None:  # of parameters with one value each, which are constants here
         return builder.insert(arith.ConstantOp(value)).result

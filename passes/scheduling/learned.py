@@ -15,13 +15,40 @@ from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
+from xdsl.dialects.builtin import AnyFloat, IntegerType
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
+from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.fixed import is_fixed
 from snncc.dialects.snn.places import Indices
 from snncc.dialects.snn.types import Stream, shape_of, stream_type
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How floats are stored as whole numbers: scale * q, where -largest <= q <= largest."""
+
+    type: IntegerType
+    scale: float
+    """A float32."""
+    largest: int
+
+    def whole(self, array: Array) -> Array:
+        """The nearest whole numbers, as the bits of signed ones."""
+        nearest = np.rint(array.astype(np.float64) / self.scale)
+        signed = np.clip(nearest, -self.largest, self.largest).astype(f"i{self.bytes}")
+        return signed.view(f"u{self.bytes}")
+
+    def numbers(self, bits: Array) -> Array:
+        """The floats that whole numbers stand for, as C computes them."""
+        signed = bits.view(f"i{self.bytes}")
+        return signed.astype(np.float32) * np.float32(self.scale)
+
+    @property
+    def bytes(self) -> int:
+        return self.type.width.data // 8
 
 
 @dataclass
@@ -48,6 +75,8 @@ class Learned:
     """Parameter -> the place of each stored element in its C order."""
     held: dict[Hashable, Held] = field(default_factory=dict[Hashable, Held])
     types: dict[str, Stream] = field(default_factory=dict[str, Stream])
+    integers: dict[str, Stored] = field(default_factory=dict[str, Stored])
+    """Those that are stored as whole numbers; programs read floats that are derived of them."""
     copies: bool = False
     """Whether parameters are read as they were before the last update: all is derived."""
 
@@ -86,8 +115,9 @@ class Learned:
             whole = flat.size == size and bool((np.sort(flat) == np.arange(size)).all())
             if whole and name not in self.storage and not copies:
                 self.storage[name] = flat
-                self.held[key] = Held(name, root, flat)
-                return self.held[key]
+                if name not in self.integers:
+                    self.held[key] = Held(name, root, flat)
+                    return self.held[key]
         taken = {held.name for held in self.held.values()} | set(self.names)
         number = 1
         while f"{name}.{number}" in taken:
@@ -95,13 +125,22 @@ class Learned:
         self.held[key] = Held(f"{name}.{number}", root, flat)
         return self.held[key]
 
+    def stored_type(self, name: str, type: Stream) -> Stream:
+        """Of a parameter as it is stored, flat."""
+        element = self.integers[name].type if name in self.integers else type.element_type
+        return type.__class__(element, (prod(type.get_shape()),))
+
     def stored(self, name: str, array: Array) -> Array:
         """A parameter as it is stored, flat."""
+        if name in self.integers:
+            array = self.integers[name].whole(array)
         places = self.storage.get(name)
         return array.ravel() if places is None else array.ravel()[places]
 
     def in_model_order(self, name: str, stored: Array, shape: tuple[int, ...]) -> Array:
         """The way back."""
+        if name in self.integers:
+            stored = self.integers[name].numbers(stored)
         places = self.storage.get(name)
         array = np.empty_like(stored)
         array[slice(None) if places is None else places] = stored
@@ -153,15 +192,19 @@ def prepare_network(
     block = Block()
     values: dict[SSAValue, SSAValue] = {}
     read: dict[str, SSAValue] = {}
+    inputs: list[tuple[str, Stream]] = []
 
     def parameter(symbol: str) -> SSAValue:
         if symbol not in read:
             type = parameters[symbol]
             size = prod(type.get_shape())
-            argument = block.insert_arg(_flat(type, size), len(block.args))
+            value: SSAValue = block.insert_arg(learned.stored_type(symbol, type), len(block.args))
+            inputs.append((symbol, stream_type(value)))
+            if symbol in learned.integers:
+                value = _floats(block, value, learned.integers[symbol], type)
             places = learned.storage.get(symbol)
             order = np.arange(size) if places is None else np.argsort(places)
-            read[symbol] = elements(block, argument, order.reshape(type.get_shape()))
+            read[symbol] = elements(block, value, order.reshape(type.get_shape()))
         return read[symbol]
 
     def written(value: SSAValue) -> SSAValue:
@@ -178,7 +221,6 @@ def prepare_network(
 
     outputs = [elements(block, written(held.root), held.places) for held in derived]
     block.add_op(snn.YieldOp(outputs))
-    inputs = [(symbol, _flat(parameters[symbol], prod(shape_of(v)))) for symbol, v in read.items()]
     return snn.NetworkOp(
         name,
         inputs,
@@ -187,8 +229,23 @@ def prepare_network(
     )
 
 
-def _flat(type: Stream, size: int) -> Stream:
-    return type.__class__(type.element_type, (size,))
+def _floats(block: Block, value: SSAValue, stored: Stored, type: Stream) -> SSAValue:
+    """What whole numbers stand for."""
+    assert isinstance(type.element_type, AnyFloat)
+
+    def scaled(b: Body, q: Scalar) -> Outputs:
+        return [b.signed_to_float(q) * stored.scale], []
+
+    neuron = build_neuron(
+        scaled,
+        inputs={"q": value},
+        states={},
+        parameters={},
+        population=shape_of(value),
+        float_type=type.element_type,
+    )
+    block.add_op(neuron)
+    return neuron.outputs[0]
 
 
 def elements(block: Block, value: SSAValue, places: Indices) -> SSAValue:

@@ -64,7 +64,7 @@ def _flat(s: Scheduler, value: SSAValue, source: SSAValue) -> SSAValue:
     return s.ref(ref.symbol, (prod(shape),), rows=ref.step is not None)
 
 
-def _init(s: Scheduler, op: snn.LinearOp | snn.Conv1dOp | snn.Conv2dOp) -> SSAValue | None:
+def first_bias(s: Scheduler, op: snn.LinearOp | snn.Conv1dOp | snn.Conv2dOp) -> SSAValue | None:
     if op.bias is None:
         return None
     if not op.adds_bias_first:
@@ -78,9 +78,9 @@ def _linear(s: Scheduler, op: snn.LinearOp) -> None:
     if op in s.blocks:
         write_projection(s, op)
         return
-    weight = _weight(s, op, op.weight, np.transpose)
+    weight = weight_of(s, op, op.weight, np.transpose)
     out = s.place(op.result, node_name(op) or "linear")
-    init = _init(s, op)
+    init = first_bias(s, op)
     if is_sparse(op.input, s.signs):
         listed, count, values = _active(s, op.input)
         s.builder.insert(kernel.GatherOp(weight, listed, count, out, values, init))
@@ -105,12 +105,12 @@ def _convolution(s: Scheduler, op: snn.Conv1dOp | snn.Conv2dOp) -> None:
     height, width = (1, *shape_of(op.input)[1:]) if flat else shape_of(op.input)[1:]
     front = [before for before, _ in op.paddings]
     out = s.place(op.result, node_name(op) or "conv")
-    init = _init(s, op)
+    init = first_bias(s, op)
     listed, count, values = _active(s, op.input)
     ones = (1,) if flat else ()
     s.builder.insert(
         kernel.ScatterOp(
-            _weight(s, op, op.weight, as_taps),
+            weight_of(s, op, op.weight, as_taps),
             listed,
             count,
             out,
@@ -237,12 +237,13 @@ def _delay_line(s: Scheduler, op: snn.DelayOp) -> tuple[str, str]:
     """The names of a delay's line and position; a line of one step has no position."""
     if op not in s.lines:
         name = s.names.name_of[op, 0]
-        init = s.known(op.init)
-        if init is None:
-            raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
         shape = shape_of(op.stream)
-        full = layout.stored(np.broadcast_to(init, shape))
-        content = np.broadcast_to(full, (op.depth, *full.shape)).copy()
+
+        def line_of(init: Array) -> Array:
+            full = layout.stored(np.broadcast_to(init, shape))
+            return np.broadcast_to(full, (op.depth, *full.shape))
+
+        content, start = s.first_values(op, op.init, line_of)
         line = s.declare(
             Role.STATE,
             name,
@@ -251,6 +252,7 @@ def _delay_line(s: Scheduler, op: snn.DelayOp) -> tuple[str, str]:
             content,
             channel_last=len(shape) > 1,
             known=True,
+            start=start,
         )
         position = ""
         if op.depth > 1:
@@ -319,14 +321,15 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
         for index, result in enumerate(op.outputs)
         if s.learned is None or result.first_use is not None
     ]
-    outputs = [s.place(op.outputs[index], names[index]) for index in written]
+    kept = {index: s.taken_result(op, op.outputs[index]) for index in written}
+    outputs = [kept[index] or s.place(op.outputs[index], names[index]) for index in written]
+    summed = [p for p, index in enumerate(written) if s.is_sum(kept[index])]
     states: list[SSAValue] = []
     shape = layout.physical(population)
     for index, port in enumerate(op.state_ports):
-        init = s.known(port.operand)
-        if init is None:
-            raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
-        content = layout.stored(np.broadcast_to(init, population)).copy()
+        content, start = s.first_values(
+            op, port.operand, lambda init: layout.stored(np.broadcast_to(init, population))
+        )
         name = s.declare(
             Role.STATE,
             s.names.name_of[op, index],
@@ -336,6 +339,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
             channel_last=len(shape) > 1,
             known=True,
             signed=s.signs.is_signed(port.argument),
+            start=start,
         )
         s.note_scale(name, op, port.name)
         states.append(s.ref(name, shape))
@@ -347,6 +351,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
         scalars,
         [op.terminator.outputs[index] for index in written],
         [port.argument for port in op.state_ports],
+        summed,
     )
     s.generic(
         [read for _, read, _ in streams],
@@ -357,7 +362,7 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
     )
 
 
-def _weight(
+def weight_of(
     s: Scheduler, op: Operation, value: SSAValue, arrange: Callable[[Array], Array]
 ) -> SSAValue:
     fixed = s.fixed(value, arrange, signed=True)

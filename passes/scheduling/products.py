@@ -9,7 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
-from xdsl.dialects.builtin import IntegerType
+from xdsl.dialects.builtin import IntegerType, i1, i32
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
@@ -66,6 +66,9 @@ def write_product(s: Scheduler, op: snn.OuterOp) -> None:
     name = node_name(op) or "outer"
     total = s.products.get(op)
     summed = total is not None
+    if total is not None and groups == positions == 1 and s.block > 1:
+        _write_rows(s, op, total, name)
+        return
     left = _operand(s, op.left, LEFT, f"{name}.left", rows=summed)
     right = _operand(s, op.right, RIGHT, f"{name}.right", rows=summed)
     count = positions * (s.block if summed else 1)
@@ -91,6 +94,30 @@ def write_product(s: Scheduler, op: snn.OuterOp) -> None:
     out = s.place(op.result, name)  # [columns, rows, groups]
     reads = AffineMap(3, 0, tuple(AffineDimExpr(axis) for axis in (2, 1, 0)))
     s.copy(product, out, reads, AffineMap.identity(3))
+
+
+def _write_rows(s: Scheduler, op: snn.OuterOp, total: str, name: str) -> None:
+    """The sum of a layer that is fully connected."""
+    columns, rows = shape_of(op.left)[1], shape_of(op.right)[1]
+    left = _operand(s, op.left, LEFT, f"{name}.left", rows=True)
+    right = _operand(s, op.right, RIGHT, f"{name}.right", rows=True)
+    active, panel = kernel.OuterRowsOp.rooms(s.block, rows, columns)
+    bits = s.symbol(s.work(f"{name}.active", (active,), i32))
+    near = s.symbol(s.work(f"{name}.panel", (panel,), op.result))
+
+    def add() -> None:
+        operands = (
+            s.ref(left, (s.block, columns)),
+            s.ref(right, (s.block, rows)),
+            s.steps,
+            s.ref(bits, (active,)),
+            s.ref(near, (panel,)),
+            s.ref(total, (rows, columns)),
+        )
+        spikes = stream_type(op.right).element_type == i1
+        s.builder.insert(kernel.OuterRowsOp(*operands, spikes=spikes))
+
+    s.after.append(add)
 
 
 def _operand(

@@ -1,8 +1,10 @@
 """
-Weighted sums of learned weights that lie transposed: taken for all steps of a block at once.
+Weighted sums in programs that train, taken for all steps of a block at once.
 
-In the backward program a layer's weight is read the other way round. A vector of steps reads
-it as it lies; a transposed copy would have to be made again after each update.
+Where the input is mostly zero, all steps take the weight's rows of their active inputs while
+a part of the weight is near: it comes from afar once a block. In the backward program a
+layer's weight is read the other way round, by gradients that are not zero. A vector of steps
+reads it as it lies; a transposed copy would have to be made again after each update.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from xdsl.dialects.builtin import IntegerType, i1
 from xdsl.ir import Operation
 
 from snncc.dialects import kernel, snn
@@ -22,22 +25,37 @@ if TYPE_CHECKING:
     from snncc.passes.scheduling.scheduler import Scheduler
 
 
-def projections(network: snn.NetworkOp, learned: Learned | None, signs: Signs) -> set[Operation]:
-    """The sums outside of cycles whose weights lie with a row for each result."""
+def projections(s: Scheduler) -> set[Operation]:
+    """
+    The sums of floats outside of cycles that are taken for a block: those whose input is mostly
+    zero, and those whose weight lies with a row for each result. Where a block is one step
+    nothing is gained; but sums that are fused are so then too, as a block changes no bit.
+    """
+    learned = s.learned
     if learned is None:
         return set()
     return {
         op
-        for part in components(network)
+        for part in components(s.network)
         if not part.recurrent
         for op in part.operations
         if isinstance(op, snn.LinearOp)
-        and op.bias is None
+        and is_float(stream_type(op.result).element_type)
+        and (
+            s.block > 1
+            if _is_sparse(op, s.signs)
+            else (s.block > 1 or s.fused) and _lies_transposed(op, learned)
+        )
+    }
+
+
+def _lies_transposed(op: snn.LinearOp, learned: Learned) -> bool:
+    return (
+        op.bias is None
         and is_float(stream_type(op.input).element_type)
-        and not _is_sparse(op, signs)
         and learned.depends(op.weight)
         and learned.lies(op.weight, np.arange(np.prod(shape_of(op.weight))))
-    }
+    )
 
 
 def _is_sparse(op: snn.LinearOp, signs: Signs) -> bool:
@@ -47,6 +65,39 @@ def _is_sparse(op: snn.LinearOp, signs: Signs) -> bool:
 
 
 def write_projection(s: Scheduler, op: snn.LinearOp) -> None:
+    if _is_sparse(op, s.signs):
+        _write_gather(s, op)
+    else:
+        _write_project(s, op)
+
+
+def _write_gather(s: Scheduler, op: snn.LinearOp) -> None:
+    from snncc.passes.scheduling.operations import first_bias, weight_of
+
+    outputs, inputs = shape_of(op.weight)
+    place = s.row_place(op.input)
+    name = node_name(op) or "linear"
+    s.place(op.result, name)
+    size = min(inputs, kernel.GatherStepsOp.PART)
+    listed = s.symbol(s.work(f"{name}.active", (size,), IntegerType(16)))
+
+    def run() -> None:
+        s.builder.insert(
+            kernel.GatherStepsOp(
+                weight_of(s, op, op.weight, np.transpose),
+                s.ref(place, (s.block, inputs)),
+                s.steps,
+                s.ref(listed, (size,)),
+                s.ref(s.places[op.result].buffer, (s.block, outputs)),
+                first_bias(s, op),
+                spikes=stream_type(op.input).element_type == i1,
+            )
+        )
+
+    s.after.append(run)
+
+
+def _write_project(s: Scheduler, op: snn.LinearOp) -> None:
     rows, columns = shape_of(op.weight)
     place = s.row_place(op.input)
     s.place(op.result, node_name(op) or "linear")
@@ -67,6 +118,6 @@ def write_projection(s: Scheduler, op: snn.LinearOp) -> None:
             s.ref(s.symbol(room), tuple(room.type.get_shape())),  # type: ignore[attr-defined]
             s.ref(s.places[op.result].buffer, (s.block, rows)),
         )
-        s.builder.insert(kernel.ProjectOp(*operands))
+        s.builder.insert(kernel.ProjectOp(*operands, fused=s.fused))
 
     s.after.append(run)

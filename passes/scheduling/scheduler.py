@@ -23,16 +23,17 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.rewriter import InsertPoint
+from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import kernel, snn
-from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, is_uniform
+from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, dtype_of, is_uniform
 from snncc.dialects.kernel.kernels import memref_shape, memref_type
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.attributes import BlobAttr
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.network import LAST, STREAM, SUM
 from snncc.dialects.snn.signs import Signs
-from snncc.dialects.snn.types import shape_of, stream_type
+from snncc.dialects.snn.types import describe, shape_of, stream_type
 from snncc.passes.scheduling import layout
 from snncc.passes.scheduling.bodies import constant_body
 from snncc.passes.scheduling.layout import Place
@@ -40,6 +41,7 @@ from snncc.passes.scheduling.learned import Learned
 from snncc.passes.scheduling.operations import lower, symbol_of, write_delay
 from snncc.passes.scheduling.products import feeds_a_product, summed_product
 from snncc.passes.scheduling.projections import projections
+from snncc.passes.scheduling.samples import open_samples, restart
 from snncc.passes.scheduling.stages import Stage, form_stages
 
 INLINE_ELEMENTS = 4
@@ -57,12 +59,21 @@ class Scheduler:
         learned: Learned | None = None,
         held: Container[str] = (),
         tape: Container[str] = (),
+        sample: int | None = None,
+        sampled: Container[str] = (),
+        fused: bool = False,
     ):
         """
         `learned` are the parameters that are no constants; `held` the inputs that are the
         same at every step; `tape` the inputs and outputs that only another program sees: they
-        lie as they are stored, spikes as bits.
+        lie as they are stored, spikes as bits. A block holds whole samples of `sample` steps,
+        where that is given; inputs that are `sampled` are held for the steps of one, outputs
+        that are sums or last values are so of one. Sums of learned weights that lie transposed
+        are `fused`: products are not rounded.
         """
+        self.fused = fused
+        self.sample_steps = sample
+        self.sampled = sampled
         self.tape = tape
         self.learned = learned
         self.held_inputs = held
@@ -73,8 +84,10 @@ class Scheduler:
         self.names = StateNames(network)
         self.signs = Signs(network)
         self.traced_names = frozenset(self.names.known if trace else ())
-        self.program = kernel.ProgramOp(network.sym_name.data, block, reverse=network.is_reverse)
-        self.blocks = projections(network, learned, self.signs) if block > 1 else set()
+        self.program = kernel.ProgramOp(
+            network.sym_name.data, block, reverse=network.is_reverse, sample=sample
+        )
+        self.blocks = projections(self)
         self.stages = form_stages(network, self.blocks)
         self.stage_of = {op: stage for stage in self.stages for op in stage.operations}
         self.places: dict[SSAValue, Place] = {}
@@ -95,6 +108,10 @@ class Scheduler:
         self.stage: Stage
         self.row: SSAValue
         """The step of the block as a row of the caller's arrays."""
+        self.sample: SSAValue
+        """The sample of the block, where there are samples."""
+        self.start: Builder
+        """In front of a sample's steps."""
         self.after: list[Callable[[], None]] = []
         """What the stage does when the steps of the block are done."""
         self.refs: dict[tuple[str, tuple[int, ...]], SSAValue] = {}
@@ -106,9 +123,13 @@ class Scheduler:
             if name in self.tape:
                 taped += self._place_tape(name, value)
                 continue
-            rows = name not in self.held_inputs
+            held = name in self.held_inputs
+            sampled = held and name in self.sampled
+            rows = not held or sampled
             shape = (DYNAMIC_INDEX, *shape_of(value)) if rows else shape_of(value)
-            buffer = self.declare(Role.INPUT, name, shape, value, known=True, held=not rows)
+            buffer = self.declare(
+                Role.INPUT, name, shape, value, known=True, held=not rows, sampled=sampled
+            )
             self.places[value] = Place(buffer, rows=rows, logical=True)
         copied = self._place_outputs()
         stages = [self._unpack(taped)] if taped else []
@@ -146,13 +167,15 @@ class Scheduler:
         order: Sequence[int] | None = None,
         sizes: Sequence[int] | None = None,
         held: bool = False,
+        sampled: bool = False,
         bits: bool = False,
+        start: str | None = None,
     ) -> str:
         """
         A new buffer: gives its symbol, near to `name`. `known`: it is users' name for it.
         Integers are signed where the value is, or where `signed` says so; `kind`, `order`
         and `sizes` are those of an output; an input may be `held`, and hold
-        `bits`.
+        `bits`; both may be `sampled`.
         """
         signed = signed or (isinstance(value, SSAValue) and self.signs.is_signed(value))
         element = value if isinstance(value, Attribute) else stream_type(value).element_type
@@ -172,7 +195,9 @@ class Scheduler:
             order=order,
             sizes=sizes,
             held=held,
+            sampled=sampled,
             bits=bits,
+            start=start,
         )
         return name
 
@@ -216,6 +241,13 @@ class Scheduler:
         if content is not None:
             array = np.asarray(arrange(content), order="C")
             return self.constant(symbol_of(value), array, signed=signed)
+        held = self._hold(value, arrange)
+        return None if held is None else self.ref(*held)
+
+    def _hold(
+        self, value: SSAValue, arrange: Callable[[Array], Array]
+    ) -> tuple[str, tuple[int, ...]] | None:
+        """The input that holds what is learned, and the shape that it was arranged in."""
         if self.learned is None or not self.learned.depends(value):
             return None
         shape = shape_of(value)
@@ -224,7 +256,21 @@ class Scheduler:
         if name not in self._held:
             size = (places.size,)
             self._held[name] = self.declare(Role.INPUT, name, size, value, known=True, held=True)
-        return self.ref(self._held[name], places.shape)
+        return self._held[name], places.shape
+
+    def first_values(
+        self, op: Operation, value: SSAValue, arrange: Callable[[Array], Array]
+    ) -> tuple[Array, str | None]:
+        """(content of a state, the input that it starts from), of an operand that says it."""
+        content = self.known(value)
+        if content is not None:
+            return np.asarray(arrange(content), order="C"), None
+        held = self._hold(value, arrange)
+        if held is None:
+            raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
+        buffer, shape = held
+        element = stream_type(value).element_type
+        return np.zeros(shape, dtype_of(layout.stored_element(element))), buffer
 
     def work(self, name: str, shape: Sequence[int], value: SSAValue | Attribute) -> SSAValue:
         """For a value, or of an element type."""
@@ -326,12 +372,41 @@ class Scheduler:
                 sizes=shape,
             )
             return
-        buffer = self.declare(Role.OUTPUT, name, shape, value, known=True, kind=kind)
+        sampled = name in self.sampled
+        if self.learned is not None and not sampled and not layout.is_trivial(shape):
+            # as parameters lie
+            order, sizes = layout.stored_axes(len(shape)), layout.physical(shape)
+            buffer = self.declare(
+                Role.OUTPUT, name, sizes, value, known=True, kind=kind, order=order, sizes=shape
+            )
+        else:
+            sizes = (DYNAMIC_INDEX, *shape) if sampled else shape
+            buffer = self.declare(
+                Role.OUTPUT, name, sizes, value, known=True, kind=kind, sampled=sampled
+            )
         # what a block gives at once is there when its stage has ended
         ends = value.owner in self.blocks
         producer = value.owner if value.owner in self.stage_of and not ends else None
         assert producer is None or isinstance(producer, Operation)
         self.kept.setdefault(producer, []).append((buffer, kind, value))
+
+    def taken_result(self, op: snn.NeuronOp, value: SSAValue) -> SSAValue | None:
+        """
+        The caller's buffer of a sum or last value that nothing else reads, which lies as the
+        neuron writes it: it is added to, or written, where it is computed.
+        """
+        kept = [entry for entry in self.kept.get(op, ()) if entry[2] is value]
+        if len(kept) != 1 or not value.has_one_use() or self.is_traced(value):
+            return None
+        buffer, _, _ = kept[0]
+        if self.buffers[buffer].order is None and not layout.is_trivial(shape_of(value)):
+            return None
+        self.kept[op].remove(kept[0])
+        return self.ref(buffer, layout.physical(shape_of(value)))
+
+    def is_sum(self, ref: SSAValue | None) -> bool:
+        """Whether a reference is to an output that is a sum."""
+        return ref is not None and self.buffers[self.symbol(ref)].summed is not None
 
     def row_place(self, value: SSAValue) -> str:
         """The buffer that holds a stream of one axis for all steps of a block, in their order."""
@@ -395,6 +470,8 @@ class Scheduler:
             type = layout.memref(tuple(shape), declared.type.element_type)
             caller = declared.role.data in (Role.INPUT, Role.OUTPUT)
             step = self.row if caller else self.step
+            if declared.sampled is not None:
+                step, rows = self.sample, True
             ref = kernel.RefOp(buffer, type, step if rows else None)
             self.refs[key] = self.builder.insert(ref).result
         return self.refs[key]
@@ -471,6 +548,9 @@ class Scheduler:
             self.builder, self.step, self.row = outer, zero, zero
             return op
         one = outer.insert(arith.ConstantOp(IntegerAttr(1, IndexType()))).result
+        if self.sample_steps is not None:
+            open_samples(self, op, zero, one, self.sample_steps)
+            return op
         last = outer.insert(arith.SubiOp(op.steps, one)).result if self.reverse else zero
         body = Region(Block(arg_types=[IndexType()]))
         outer.insert(scf.ForOp(zero, op.steps, one, [], body))
@@ -497,6 +577,8 @@ class Scheduler:
             self._keep(operation)
         for delay in delays:
             write_delay(self, delay)
+        if self.sample_steps is not None:
+            restart(self, op)
         self._close()
         return op
 
@@ -526,9 +608,13 @@ class Scheduler:
     def _keep(self, operation: Operation | None) -> None:
         """Writes what an operation computes to the outputs that are sums or last values."""
         for buffer, kind, value in self.kept.get(operation, ()):
-            source, target = self.read(value), self.ref(buffer, shape_of(value))
+            declared = self.buffers[buffer]
+            sizes = declared.shape if declared.sampled is None else declared.shape[1:]
+            source, target = self.read(value), self.ref(buffer, sizes)
             rank = len(shape_of(value))
-            reads, writes = AffineMap.identity(rank), layout.transpose_map(rank)
+            reads = writes = AffineMap.identity(rank)
+            if declared.order is None:
+                writes = layout.transpose_map(rank)
             if kind == LAST:  # of those written, the last one stays
                 self.copy(source, target, reads, writes)
                 continue

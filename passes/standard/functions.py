@@ -12,7 +12,7 @@ from snncc.dialects.kernel.program import MemRef, Role
 from snncc.passes.standard.code import Code, Index
 from snncc.passes.standard.integers import define_integers
 from snncc.passes.standard.kernels import KernelWriter
-from snncc.passes.standard.memory import Globals, Memory, content_of
+from snncc.passes.standard.memory import Globals, Memory, View, content_of
 from snncc.passes.standard.scalars import expand_functions
 
 
@@ -42,7 +42,8 @@ def write_run(program: kernel.ProgramOp, globals: Globals) -> func.FuncOp:
     with code.loop(steps, step=program.block_steps) as done:
         left = code.subtract(steps, done)
         taken = code.least(left, program.block_steps)
-        start = code.subtract(left, taken) if program.is_reverse else done
+        backwards = program.is_reverse and program.sample_steps is None
+        start = code.subtract(left, taken) if backwards else done
         memory = Memory(code, program, globals, arguments, start)
         for stage in program.stages:
             values: dict[SSAValue, SSAValue] = {stage.steps: taken}
@@ -52,23 +53,38 @@ def write_run(program: kernel.ProgramOp, globals: Globals) -> func.FuncOp:
 
 
 def write_reset(program: kernel.ProgramOp, globals: Globals) -> func.FuncOp:
-    """`NAME_reset()`: states as they are at first."""
-    function = _function(f"{program.sym_name.data}_reset", [])
+    """`NAME_reset(inputs that states start from...)`: states as they are at first."""
+    states = program.buffers(Role.STATE)
+    read = {state.starts_from for state in states}
+    held = [b for b in program.buffers(Role.INPUT) if b.sym_name.data in read]
+    function = _function(f"{program.sym_name.data}_reset", [buffer.type for buffer in held])
     code = Code(function.body.block)
-    for buffer in program.buffers(Role.STATE):
-        content = content_of(buffer)
+    arguments = {b.sym_name.data: a for b, a in zip(held, function.body.block.args, strict=True)}
+    for buffer in states:
+        if buffer.starts_from is None:
+            _write_first(code, globals, buffer)
+            continue
         state = code.insert(memref.GetGlobalOp(globals.name(buffer), buffer.type))
-        if is_uniform(content):
-            value = code.number(content.ravel()[0].item(), buffer.type.element_type)
-            with code.loops(buffer.shape) as place:
-                code.store(value, state, *place)
-        else:
-            symbol, type = globals.table(f"{buffer.sym_name.data}.init", content)
-            first = code.insert(memref.GetGlobalOp(symbol, type))
-            with code.loops(buffer.shape) as place:
-                code.store(code.load(first, *place), state, *place)
+        first = View(arguments[buffer.starts_from], 0).at(code, buffer.shape)
+        with code.loops(buffer.shape) as place:
+            code.store(code.load(first, *place), state, *place)
     code.write(func.ReturnOp())
     return function
+
+
+def _write_first(code: Code, globals: Globals, buffer: kernel.BufferOp) -> None:
+    """A state as it is at first."""
+    content = content_of(buffer)
+    state = code.insert(memref.GetGlobalOp(globals.name(buffer), buffer.type))
+    if is_uniform(content):
+        value = code.number(content.ravel()[0].item(), buffer.type.element_type)
+        with code.loops(buffer.shape) as place:
+            code.store(value, state, *place)
+    else:
+        symbol, type = globals.table(f"{buffer.sym_name.data}.init", content)
+        first = code.insert(memref.GetGlobalOp(symbol, type))
+        with code.loops(buffer.shape) as place:
+            code.store(code.load(first, *place), state, *place)
 
 
 class StageWriter:
@@ -96,6 +112,10 @@ class StageWriter:
                 self.write_block(op.body.block)
         elif isinstance(op, arith.ConstantOp) and isinstance(op.result.type, IndexType):
             self._values[op.result] = self._code.index(self._index(op.result))
+        elif isinstance(op, kernel.RestartOp):
+            for state in op.states:
+                assert isinstance(state.owner, kernel.RefOp)
+                _write_first(self._code, self._memory.globals, state.owner.declaration)
         elif isinstance(op, linalg.ops.GenericOp):
             # plain arithmetic stays as it is, on views in place of references
             body = op.clone(self._values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from xdsl.dialects import arith
+from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, i8, i32
 from xdsl.ir import Attribute, Operation, SSAValue
 
@@ -30,8 +30,12 @@ class KernelWriter:
                 self._gather(op)
             case kernel.DenseOp():
                 self._dense(op)
+            case kernel.GatherStepsOp():
+                self._gather_steps(op)
             case kernel.OuterOp():
                 self._outer(op)
+            case kernel.OuterRowsOp():
+                self._outer_rows(op)
             case kernel.ProjectOp():
                 self._project(op)
             case kernel.PackOp():
@@ -148,6 +152,24 @@ class KernelWriter:
             with code.loop(outputs) as o:
                 self._accumulate(code.load(weight, i, o), out, (o,), factor)
 
+    def _gather_steps(self, op: kernel.GatherStepsOp) -> None:
+        """The list is not needed: what is zero adds nothing."""
+        code = self.code
+        inputs, outputs = memref_shape(op.weight)
+        element = memref_type(op.out).element_type
+        weight, source = self._shaped(op, op.weight), self._shaped(op, op.input)
+        out = self._shaped(op, op.out)
+        init = None if op.init is None else self._flat(op, op.init)
+        zero = code.number(0, element)
+        with code.loop(self._steps(op.steps)) as step:
+            with code.loop(outputs) as o:
+                first = zero if init is None else code.sum(zero, code.load(init, o))
+                code.store(first, out, step, o)
+            with code.loop(inputs) as i:
+                factor = code.as_term(code.load(source, step, i), element)
+                with code.loop(outputs) as o:
+                    self._accumulate(code.load(weight, i, o), out, (step, o), factor)
+
     def _outer(self, op: kernel.OuterOp) -> None:
         """Step after step; the list is not needed. The sum of a step starts from +0."""
         code = self.code
@@ -167,6 +189,18 @@ class KernelWriter:
             whole = code.sum(code.load(out, group, row, column), made.results[0])
             code.store(whole, out, group, row, column)
 
+    def _outer_rows(self, op: kernel.OuterRowsOp) -> None:
+        """Step after step; the rooms are not needed."""
+        code = self.code
+        rows, columns = memref_shape(op.out)
+        element = memref_type(op.out).element_type
+        left, right = self._shaped(op, op.left), self._shaped(op, op.right)
+        out = self._shaped(op, op.out)
+        with code.loop(self._steps(op.steps)) as step, code.loop(rows) as row:
+            factor = code.as_term(code.load(right, step, row), element)
+            with code.loop(columns) as column:
+                self._accumulate(code.load(left, step, column), out, (row, column), factor)
+
     def _project(self, op: kernel.ProjectOp) -> None:
         """The room is not needed."""
         code = self.code
@@ -177,7 +211,10 @@ class KernelWriter:
         with code.loop(self._steps(op.steps)) as step, code.loop(rows) as row:
             with code.carrying_loop(columns, zero) as (column, total, made):
                 a, b = code.load(weight, row, column), code.load(source, step, column)
-                code.carry(code.sum(total, code.product(a, b)))
+                if op.fused is None:
+                    code.carry(code.sum(total, code.product(a, b)))
+                else:
+                    code.carry(code.insert(math.FmaOp(a, b, total)))
             code.store(made.results[0], out, step, row)
 
     def _steps(self, steps: SSAValue) -> Index:

@@ -133,6 +133,7 @@ class Memory:
         self._buffers = {buffer.sym_name.data: buffer for buffer in program.buffers()}
         self._arguments = arguments
         self._start = start
+        self._sample_steps = program.sample_steps or 1
         self._views: dict[SSAValue, tuple[View, SSAValue]] = {}
 
     def declare(self, op: kernel.RefOp, step: Index | None) -> SSAValue:
@@ -141,10 +142,11 @@ class Memory:
         code, type = self._code, buffer.type
         if buffer.role.data in (Role.INPUT, Role.OUTPUT):
             base = self._arguments[op.symbol]
-            if buffer.has_rows:
+            if buffer.has_rows or buffer.sampled is not None:
                 if step is None:
                     raise unsupported(op, f"the caller's buffer {op.symbol!r} needs a step")
-                step = code.add(self._start, step)
+                each = 1 if buffer.sampled is None else self._sample_steps
+                step = code.add(code.divide(self._start, each), step)
         else:
             base = code.insert(memref.GetGlobalOp(self.globals.name(buffer), type))
         offset: Index = 0

@@ -3,182 +3,30 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from snncc.options import INTEGRATORS, PROFILES, RESETS, TIMINGS, LoadOptions
-
-
-def reading_options(command: Callable[..., Any], prefix: str = "") -> Callable[..., Any]:
-    """The options that say what a model's file does not state."""
-
-    def option(name: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        return click.option(f"--{prefix}{name}", **settings)
-
-    decorators = [
-        option("like", type=click.Choice(PROFILES), help="Read NIR as this framework does."),
-        option("dt", type=float, metavar="S", help="Seconds in a time step."),
-        option("reset", type=click.Choice(RESETS), help="What a spike does to v."),
-        option("reset-timing", type=click.Choice(TIMINGS), help="In which step the reset acts."),
-        option("integrator", type=click.Choice(INTEGRATORS), help="For like=nir-ode."),
-        option(
-            "states",
-            metavar="V,I",
-            help="What a step of .pt2 or .onnx carries to the next: names of the last inputs and "
-            "outputs, or NAME=INPUT:OUTPUT.",
-        ),
-        option("time-axis", type=int, metavar="N", help="The axis of the steps of a sequence."),
-        option(
-            "batch-axis", metavar="N|none", help="The axis of the samples, counted without time."
-        ),
-    ]
-    for decorate in reversed(decorators):
-        command = decorate(command)
-    return command
-
-
-def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """MODEL and its options."""
-    return click.argument("model", type=click.Path(path_type=Path))(reading_options(command))
-
-
-def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What a model is run on."""
-    file = click.option(
-        "--input",
-        "input_file",
-        type=click.Path(path_type=Path),
-        required=True,
-        metavar="X.npz",
-        help="The inputs, as snncc run --help says.",
-    )
-    steps = click.option(
-        "--steps", type=int, metavar="T", help="The input has no time axis: hold it for T steps."
-    )
-    return file(steps(command))
-
-
-def quantize_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """How a network becomes one of integers: the options of `snncc.quantize`."""
-    option = click.option
-    decorators = [
-        option(
-            "--quantize",
-            type=click.Choice(["int8", "int4", "int3", "ternary", "qat"]),
-            help="Make it a network of integers: the width of weights; qat: as they were trained.",
-        ),
-        option(
-            "--calibrate",
-            type=click.Path(path_type=Path),
-            metavar="X.npz",
-            help="Inputs to calibrate with, as snncc run --help says; labels are not needed.",
-        ),
-        option(
-            "--layers",
-            multiple=True,
-            metavar="NAME=WIDTH",
-            help="Other widths of single layers (fc1=int4,fc2=int8), or auto with --flash.",
-        ),
-        option(
-            "--flash",
-            type=int,
-            metavar="BYTES",
-            help="The budget of --layers auto: constants of C.",
-        ),
-        option("--per-tensor", is_flag=True, help="One scale for all outputs of a layer."),
-        option("--power-of-two", is_flag=True, help="Scales that are powers of two."),
-        option(
-            "--state-bits",
-            type=int,
-            metavar="16|32",
-            help="The width of states [default: 16 where that is proved to be enough].",
-        ),
-        option("--decay", type=click.Choice(["multiply", "shift"]), help="How decays are written."),
-        option("--input-bits", type=int, metavar="8|16", help="Of inputs that are no spikes."),
-        option(
-            "--method",
-            type=click.Choice(["spike-aware", "percentile", "mse", "max"]),
-            help="How scales and roundings are chosen [default: spike-aware].",
-        ),
-        option(
-            "--input-range",
-            multiple=True,
-            metavar="NAME=LOW:HIGH",
-            help="What an input may be, where calibration data do not show it.",
-        ),
-    ]
-    for decorate in reversed(decorators):
-        command = decorate(command)
-    return command
-
-
-def calibration_steps(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--steps",
-        type=int,
-        metavar="T",
-        help="Calibration data have no time axis: hold them for T steps.",
-    )(command)
-
-
-READING = (
-    "like",
-    "dt",
-    "reset",
-    "reset_timing",
-    "integrator",
-    "states",
-    "time_axis",
-    "batch_axis",
+from snncc.cli.options import (
+    READING,
+    calibration_steps,
+    input_options,
+    load_options,
+    model_options,
+    quantize_options,
+    reading_options,
+    train_options,
 )
 
+if TYPE_CHECKING:
+    from snncc.errors import SnnccError
 
-def load_options(values: dict[str, Any], prefix: str = "") -> LoadOptions:
-    """Takes the model options out of a command's values."""
-    given = {name: values.pop(f"{prefix}{name}") for name in READING}
-    given["states"] = _states(given["states"])
-    batch = given.pop("batch_axis")
-    if batch is not None:
-        given["batch_axis"] = _axis(batch)
-    return LoadOptions(**given)
-
-
-def _states(text: str | None) -> list[str] | dict[str, tuple[str, str]] | None:
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    if not all(parts):
-        raise click.BadParameter(f"expected names, got {text!r}", param_hint="states")
-    if not any("=" in part for part in parts):
-        return parts
-    found = {}
-    for part in parts:
-        name, _, ends = part.partition("=")
-        before, _, after = ends.partition(":")
-        if not name or not before or not after:
-            raise click.BadParameter(
-                f"expected NAME=INPUT:OUTPUT, got {part!r}", param_hint="states"
-            )
-        if name in found:
-            raise click.BadParameter(f"{name} stands twice", param_hint="states")
-        found[name] = (before, after)
-    return found
-
-
-def _axis(text: str) -> int | None:
-    if text.lower() == "none":
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise click.BadParameter(
-            f"expected a number or none, got {text!r}", param_hint="batch-axis"
-        ) from None
+MOST_PROBLEMS = 10
+"""That are printed at once."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -212,10 +60,9 @@ def check(model: Path, as_json: bool, **values: Any) -> None:
 @click.option(
     "--time-block",
     type=int,
-    default=1,
-    show_default=True,
     metavar="K",
-    help="Steps that run() takes through a layer before the next.",
+    help="Steps that run() takes through a layer before the next "
+    "[default: 1; in a training up to 32].",
 )
 @click.option(
     "--fold",
@@ -238,9 +85,10 @@ def check(model: Path, as_json: bool, **values: Any) -> None:
     help="Print the IR after load, canonicalize, fold, fuse or schedule.",
 )
 @quantize_options
-@calibration_steps
+@train_options
+@functools.partial(calibration_steps, more=" With --train: the steps of a sample.")
 def compile_command(model: Path, output: Path, **values: Any) -> None:
-    """Compile MODEL into a folder of C."""
+    """Compile MODEL, or with --train its training, into a folder of C."""
     from snncc.cli.compile import run_compile
 
     options = load_options(values)
@@ -260,6 +108,13 @@ def compile_command(model: Path, output: Path, **values: Any) -> None:
 @click.option("--engine", type=click.Choice(["c", "interpreter"]), default="c", show_default=True)
 @click.option("--time-block", type=int, default=1, show_default=True, metavar="K")
 @click.option("--trace", is_flag=True, help="Write every neuron's spikes and states to Y.npz too.")
+@click.option(
+    "--whole",
+    is_flag=True,
+    help="With --trace, of a network of integers: states as whole numbers, with what one is worth "
+    "as scale/NAME [default: in the unit of the float network].",
+)
+@quantize_options
 def run(model: Path, **values: Any) -> None:
     """Run MODEL on an input, in C or in the reference interpreter.
 
@@ -281,11 +136,13 @@ def run(model: Path, **values: Any) -> None:
 @model_options
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--time-block", type=int, default=1, show_default=True, metavar="K")
-def inspect(model: Path, as_json: bool, time_block: int, **values: Any) -> None:
+@quantize_options
+@calibration_steps
+def inspect(model: Path, **values: Any) -> None:
     """Show shapes, neurons, parameters, memory and operations of MODEL, node by node."""
     from snncc.cli.inspect import run_inspect
 
-    run_inspect(model, load_options(values), as_json, time_block)
+    run_inspect(model, load_options(values), **values)
 
 
 @cli.command()
@@ -305,6 +162,7 @@ def inspect(model: Path, as_json: bool, time_block: int, **values: Any) -> None:
     show_default=True,
     help="Compare C too, or the phases alone.",
 )
+@quantize_options
 def verify(model: Path, **values: Any) -> None:
     """Check that every phase and every C build gives the bits of the interpreter."""
     from snncc.cli.verify import run_verify
@@ -319,11 +177,14 @@ def verify(model: Path, **values: Any) -> None:
 @reading_options
 @functools.partial(reading_options, prefix="b-")
 @input_options
+@quantize_options
 def diff(a: Path, b: Path | None, **values: Any) -> None:
     """Show the first neuron and step at which two models part; exit 1 if they do.
 
     Without B, A is compared with itself as the --b-... options read it, and options that B
     does not have are those of A: snncc diff net.nir --like norse --b-like sinabs ...
+    With --quantize it is the second that becomes a network of integers. Numbers of integer
+    networks are compared in the unit of the float network.
     A step of .pt2 or .onnx needs its states by the names of its own file: --states, --b-states.
     """
     from snncc.cli.diff import run_diff
@@ -367,16 +228,19 @@ def analyze(model: Path, **values: Any) -> None:
 @model_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE")
 @click.option("--scan", is_flag=True, help="ONNX of a whole sequence instead of one step.")
+@quantize_options
+@calibration_steps
 def export_command(model: Path, output: Path, scan: bool, **values: Any) -> None:
-    """Write MODEL for other tools: FILE is .onnx or .nir.
+    """Write MODEL for other tools, or as it is: FILE is .onnx, .nir or .mlir.
 
     ONNX runs in any runtime. NIR says less: what it has no words for is an error. --like, --dt
     and the other choices say how NIR is read, that of MODEL or, where MODEL is another kind of
-    file, that of FILE.
+    file, that of FILE. FILE.mlir, with its arrays in FILE.safetensors, keeps all of a network,
+    and is the one for networks of integers: --quantize int8 --calibrate X.npz.
     """
     from snncc.cli.export import run_export
 
-    run_export(model, load_options(values), output, scan)
+    run_export(model, load_options(values), output, scan, **values)
 
 
 def _expect_surroundings() -> None:
@@ -385,6 +249,9 @@ def _expect_surroundings() -> None:
 
     if sys.stdout is None:
         raise error("SNC-X002", "standard output is closed")
+    for stream in (sys.stdout, sys.stderr):  # names of files may be in no encoding of theirs
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         os.getcwd()
     except OSError:
@@ -407,14 +274,24 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _told(fault: SnnccError) -> list[str]:
+    """Problems of a file are listed by `snncc check`; nothing else lists the others."""
+    if fault.code.startswith("SNC-I"):
+        return [str(fault)]
+    more = len(fault.problems) - MOST_PROBLEMS
+    texts = [str(problem) for problem in fault.problems[:MOST_PROBLEMS]]
+    return [*texts, f"and {more} more"] if more > 0 else texts
+
+
 def main() -> None:
     """The entry point: what a user can cause ends in one or two lines, not a traceback."""
     from snncc.errors import SnnccError
 
     try:
         _run_command()
-    except SnnccError as problem:
-        click.echo(click.style("error: ", fg="red", bold=True) + str(problem), err=True)
+    except SnnccError as fault:
+        for text in _told(fault):
+            click.echo(click.style("error: ", fg="red", bold=True) + text, err=True)
         sys.exit(1)
     except click.exceptions.Abort:
         sys.exit(130)

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from snncc.cli.console import err, out, print_warnings, progress, shape_text, size_text, table
+from snncc.cli.console import err, out, print_warnings, progress, say, shape_text, size_text, table
 from snncc.cli.labels import read_labels, scored_output
-from snncc.cli.quantize import options_of, print_report, quantized
+from snncc.cli.quantize import print_report, quantization_of
 from snncc.errors import error
 from snncc.options import LoadOptions
 
@@ -25,14 +25,16 @@ def run_analyze(
     as_json: bool,
     **quantization: Any,
 ) -> None:
-    from snncc.inputs import read_npz, to_streams
+    from snncc.cli.inputs import read_inputs
     from snncc.network import load_with
     from snncc.quantization.analysis import LayerAnalysis, analyze
     from snncc.quantization.plot import expect_plot
     from snncc.quantization.plot import plot as write_plot
 
-    calibrate: Path | None = quantization["calibrate"]
-    seen = input_file or calibrate
+    quantization["quantize"] = quantization["quantize"] or "int8"
+    chosen = quantization_of(quantization)
+    assert chosen is not None
+    seen = input_file or chosen.calibrate
     if seen is None:
         raise error(
             "SNC-C003",
@@ -45,19 +47,15 @@ def run_analyze(
         )
     if plot is not None:
         expect_plot(plot)
-    quantization["quantize"] = quantization["quantize"] or "int8"
-    chosen = options_of(quantization)
-    assert chosen is not None
     network = load_with(model, options)
     print_warnings(network.warnings)
-    x, held = read_npz(seen, network.op, steps=steps)
-    streams = to_streams(network.op, x, steps=held)
+    streams = read_inputs(seen, network, steps).streams
     expected = None
     if labels is not None:
         score = scored_output(network, score)
         classes = network.outputs[score][0]
         expected = read_labels(seen, labels, streams.batch, classes=classes)
-    made = quantized(network, chosen, calibrate, steps)
+    made = chosen.of(network, steps)
     with progress(f"run both: {network.name}"):
         analysis = analyze(made.real, made, streams.arrays, expected, score=score)
     if plot is not None:
@@ -107,12 +105,11 @@ def run_analyze(
         for state in layer.states
     ]
     out.print(table("", ["state", "type", "proved", "seen", "bound"], states, left=2, whole=1))
-    out.print(f"{analysis.samples} samples, {analysis.steps} steps", markup=False)
+    say(f"{analysis.samples} samples, {analysis.steps} steps")
     if analysis.accuracy is not None:
-        out.print(
+        say(
             f"accuracy {analysis.float_accuracy:.3f} float, {analysis.accuracy:.3f} integer; "
-            f"{100 * (analysis.agreement or 0):.1f} % of samples in the same class",
-            markup=False,
+            f"{100 * (analysis.agreement or 0):.1f} % of samples in the same class"
         )
     if plot is not None:
         err.print(f"wrote {plot}", markup=False)

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from snncc.cli.console import out, table
+from snncc.cli.console import out, say, table
 from snncc.errors import Problem, SnnccError
 
 
 def find_problems(model: Path, values: dict[str, Any]) -> list[Problem]:
     """Errors and warnings of loading the model and of emitting its C."""
-    from snncc.cli import load_options
+    from snncc.cli.options import load_options
     from snncc.compiled import compile
     from snncc.network import load_with
 
@@ -46,5 +46,5 @@ def run_check(model: Path, values: dict[str, Any], as_json: bool) -> int:
     errors = sum(p.severity == "error" for p in problems)
     count = "1 error" if errors == 1 else f"{errors} errors"
     verdict = f"{count}: cannot be compiled" if failed else "compiles"
-    out.print(f"{model}: {verdict}", markup=False)
+    say(f"{model}: {verdict}")
     return int(failed)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from snncc.cli.console import out, print_warnings, size_text, table
+from snncc.cli.console import out, print_warnings, say, size_text, table, told_warnings
+from snncc.errors import error
 from snncc.options import LoadOptions
+
+if TYPE_CHECKING:
+    from snncc.network import Network
 
 
 def run_compile(
@@ -14,39 +18,49 @@ def run_compile(
     options: LoadOptions,
     output: Path,
     *,
-    target: str,
-    prefix: str | None,
-    time_block: int,
-    fold: Any,
-    weights: Any,
-    print_after: tuple[str, ...],
     steps: int | None,
-    **quantization: Any,
+    print_after: tuple[str, ...],
+    **values: Any,
 ) -> None:
-    from snncc.cli.quantize import options_of, print_report, quantized
-    from snncc.compiled import compile
-    from snncc.errors import error
+    """`values` are the options of quantization, of training, and those of `snncc.compile`."""
+    from snncc.cli.quantize import expect_calibrated, print_report, quantization_of
+    from snncc.cli.train import training_of
+    from snncc.compiled import expect_folder
     from snncc.network import load_with
-    from snncc.pipelines import PHASES, PipelineOptions, run_pipeline
-    from snncc.storage import context
+    from snncc.pipelines import PHASES
+    from snncc.quantization.quantized import QuantizedNetwork
 
     for phase in print_after:
         if phase not in PHASES:
             raise error(
                 "SNC-C003", f"--print-after: expected one of {', '.join(PHASES)}, got {phase!r}"
             )
-    calibrate = quantization["calibrate"]
-    chosen = options_of(quantization)
-    if steps is not None and calibrate is None:
-        raise error("SNC-C003", "--steps: is for calibration data", remedy="add --calibrate X.npz")
+    chosen, training = quantization_of(values), training_of(values, steps)
+    if training is None:
+        expect_calibrated(chosen, steps, "add --calibrate X.npz, or --train bptt")
+    if print_after and training is not None:
+        raise error("SNC-C003", "--print-after: shows the phases of inference, not of a training")
+    expect_folder(output)
     network = load_with(model, options)
     print_warnings(network.warnings)
-    made = None
     if chosen is not None:
-        network = made = quantized(network, chosen, calibrate, steps)
-    program = compile(
-        network, target, prefix=prefix, time_block=time_block, fold=fold, weights=weights
-    )
+        network = chosen.of(network, steps)
+    if training is not None:
+        _compile_training(network, output, {**values, **training})
+    else:
+        _compile(network, output, print_after, values)
+    if isinstance(network, QuantizedNetwork):
+        print_report(network.report)
+
+
+def _compile(
+    network: Network, output: Path, print_after: tuple[str, ...], values: dict[str, Any]
+) -> None:
+    from snncc.compiled import compile
+    from snncc.pipelines import run_pipeline
+    from snncc.storage import context
+
+    program = compile(network, **values)
     if print_after:
 
         def show(phase: str, module: Any) -> None:
@@ -54,16 +68,27 @@ def run_compile(
                 out.print(f"// after {phase}", markup=False)
                 out.print(str(module), markup=False, soft_wrap=True)
 
-        run_pipeline(network.module, context(), PipelineOptions(time_block, fold), after=show)
-    folder = program.save(output)
-    rows = [(name, size_text(len(data))) for name, data in program.package.files.items()]
-    out.print(table(str(folder), ["file", "size"], rows))
+        run_pipeline(network.module, context(), program.options, after=show)
+    _print_files(program.save(output))
     report = program.report
-    out.print(
+    say(
         f"{network.name}: state {size_text(report.state_bytes)} a sample "
         f"({size_text(report.work_bytes)} of it work space), "
-        f"constants {size_text(report.const_bytes)}",
-        markup=False,
+        f"constants {size_text(report.const_bytes)}"
     )
-    if made is not None:
-        print_report(made.report)
+
+
+def _compile_training(network: Network, output: Path, values: dict[str, Any]) -> None:
+    from snncc.cli.train import print_training
+    from snncc.compiled import compile
+
+    with told_warnings():
+        program = compile(network, **values)
+    _print_files(program.save(output))
+    print_training(network, program.package.manifest)
+
+
+def _print_files(folder: Path) -> None:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    rows = [(path.relative_to(folder).as_posix(), size_text(path.stat().st_size)) for path in files]
+    out.print(table(str(folder), ["file", "size"], rows))

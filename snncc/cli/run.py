@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from snncc.cli.console import out, print_warnings, progress, shape_text, table
+from snncc.cli.console import out, print_warnings, progress, range_text, say, shape_text, table
+from snncc.cli.inputs import read_inputs
 from snncc.cli.labels import accuracy_of, read_labels, scored_output
+from snncc.cli.quantize import quantization_of
 from snncc.dialects.arrays import Array
 from snncc.errors import error, expect_writable
-from snncc.inputs import read_npz, to_streams
 from snncc.network import load_with
 from snncc.options import LoadOptions
+from snncc.passes.quantization.scales import in_units, is_whole, output_scales, scales_of
 
 
 def run_run(
@@ -29,19 +32,33 @@ def run_run(
     engine: str,
     time_block: int,
     trace: bool,
+    whole: bool,
+    **quantization: Any,
 ) -> None:
-    _expect_options(labels, score, output, trace)
+    _expect_options(labels, score, output, trace, whole)
+    chosen = quantization_of(quantization)
     if output is not None:
-        _expect_output(output, (model, input_file, Path(labels or input_file)))
+        read = [model, input_file, Path(labels or input_file)]
+        read += [chosen.calibrate] if chosen is not None and chosen.calibrate is not None else []
+        _expect_output(output, read)
     network = load_with(model, options)
     print_warnings(network.warnings)
-    x, steps = read_npz(input_file, network.op, steps=steps)
-    streams = to_streams(network.op, x, steps=steps)
+    given = read_inputs(input_file, network, steps)
+    streams = given.streams
     scored = expected = None
     if labels is not None:
         scored = scored_output(network, score)
         expected = read_labels(
             input_file, labels, streams.batch, classes=network.outputs[scored][0]
+        )
+    if chosen is not None:
+        network = chosen.of(network, steps)
+    scales = scales_of(network.op)
+    if whole and not scales:
+        raise error(
+            "SNC-C003",
+            f"--whole: {network.name} has no states or streams that were quantized",
+            remedy="leave it out, or add --quantize int8",
         )
     runner: Any = network
     speed = ""
@@ -51,10 +68,10 @@ def run_run(
         runner = compile(network, time_block=time_block)
     with progress(f"{engine}: {network.name}") as update:
         start = time.perf_counter()
-        result = runner.run(x, steps=steps, trace=trace, progress=update)
+        result = runner.run(given.x, steps=given.steps, trace=trace, progress=update)
         seconds = time.perf_counter() - start
     if engine == "c":
-        best = min(runner.time(x, steps=steps, repeats=5)) / streams.steps
+        best = min(runner.time(given.x, steps=given.steps, repeats=5)) / streams.steps
         speed = f"{best * 1e6:.2f} us a step"
     else:
         speed = f"{seconds / (streams.steps * streams.batch) * 1e6:.0f} us a step and sample"
@@ -63,17 +80,22 @@ def run_run(
         for name in network.outputs
     ]
     out.print(table(network.name, ["output", "shape", "type", "activity"], rows))
-    out.print(f"{streams.batch} samples, {streams.steps} steps, {engine}: {speed}", markup=False)
+    for name, scale in output_scales(network.op).items():
+        say(f"{name}: counted in steps of {range_text(scale)}")
+    say(f"{streams.batch} samples, {streams.steps} steps, {engine}: {speed}")
     if scored is not None and expected is not None:
         accuracy = accuracy_of(result[scored], expected)
-        out.print(f"accuracy {accuracy:.3f} on {len(expected)} samples", markup=False)
+        say(f"accuracy {accuracy:.3f} on {len(expected)} samples")
     if output is not None:
-        _write(output, result)
-        out.print(f"wrote {output}", markup=False)
+        arrays = _whole(result, scales) if whole else in_units(result, scales)
+        _write(output, arrays)
+        say(f"wrote {output}")
+        if trace and scales and not whole:
+            say("states are in the unit of the float network; --whole writes whole numbers")
 
 
 def _expect_options(
-    labels: str | None, score: str | None, output: Path | None, trace: bool
+    labels: str | None, score: str | None, output: Path | None, trace: bool, whole: bool
 ) -> None:
     """Options that mean nothing without another are refused."""
     if trace and output is None:
@@ -82,13 +104,19 @@ def _expect_options(
             "--trace: spikes and states are written to a file, and none is named",
             remedy="add -o Y.npz",
         )
+    if whole and not trace:
+        raise error(
+            "SNC-C003",
+            "--whole: says how states are written, and none are",
+            remedy="add --trace -o Y.npz",
+        )
     if score is not None and labels is None:
         raise error(
             "SNC-C003", "--score: names the output that --labels holds for", remedy="add --labels Y"
         )
 
 
-def _expect_output(output: Path, read: tuple[Path, ...]) -> None:
+def _expect_output(output: Path, read: Sequence[Path]) -> None:
     """A file that can be written and is none of those that are read."""
     expect_writable(output, ".npz")
     for path in read:
@@ -100,6 +128,12 @@ def _activity(values: Array) -> str:
     if values.dtype.kind == "u":
         return f"{100 * float((values > 0).mean()):.1f} % of steps"
     return f"{values.min():.3g} to {values.max():.3g}"
+
+
+def _whole(result: dict[str, Any], scales: dict[str, Array]) -> dict[str, Any]:
+    """The arrays as they are; what a whole number of each is worth stands beside them."""
+    worth = {f"scale/{n}": s for n, s in scales.items() if n in result and is_whole(result[n])}
+    return {**result, **worth}
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:

@@ -12,20 +12,26 @@ from xdsl.dialects.builtin import ModuleOp
 from snncc.dialects import snn
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.types import is_float, node_name, stream_type
-from snncc.errors import Problem, error, expect_writable
+from snncc.errors import Problem, SnnccError, error, expect_writable
 from snncc.options import LoadOptions
+from snncc.storage import expect_savable, save_module
 
-FORMATS = (".onnx", ".nir")
+FORMATS = (".onnx", ".nir", ".mlir")
+OWN = ".mlir"
+"""The format that says all there is: integers, learnable parameters, surrogates."""
 
 
 def expect_exportable(path: Path, *, scan: bool = False) -> None:
     """Raises SNC-C003 and SNC-C004 for a path that is no export's, before work is lost on it."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise error("SNC-C003", f"{path}: expected a name that ends in {' or '.join(FORMATS)}")
+        raise error("SNC-C003", f"{path}: expected a name that ends in {', '.join(FORMATS)}")
     if scan and suffix != ".onnx":
         raise error("SNC-C003", f"{path}: a Scan over time is a form of .onnx files")
-    expect_writable(path, suffix)
+    if suffix == OWN:
+        expect_savable(path)
+    else:
+        expect_writable(path, suffix)
     try:
         special = path.exists() and not path.is_file()
     except OSError as fault:
@@ -50,7 +56,12 @@ def export_module(
     SNC-C004 where the path is not one to write to.
     """
     expect_exportable(path, scan=scan)
-    _expect_floats(network)
+    if path.suffix.lower() == OWN:
+        if options is not None:
+            options.refuse_semantics(path)
+        save_module(module, path)
+        return []
+    expect_floats(network)
     if path.suffix.lower() == ".onnx":
         if options is not None:
             options.refuse_semantics(path)
@@ -58,16 +69,22 @@ def export_module(
     return _write(path, lambda file: _nir(module, network, file, options or LoadOptions()))
 
 
-def _expect_floats(network: snn.NetworkOp) -> None:
+def expect_floats(network: snn.NetworkOp) -> None:
     """Raises SNC-E001 for a network whose weights are integers."""
     for op in network.body.block.ops:
         if isinstance(op, WeightedSum) and not is_float(stream_type(op.weight).element_type):
-            raise error(
-                "SNC-E001",
-                "integer networks are not exported",
-                node=node_name(op),
-                remedy="export the float network that it was made of",
-            )
+            raise integers_are_not_said(node_name(op))
+
+
+def integers_are_not_said(node: str | None = None) -> SnnccError:
+    """SNC-E001: these formats hold networks of floats."""
+    return error(
+        "SNC-E001",
+        "integer networks are not written as ONNX or NIR, which hold floats",
+        node=node,
+        remedy="write FILE.mlir, which keeps all of it; or export the float network that it "
+        "was made of",
+    )
 
 
 def _onnx(module: ModuleOp, network: snn.NetworkOp, file: Path, scan: bool) -> list[Problem]:

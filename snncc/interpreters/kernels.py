@@ -11,7 +11,7 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from xdsl.dialects import arith
+from xdsl.dialects import arith, linalg
 from xdsl.dialects.builtin import AnyFloat, MemRefType
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 from xdsl.ir import Attribute, SSAValue
@@ -71,6 +71,22 @@ def _term(value: SSAValue, array: Array, dtype: np.dtype) -> Array:
 class KernelFunctions(InterpreterFunctions):
     """Kernels write their output operands and return what they compute besides."""
 
+    @impl(linalg.ops.IndexOp)
+    def index(
+        self, interpreter: Interpreter, op: linalg.ops.IndexOp, args: PythonValues
+    ) -> PythonValues:
+        """Of a loop over one axis, beside arrays [B or 1, N]."""
+        loop = op.parent_op()
+        assert isinstance(loop, linalg.ops.GenericOp)
+        (size,) = memref_shape(loop.outputs[-1])
+        return (np.arange(size, dtype=np.int64)[None],)
+
+    @impl(arith.IndexCastOp)
+    def index_cast(
+        self, interpreter: Interpreter, op: arith.IndexCastOp, args: PythonValues
+    ) -> PythonValues:
+        return args
+
     @impl(kernel.CompressOp)
     def compress(
         self, interpreter: Interpreter, op: kernel.CompressOp, args: PythonValues
@@ -110,6 +126,18 @@ class KernelFunctions(InterpreterFunctions):
         _flat(op.out, args[-1])[...] = to_stream(total, element_type(op.out))
         return ()
 
+    @impl(kernel.GatherStepsOp)
+    def gather_steps(
+        self, interpreter: Interpreter, op: kernel.GatherStepsOp, args: PythonValues
+    ) -> PythonValues:
+        weight, source, steps, _, *init, out = args
+        rows = _weight(op.weight, weight)
+        bias = None if op.init is None else _flat(op.init, init[0])
+        for step in range(steps):
+            x = source[:, step].astype(rows.dtype)
+            out[:, step] = sums.linear(x, rows.T, bias, bias_first=True, blas=False)
+        return ()
+
     @impl(kernel.OuterOp)
     def outer(
         self, interpreter: Interpreter, op: kernel.OuterOp, args: PythonValues
@@ -122,6 +150,15 @@ class KernelFunctions(InterpreterFunctions):
             out += sums.outer(b, a)
         return ()
 
+    @impl(kernel.OuterRowsOp)
+    def outer_rows(
+        self, interpreter: Interpreter, op: kernel.OuterRowsOp, args: PythonValues
+    ) -> PythonValues:
+        left, right, steps, _, _, out = args
+        for step in range(steps):
+            out += right[:, step, :, None].astype(out.dtype) * left[:, step, None, :]
+        return ()
+
     @impl(kernel.ProjectOp)
     def project(
         self, interpreter: Interpreter, op: kernel.ProjectOp, args: PythonValues
@@ -129,7 +166,11 @@ class KernelFunctions(InterpreterFunctions):
         weight, source, steps, _, out = args
         rows = _weight(op.weight, weight)
         for step in range(steps):
-            out[:, step] = sums.linear(source[:, step], rows, None, bias_first=True, blas=False)
+            x = source[:, step]
+            if op.fused is None:
+                out[:, step] = sums.linear(x, rows, None, bias_first=True, blas=False)
+            else:
+                out[:, step] = sums.fused_linear(x, rows)
         return ()
 
     @impl(kernel.PackOp)

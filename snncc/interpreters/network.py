@@ -324,6 +324,7 @@ class NetworkInterpreter:
                 if value is not None:
                     self._fixed[result] = value
 
+    @np.errstate(over="ignore", invalid="ignore")  # infinities are results as any others
     def run(
         self,
         x: Mapping[str, Array],

@@ -9,6 +9,7 @@ callers' arrays are in the order of time, also where the program goes the other 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
@@ -44,6 +45,7 @@ class ProgramInterpreter:
         }
         self._lines = delay_lines(program)
 
+    @np.errstate(over="ignore", invalid="ignore")  # infinities are results as any others
     def run(
         self,
         x: Mapping[str, Array],
@@ -54,7 +56,9 @@ class ProgramInterpreter:
     ) -> Run:
         """
         Runs all steps of `x`: input name -> [T, B, *shape] of the input's element type; of
-        `held` inputs, which are the same at every step and for all samples, [*shape].
+        `held` inputs, which are the same at every step and for all samples, [*shape]. Where the
+        program has samples, T is that of all of them, one behind the other, and what is sampled
+        is [samples, B, *shape].
 
         `state0` gives states their first value by name, [B, *shape] or [*shape] in the
         model's order of axes (delays: [depth, *shape], oldest first); `progress` is called
@@ -62,21 +66,26 @@ class ProgramInterpreter:
 
         Raises ValueError where names or shapes do not fit.
         """
-        inputs = self._inputs(x)
-        same = {b.known_as: b for b in self.program.buffers(Role.INPUT) if not b.has_rows}
+        inputs, steps, batch = self._inputs(x)
+        same = {b.known_as: b for b in self.program.buffers(Role.INPUT) if b.held is not None}
         if set(held or {}) != set(same):
             raise ValueError(f"expected to hold {', '.join(same)}, got {', '.join(held or {})}")
-        steps, batch = next(iter(inputs.values())).shape[:2]
         memory = self._memory(inputs, steps, batch)
         for name, array in (held or {}).items():
             memory[same[name].sym_name.data] = array.reshape(same[name].shape)
+        for state in self.program.buffers(Role.STATE):
+            if state.starts_from is not None:
+                memory[state.sym_name.data][...] = memory[state.starts_from].reshape(state.shape)
         self._set_states(memory, state0 or {}, batch)
-        block = self.program.block_steps
+        block, sample = self.program.block_steps, self.program.sample_steps
         for done in range(0, steps, block):
             taken = min(block, steps - done)
-            start = steps - done - taken if self.program.is_reverse else done
+            backwards = self.program.is_reverse and sample is None
+            start = steps - done - taken if backwards else done
             for stage in self.program.stages:
-                execution = _Execution(self._interpreter, self.program, memory, start)
+                execution = _Execution(
+                    self._interpreter, self.program, memory, self._contents, start
+                )
                 execution.values[stage.steps] = taken
                 execution.run(stage.body.block)
             if progress is not None:
@@ -89,20 +98,27 @@ class ProgramInterpreter:
 
     # memory
 
-    def _inputs(self, x: Mapping[str, Array]) -> dict[str, Array]:
-        buffers = {b.known_as: b for b in self.program.buffers(Role.INPUT) if b.has_rows}
+    def _inputs(self, x: Mapping[str, Array]) -> tuple[dict[str, Array], int, int]:
+        """(arrays by buffer, steps, batch)"""
+        buffers = {b.known_as: b for b in self.program.buffers(Role.INPUT) if b.held is None}
         if set(x) != set(buffers):
             raise ValueError(f"expected inputs {', '.join(buffers)}, got {', '.join(x)}")
         inputs = {
             name: np.ascontiguousarray(x[name], dtype_of(buffer.type.element_type))
             for name, buffer in buffers.items()
         }
-        leading = next(iter(inputs.values())).shape[:2]
+        steps, batch = next(a for n, a in inputs.items() if buffers[n].has_rows).shape[:2]
+        sample = self.program.sample_steps or 1
+        if steps % sample:
+            raise ValueError(f"expected whole samples of {sample} steps, got {steps} steps")
         for name, array in inputs.items():
-            if array.shape != (*leading, *buffers[name].shape[1:]):
-                expected = ", ".join(map(str, (*leading, *buffers[name].shape[1:])))
+            buffer = buffers[name]
+            rows = steps if buffer.has_rows else steps // sample
+            if array.shape != (rows, batch, *buffer.shape[1:]):
+                expected = ", ".join(map(str, (rows, batch, *buffer.shape[1:])))
                 raise ValueError(f"input {name!r}: expected [{expected}], got {list(array.shape)}")
-        return {buffers[name].sym_name.data: array for name, array in inputs.items()}
+        arrays = {buffers[name].sym_name.data: array for name, array in inputs.items()}
+        return arrays, steps, batch
 
     def _memory(self, inputs: dict[str, Array], steps: int, batch: int) -> dict[str, Array]:
         memory = dict(inputs)
@@ -119,6 +135,9 @@ class ProgramInterpreter:
                     memory[name] = np.broadcast_to(content, (batch, *content.shape)).copy()
                 case Role.OUTPUT if buffer.has_rows:
                     memory[name] = np.zeros((steps, batch, *buffer.shape[1:]), dtype)
+                case Role.OUTPUT if buffer.sampled is not None:
+                    samples = steps // (self.program.sample_steps or 1)
+                    memory[name] = np.zeros((samples, batch, *buffer.shape[1:]), dtype)
                 case Role.OUTPUT:
                     memory[name] = np.zeros((batch, *buffer.shape), dtype)
                 case Role.STREAM:
@@ -176,7 +195,7 @@ class ProgramInterpreter:
 
 def in_model_order(buffer: kernel.BufferOp, array: Array) -> Array:
     """An output, [..., *shape of the buffer], with the model's axes."""
-    if buffer.has_rows:
+    if buffer.has_rows or buffer.sampled is not None:
         return array
     if buffer.order is not None:
         leading = array.ndim - len(buffer.shape)
@@ -191,6 +210,15 @@ def _content(buffer: kernel.BufferOp) -> Array:
     return array_of(buffer.content, TensorType(buffer.type.element_type, buffer.shape))
 
 
+_OF_INDICES: dict[type[Operation], Callable[[int, int], int]] = {
+    arith.AddiOp: operator.add,
+    arith.SubiOp: operator.sub,
+    arith.MuliOp: operator.mul,
+    arith.DivUIOp: operator.floordiv,
+}
+"""What stages compute of numbers of steps."""
+
+
 class _Execution:
     """One stage over one block of steps; `start` is the block's first step."""
 
@@ -199,13 +227,16 @@ class _Execution:
         interpreter: Interpreter,
         program: kernel.ProgramOp,
         memory: Mapping[str, Array],
+        contents: Mapping[str, Array],
         start: int,
     ):
         self.values: dict[SSAValue, Any] = {}
         self._interpreter = interpreter
         self._buffers = {buffer.sym_name.data: buffer for buffer in program.buffers()}
         self._memory = memory
+        self._contents = contents
         self._start = start
+        self._sample_steps = program.sample_steps or 1
 
     def run(self, block: Block) -> None:
         for op in block.ops:
@@ -222,8 +253,14 @@ class _Execution:
         elif isinstance(op, arith.ConstantOp) and isinstance(op.result.type, IndexType):
             assert isinstance(op.value, IntegerAttr)
             self.values[op.result] = op.value.value.data
-        elif isinstance(op, arith.SubiOp) and isinstance(op.result.type, IndexType):
-            self.values[op.result] = self.values[op.lhs] - self.values[op.rhs]
+        elif type(op) in _OF_INDICES and isinstance(op.results[0].type, IndexType):
+            lhs, rhs = (self.values[operand] for operand in op.operands)
+            self.values[op.results[0]] = _OF_INDICES[type(op)](lhs, rhs)
+        elif isinstance(op, kernel.RestartOp):
+            for state in op.states:
+                assert isinstance(state.owner, kernel.RefOp)
+                name = state.owner.symbol
+                self._memory[name][...] = self._contents[name]
         else:
             arguments = tuple(self.values[operand] for operand in op.operands)
             results = self._interpreter.run_op(op, arguments)
@@ -236,10 +273,14 @@ class _Execution:
             return array.reshape(shape)
         if op.step is not None:
             row = self.values[op.step]
-            array = array[row if role is Role.STREAM else self._start + row]
+            if buffer.sampled is not None:
+                row += self._start // self._sample_steps
+            elif role is not Role.STREAM:
+                row += self._start
+            array = array[row]
         elif role is Role.STREAM:  # a whole block
             array = np.moveaxis(array, 1, 0)
-        elif buffer.has_rows:
+        elif buffer.has_rows or buffer.sampled is not None:
             raise ValueError(f"kernel.ref @{op.symbol}: expected a step")
         return array.reshape(array.shape[0], *shape)
 

@@ -314,6 +314,12 @@ class ScalarFunctions(InterpreterFunctions):
     ) -> PythonValues:
         return args
 
+    @impl(snn.IndexOp)
+    def index(self, interpreter: Interpreter, op: snn.IndexOp, args: PythonValues) -> PythonValues:
+        neuron = op.parent_op()
+        assert isinstance(neuron, snn.NeuronOp)
+        return (np.arange(neuron.population[0], dtype=np.int64),)
+
 
 def run_body(interpreter: Interpreter, block: Block, args: PythonValues) -> dict[Any, Array]:
     """Runs a straight block on arrays; the value of every SSA value by the value."""

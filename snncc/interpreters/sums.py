@@ -46,6 +46,29 @@ def _ordered_linear(x: Array, weight: Array, start: Array) -> Array:
     return total
 
 
+def fused_linear(x: Array, weight: Array) -> Array:
+    """`linear` of float32 in which a product and its addition are rounded once."""
+    total = np.zeros((x.shape[0], weight.shape[0]), np.float32)
+    for i in range(x.shape[1]):
+        total = fused(x[:, i, None], weight[None, :, i], total)
+    return total
+
+
+def fused(a: Array, b: Array, c: Array) -> Array:
+    """
+    a * b + c of float32, rounded once. The product is exact in float64, and the sum is rounded
+    to odd there: rounded again it is what the exact sum gives (Boldo and Melquiond, 2008).
+    """
+    product = a.astype(np.float64) * b
+    total = np.asarray(product + c)
+    added = total - product
+    lost = (product - (total - added)) + (c - added)
+    bits = total.view(np.int64)
+    outwards = np.where((lost > 0) == (total > 0), 1, -1)
+    bits += np.where((lost != 0) & (bits & 1 == 0), outwards, 0)
+    return total.astype(np.float32)
+
+
 def reduced(x: Array, axes: tuple[int, ...]) -> Array:
     """The sum over some axes, which stay with size 1: ascending in C order, from +0."""
     kept = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))

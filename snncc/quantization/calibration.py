@@ -103,7 +103,7 @@ def ranges_of(
                 "SNC-Q002",
                 f"input {name!r}: nothing says how large its numbers get",
                 remedy="calibrate with data (--calibrate X.npz), or give "
-                f'input_ranges={{"{name}": (least, largest)}}',
+                f'input_ranges={{"{name}": (least, largest)}} (--input-range {name}=LEAST:LARGEST)',
             )
         if name in given:
             low, high = (float(end) for end in given[name])
@@ -116,7 +116,7 @@ def ranges_of(
                 "SNC-Q002",
                 f"input {name!r}: numbers from {low:g} to {high:g} give no range to count in",
                 remedy="calibrate with inputs as they are in use, or give "
-                f'input_ranges={{"{name}": (least, largest)}}',
+                f'input_ranges={{"{name}": (least, largest)}} (--input-range {name}=LEAST:LARGEST)',
             )
         found[name] = InputRange(low, high, None if seen is None else grid_step(seen))
     return found

@@ -114,6 +114,7 @@ class FloatModel:
         network.properties["output_names"] = ArrayAttr(
             [StringAttr(f"tap{index}") for index in range(len(taps))]
         )
+        network.properties.pop("output_kinds", None)  # each is a stream
         network.properties["function_type"] = FunctionType.from_lists(
             network.function_type.inputs.data, [tap.type for tap in taps]
         )

@@ -68,7 +68,9 @@ class QuantizeOptions:
         if self.layers == AUTO:
             if self.flash is None:
                 raise error(
-                    "SNC-C003", "layers: auto searches widths under a budget", remedy="give flash"
+                    "SNC-C003",
+                    "layers: auto searches widths under a budget",
+                    remedy="give flash (--flash BYTES)",
                 )
         elif self.flash is not None:
             raise error(

@@ -10,14 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
-from snncc.dialects.arrays import Array
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import is_float, stream_type
 from snncc.errors import Problem, SnnccWarning, error
 from snncc.inputs import to_streams
 from snncc.network import Network
-from snncc.passes.quantization.attributes import read_scale
 from snncc.passes.quantization.options import Options
 from snncc.quantization.activity import SAMPLES, Oddity, oddities, rates_of
 from snncc.quantization.budget import Budget, measured, search
@@ -95,26 +93,6 @@ class QuantizedNetwork(Network):
         super().__init__(module, warnings)
         self.real = Network(real.module)
         self.report = report
-
-    @property
-    def scales(self) -> dict[str, Array]:
-        """
-        What one whole number of a state or of a neuron's output is worth: arrays that
-        broadcast to its shape, by the names of a trace.
-        """
-        names = StateNames(self.op)
-        found: dict[str, Array] = {}
-        for op, outputs in names.outputs_of.items():
-            for index, name in enumerate(outputs):
-                scale = read_scale(op, f"output{index or ''}")
-                if scale is not None:
-                    found[name] = scale
-        for (op, index), name in names.name_of.items():
-            ports = getattr(op, "state_ports", None)
-            scale = None if ports is None else read_scale(op, ports[index].name)
-            if scale is not None:
-                found[name] = scale
-        return found
 
 
 def quantize(

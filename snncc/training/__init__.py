@@ -13,17 +13,24 @@ from snncc.training.losses import (
     Projection,
     RateRegularization,
 )
+from snncc.training.online_program import OnlineProgram
+from snncc.training.optimizers import SGD, Adam
+from snncc.training.program import TrainProgram
 from snncc.training.reinforce import expectation, reinforce
 from snncc.training.scales import ScaledSurrogates, scale_surrogates
 
 __all__ = [
+    "SGD",
+    "Adam",
     "CrossEntropy",
     "GradientsByName",
     "Loss",
     "MeanSquaredError",
+    "OnlineProgram",
     "Projection",
     "RateRegularization",
     "ScaledSurrogates",
+    "TrainProgram",
     "expectation",
     "reinforce",
     "scale_surrogates",

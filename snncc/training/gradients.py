@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from snncc.dialects.arrays import Array, blob_of, dense_of, dtype_of
 from snncc.dialects.snn.attributes import BlobAttr, SurrogateAttr
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import is_float, is_spike, shape_of, shape_text, stream_type
-from snncc.errors import error
+from snncc.errors import Problem, SnnccError, SnnccWarning, error
 from snncc.inputs import Streams, sequence_of, state_value, to_states, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network
@@ -24,11 +25,13 @@ from snncc.passes.differentiation.bodies import NoDerivative
 from snncc.passes.differentiation.network import Gradients, differentiate
 from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.passes.differentiation.wanted import UnknownName, wanted_of
+from snncc.passes.online.feedback import PREFIX, FeedbackKind
+from snncc.passes.online.state import OnlineOptions
 from snncc.passes.smoothing.network import NoTwin, smooth
 from snncc.passes.snn_change_precision import SnnChangePrecision
 from snncc.runtime.library import NativeNetwork
 from snncc.training.losses import Loss, loss_of
-from snncc.training.surrogates import surrogate_of
+from snncc.training.surrogates import missing_surrogates, surrogate_of
 from snncc.training.written import LossWriter, Target
 
 Dtype = Literal["float32", "float64"]
@@ -36,6 +39,7 @@ Mode = Literal["bptt", "eprop"]
 MODES: tuple[Mode, ...] = ("bptt", "eprop")
 Engine = Literal["interpreter", "c"]
 ENGINES: tuple[Engine, ...] = ("interpreter", "c")
+FEEDBACK: tuple[FeedbackKind, ...] = ("symmetric", "random", "adaptive")
 ELEMENTS: dict[str, AnyFloat] = {"float32": f32, "float64": f64}
 
 
@@ -79,6 +83,13 @@ class Options:
     dtype: Dtype = "float32"
     smoothed: bool = False
     engine: Engine = "interpreter"
+    feedback: FeedbackKind = "symmetric"
+    seed: int = 0
+
+    @property
+    def online(self) -> OnlineOptions:
+        """Those of online gradients."""
+        return OnlineOptions(self.feedback, self.seed, surrogate=self.surrogate)
 
 
 def value_and_grad(
@@ -90,12 +101,14 @@ def value_and_grad(
     state0: Mapping[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
     steps: int | None = None,
-    wrt: Sequence[str] | None = None,
+    wrt: Sequence[str] | str | None = None,
     surrogate: SurrogateAttr | str | None = None,
     dtype: Dtype = "float32",
     mode: Mode = "bptt",
     engine: Engine = "interpreter",
     smoothed: bool = False,
+    feedback: FeedbackKind = "symmetric",
+    seed: int = 0,
 ) -> tuple[float, GradientsByName]:
     """
     The loss of a network on a batch, and its gradients: by backpropagation through time, or
@@ -106,19 +119,27 @@ def value_and_grad(
 
     `x`, `state0`, `steps` are those of `Network.run`. `target`: labels [B] or an array, or
     {output: ...} where the loss has several. `parameters` replaces parameters of the network
-    by arrays of their shapes. `wrt` are the names of parameters, inputs and states to
-    differentiate by; all floats but fixed parameters, where it is not given. `surrogate`
-    stands in for spikes that the model gives none: "atan(a=2.0)". `smoothed` takes the loss
-    and its exact gradient of the network's smoothed twin: each step is the integral of its
-    surrogate.
+    by arrays of their shapes, feedback weights among them. `wrt` are the names of parameters,
+    inputs and states to differentiate by; all floats but fixed parameters, where it is not
+    given. `surrogate` stands in for spikes that the model gives none: "atan(a=2.0)".
+    `smoothed` takes the loss and its exact gradient of the network's smoothed twin: each step
+    is the integral of its surrogate.
+
+    Online, `feedback` says by which weights learning signals go back: the transposed ones
+    (`symmetric`), `random` ones of a `seed`, or `adaptive` ones, which start there and are
+    trained: their gradients are among those of the parameters, as "feedback.NAME".
 
     Raises SnnccError: SNC-C003 for options, SNC-R001 to SNC-R003 for arrays that do not fit,
     SNC-T001 for a network that has no gradient, SNC-T002 for one that has no smoothed twin.
     """
-    options = Options(wrt, surrogate_of(surrogate), dtype, smoothed, engine)
+    wanted = [wrt] if isinstance(wrt, str) else wrt
+    options = Options(wanted, surrogate_of(surrogate), dtype, smoothed, engine, feedback, seed)
+    expect_feedback(feedback, mode)
     if dtype not in ELEMENTS:
         raise error("SNC-C003", f"dtype: expected one of {', '.join(ELEMENTS)}, got {dtype!r}")
-    module = prepared(net.module, dtype, parameters or {})
+    given = dict(parameters or {})
+    own = {} if feedback == "symmetric" else _feedback_of(given)
+    module = prepared(net.module, dtype, given)
     network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
     if sequence_of(network) is not None:
         raise error(
@@ -133,10 +154,21 @@ def value_and_grad(
     if mode == "eprop" and smoothed:
         raise error("SNC-C003", "smoothed: online gradients are of spikes")
     trained = trained_by(mode)(module, network, loss_of(loss), streams.steps, options)
+    set_parameters(trained.module, own)
     states = to_states(trained.network, state0, streams.batch)
     arrays = {**streams.arrays, **trained.targets_of(target, streams)}
     value, found = trained.run(arrays, states, streams.batch)
     return value, as_given(trained, found, streams, state0 or {})
+
+
+def expect_feedback(feedback: str, mode: Mode) -> None:
+    """Raises SNC-C003."""
+    if feedback not in FEEDBACK:
+        raise error(
+            "SNC-C003", f"feedback: expected one of {', '.join(FEEDBACK)}, got {feedback!r}"
+        )
+    if mode != "eprop" and feedback != "symmetric":
+        raise error("SNC-C003", "feedback: only online gradients have weights of their own")
 
 
 def prepared(module: ModuleOp, dtype: Dtype, parameters: Mapping[str, Any]) -> ModuleOp:
@@ -146,6 +178,18 @@ def prepared(module: ModuleOp, dtype: Dtype, parameters: Mapping[str, Any]) -> M
     module = module.clone()
     SnnRecordNames().apply(Context(), module)
     SnnChangePrecision(to=64 if dtype == "float64" else 32).apply(Context(), module)
+    set_parameters(module, parameters)
+    return module
+
+
+def _feedback_of(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Takes the weights out that the network gets only when it is differentiated."""
+    names = [name for name in parameters if name.startswith(f"{PREFIX}.")]
+    return {name: parameters.pop(name) for name in names}
+
+
+def set_parameters(module: ModuleOp, parameters: Mapping[str, Any]) -> None:
+    """Replaces parameters of a module by arrays of their shapes. Raises SNC-R001."""
     known = {op.sym_name.data: op for op in module.ops if isinstance(op, snn.ParameterOp)}
     for name, given in parameters.items():
         if name not in known:
@@ -155,16 +199,18 @@ def prepared(module: ModuleOp, dtype: Dtype, parameters: Mapping[str, Any]) -> M
                 remedy=f"parameters: {', '.join(known) or 'none'}",
             )
         _set_parameter(known[name], given)
-    return module
 
 
 def _set_parameter(op: snn.ParameterOp, given: Any) -> None:
-    array = np.asarray(given).astype(dtype_of(op.type.element_type))
-    shape = op.type.get_shape()
+    name, shape = op.sym_name.data, op.type.get_shape()
+    try:
+        array = np.asarray(given).astype(dtype_of(op.type.element_type))
+    except (TypeError, ValueError) as fault:
+        raise error("SNC-R001", f"parameter {name!r}: expected numbers: {fault}") from None
     if array.shape != shape:
         raise error(
             "SNC-R001",
-            f"parameter {op.sym_name.data!r}: expected shape {shape_text(shape)}, "
+            f"parameter {name!r}: expected shape {shape_text(shape)}, "
             f"got {shape_text(array.shape)}",
         )
     op.properties["value"] = blob_of(array) if isinstance(op.value, BlobAttr) else dense_of(array)
@@ -190,6 +236,8 @@ class Trained:
         self.module = module
         self.engine = options.engine
         self.inputs = list(network.inputs)
+        self.states = list(StateNames(network).name_of.values())
+        missing = missing_surrogates(network) if options.surrogate is None else None
         self.element = ELEMENTS[options.dtype]
         writer = LossWriter(network, steps, self.element)
         self.terms = [(weight, term.write(writer)) for weight, term in loss.terms()]
@@ -211,15 +259,42 @@ class Trained:
         except NoDerivative as fault:
             raise error("SNC-T001", str(fault)) from None
         module.verify()
+        self._check_spikes(missing)
+
+    def _check_spikes(self, missing: Problem | None) -> None:
+        """Says which populations no gradient flows through."""
+        if missing is None:
+            return
+        if not self.reaches_anything:
+            raise SnnccError(replace(missing, code="SNC-T001", severity="error"))
+        warnings.warn(str(missing), SnnccWarning, stacklevel=4)
+
+    @property
+    def reaches_anything(self) -> bool:
+        """Whether the loss depends on anything that a gradient is wanted of."""
+        made = self.gradients
+        return bool(made.parameters or made.inputs or made.states)
 
     def _differentiate(self, outputs: list[str], options: Options) -> None:
         """Adds the networks that the gradients come from."""
-        wanted = wanted_of(self.module, self.network, outputs, options.wrt, self.inputs)
+        wanted = wanted_of(
+            self.module, self.network, outputs, options.wrt, self.inputs, self.states
+        )
         self.gradients: Gradients = differentiate(self.network, wanted, options.surrogate)
         made = self.gradients
         for part in (made.forward, made.backward, made.finish):
             if part is not None:
                 self.module.body.block.add_op(part)
+
+    @property
+    def finish(self) -> snn.NetworkOp | None:
+        """From sums over time to the gradients of the parameters."""
+        return self.gradients.finish
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """Parameter -> output of `finish`."""
+        return self.gradients.parameters
 
     def _rewrite(self, options: Options) -> list[str]:
         """Makes another network of the one with its loss; gives outputs to differentiate, too."""
@@ -337,19 +412,37 @@ class Trained:
 
     def _heads(self, outputs: Mapping[str, Array], batch: int) -> tuple[float, dict[str, Array]]:
         """The loss, and its gradients by the outputs that hold its terms, [B, *shape]."""
-        value, seeds = 0.0, dict[str, Array]()
+        return self._value(outputs, batch), self._seeds(outputs, batch)
+
+    def _value(self, outputs: Mapping[str, Array], batch: int) -> float:
+        value = 0.0
         for weight, term in self.terms:
             for name in term.outputs:
                 array = outputs[name]
                 if term.rate_target is None:
                     value += weight * float(array.sum()) / batch
-                    seeds[name] = np.full_like(array, weight / batch)
-                    continue
-                distance = array.mean(axis=0) - array.dtype.type(term.rate_target)
-                value += weight * float(np.square(distance).sum())
-                seed = distance * (2.0 * weight / batch)
-                seeds[name] = np.broadcast_to(seed.astype(array.dtype), array.shape)
-        return value, seeds
+                else:
+                    value += weight * float(np.square(_distance(array, term.rate_target)).sum())
+        return value
+
+    def _seeds(self, outputs: Mapping[str, Array], batch: int) -> dict[str, Array]:
+        """Only those of rates depend on what the outputs are."""
+        seeds: dict[str, Array] = {}
+        dtype = dtype_of(self.element)
+        for weight, term in self.terms:
+            for name in term.outputs:
+                shape = (batch, *shape_of(self.network.outputs[name]))
+                if term.rate_target is None:
+                    seeds[name] = np.full(shape, weight / batch, dtype)
+                else:
+                    seed = _distance(outputs[name], term.rate_target) * (2.0 * weight / batch)
+                    seeds[name] = np.broadcast_to(seed.astype(dtype), shape)
+        return seeds
+
+
+def _distance(rates: Array, target: float) -> Array:
+    """Of the mean rates of a batch to a target."""
+    return np.asarray(rates.mean(axis=0) - rates.dtype.type(target))
 
 
 def _is_shared(op: Operation) -> bool:

@@ -11,13 +11,16 @@ a sum of terms with their weights:
 from __future__ import annotations
 
 import ast
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import inf, isfinite
 from typing import Any, Literal
 
 from snncc.errors import SnnccError, error
+from snncc.options import is_real, is_whole
 from snncc.training.written import LossWriter, Term
 
 Code = Literal["count", "first_spike", "step"]
@@ -89,7 +92,7 @@ class CrossEntropy(LossTerm):
     def __post_init__(self) -> None:
         _one_of("code", self.code, CODES)
         _one_of("reduction", self.reduction, ("mean", "sum"))
-        if not self.tau > 0:
+        if not (is_real(self.tau) and 0 < self.tau < inf):
             raise error("SNC-C003", f"tau: expected a number above 0, got {self.tau!r}")
 
     def write(self, writer: LossWriter) -> Term:
@@ -127,7 +130,8 @@ class MeanSquaredError(LossTerm):
 
     def __post_init__(self) -> None:
         _one_of("reduction", self.reduction, ("mean", "sum"))
-        if self.low_pass is not None and not 0 <= self.low_pass < 1:
+        low_pass = self.low_pass
+        if low_pass is not None and not (is_real(low_pass) and 0 <= low_pass < 1):
             raise error(
                 "SNC-C003", f"low_pass: expected at least 0 and below 1, got {self.low_pass!r}"
             )
@@ -163,15 +167,48 @@ class RateRegularization(LossTerm):
         sum over the neurons of (rate - target)^2      rate: spikes a step, mean over the batch
 
     `neurons` are names of populations; all that spike and are no output, where none is given.
+
+    With `per="sample"` the rate is that of each sample (the mean of their losses is taken).
+    Online, that is the rate so far, at every step.
+
+    Programs train samples one by one: there the mean over a batch is not known. In its place
+    is one over the last samples, for which `average` = N has to be given: of sample n with
+    the rates f,
+
+        r[n] = r[n-1] + (f[n] - r[n-1]) / min(n, N)      value: sum of (r[n] - target)^2
+
+    and what f gets is the gradient of r where r is the mean of a batch: 2 (r[n] - target), or,
+    online, 2 (r[n-1] - target), and 0 at the first sample (Bellec et al. 2020, Methods). With
+    N = 1 that is the rate of each sample.
     """
 
     target: float = 0.0
     neurons: tuple[str, ...] = ()
+    per: Literal["batch", "sample"] = "batch"
+    average: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (is_real(self.target) and isfinite(self.target)):
+            raise error("SNC-C003", f"target: expected a number, got {self.target!r}")
+        names: Any = self.neurons
+        if not isinstance(names, tuple | list) or not all(isinstance(n, str) for n in names):
+            raise error("SNC-C003", f"neurons: expected names of populations, got {names!r}")
+        _one_of("per", self.per, ("batch", "sample"))
+        if self.average is None:
+            return
+        if not is_whole(self.average) or self.average < 1:
+            raise error(
+                "SNC-C003", f"average: expected a whole number from 1 on, got {self.average!r}"
+            )
+        if self.per == "sample":
+            raise error("SNC-C003", "average: the rates of each sample are not averaged")
 
     def write(self, writer: LossWriter) -> Term:
         spikes = writer.spikes(self.neurons)
         rates = [writer.scaled(writer.as_float(value), 1.0 / writer.steps) for value in spikes]
-        return writer.rates(rates, self.target)
+        if self.per == "sample":
+            return writer.sample_rates(rates, self.target)
+        return writer.rates(rates, self.target, self.average)
 
 
 def _one_of(what: str, given: str, known: tuple[str, ...]) -> None:
@@ -204,10 +241,9 @@ def loss_of(loss: Loss | str) -> Loss:
     if not isinstance(loss, str):
         raise _unknown(loss)
     try:
-        tree = ast.parse(loss.strip(), mode="eval").body
-    except SyntaxError:
+        return _read(ast.parse(loss.strip(), mode="eval").body, loss)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _unknown(loss) from None
-    return _read(tree, loss)
 
 
 def _read(tree: ast.expr, text: str) -> Loss:
@@ -215,15 +251,23 @@ def _read(tree: ast.expr, text: str) -> Loss:
         case ast.BinOp(left, ast.Add(), right):
             return _read(left, text) + _read(right, text)
         case ast.BinOp(ast.Constant(value=int() | float() as weight), ast.Mult(), right):
-            return float(weight) * _read(right, text)
+            return _weight(weight, text) * _read(right, text)
         case ast.BinOp(left, ast.Mult(), ast.Constant(value=int() | float() as weight)):
-            return float(weight) * _read(left, text)
+            return _weight(weight, text) * _read(left, text)
         case ast.Name(id=name) if name in NAMES:
             return _term(name, {}, text)
         case ast.Call(func=ast.Name(id=name), args=[], keywords=options) if name in NAMES:
+            if len({option.arg for option in options}) < len(options):
+                raise error("SNC-C003", f"loss: an option of {name} stands twice: {text!r}")
             return _term(name, {str(o.arg): _value(o.value, text) for o in options}, text)
         case _:
             raise _unknown(text)
+
+
+def _weight(given: float, text: str) -> float:
+    if not (is_real(given) and isfinite(given)):
+        raise error("SNC-C003", f"loss: expected numbers that are finite, got {given!r}: {text!r}")
+    return float(given)
 
 
 def _term(name: str, options: dict[str, Any], text: str) -> Loss:
@@ -250,6 +294,6 @@ def _value(tree: ast.expr, text: str) -> Any:
 def _unknown(loss: object) -> SnnccError:
     return error(
         "SNC-C003",
-        f"loss: cannot read {loss!r}",
+        f"loss: cannot read {reprlib.repr(loss)}",
         remedy=f"a sum of {', '.join(NAMES)}, each with options: ttfs_ce(tau=3), 0.5 * rate",
     )

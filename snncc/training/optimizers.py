@@ -9,15 +9,25 @@ number of samples whose gradients were added.
 
 from __future__ import annotations
 
+import ast
+import reprlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, fields
+from math import inf
+from typing import Any, Literal
 
 from snncc.dialects.snn.body import Body, Scalar
 from snncc.errors import SnnccError, error
+from snncc.options import is_real, is_whole
 
 PARAMETER = "p"
 """The state that is the parameter."""
+FRACTIONS = ("beta1", "beta2")
+"""Options of averages: at 1 nothing new would count."""
+
+
+Rounding = Literal["nearest", "stochastic"]
+ROUNDINGS: tuple[Rounding, ...] = ("nearest", "stochastic")
 
 
 @dataclass(frozen=True)
@@ -25,10 +35,29 @@ class Optimizer(ABC):
     """
     What follows of a gradient. `lr` is the learning rate where a step names none;
     `weight_decay` adds this multiple of the parameter to its gradient (as PyTorch does).
+
+    With `rounding`, weights are whole numbers of so many `bits` and nothing else remembers
+    them; `stochastic` rounds them up or down at random, so that they move as they should on
+    average, by a generator that starts from `seed` (`rounding.py`, which says what `headroom`
+    is).
     """
 
     lr: float = 1e-2
     weight_decay: float = 0.0
+    rounding: Rounding | None = field(default=None, kw_only=True)
+    bits: int = field(default=8, kw_only=True)
+    headroom: float = field(default=2.0, kw_only=True)
+    seed: int = field(default=1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.rounding not in (None, *ROUNDINGS):
+            raise _wrong(f"rounding: expected {' or '.join(ROUNDINGS)}, got {self.rounding!r}")
+        if not is_whole(self.bits) or not 2 <= self.bits <= 16:
+            raise _wrong(f"bits: expected 2 to 16, got {self.bits!r}")
+        if not self.headroom >= 1:
+            raise _wrong(f"headroom: expected at least 1, got {self.headroom!r}")
+        if not is_whole(self.seed) or not 0 < self.seed < 1 << 32:
+            raise _wrong(f"seed: expected a whole number from 1 to 2^32 - 1, got {self.seed!r}")
 
     @property
     @abstractmethod
@@ -117,19 +146,52 @@ NAMES: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
 
 
 def optimizer_of(given: Optimizer | str, **options: Any) -> Optimizer:
-    """An optimiser, or one by its name with its options. Raises SNC-C003."""
+    """
+    An optimiser, or one by its name with its options: "adam", "sgd(lr=0.1, momentum=0.9)".
+    Raises SNC-C003.
+    """
     if isinstance(given, Optimizer):
-        return given
-    known = NAMES.get(given) if isinstance(given, str) else None
-    if known is None:
-        raise _wrong(f"expected one of {', '.join(NAMES)}, got {given!r}")
+        return _checked(given)
+    name, written = _read(given) if isinstance(given, str) else (None, {})
+    if name not in NAMES:
+        raise _wrong(f"expected one of {', '.join(NAMES)}, got {reprlib.repr(given)}")
     try:
-        return known(**options)
+        return _checked(NAMES[name](**{**written, **options}))
     except TypeError as fault:
         raise _wrong(str(fault)) from None
 
 
+def _checked(optimizer: Optimizer) -> Optimizer:
+    """Raises SNC-C003 for numbers with which no update makes sense."""
+    for option in fields(optimizer):
+        value = getattr(optimizer, option.name)
+        below = 1.0 if option.name in FRACTIONS else inf
+        if option.type == "float" and not (is_real(value) and 0 <= value < below):
+            limit = " and below 1" if option.name in FRACTIONS else ""
+            raise _wrong(f"{option.name}: expected a number from 0 on{limit}, got {value!r}")
+    return optimizer
+
+
+def _read(text: str) -> tuple[str | None, dict[str, Any]]:
+    """A name and its options as they are written; None where it is neither."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+        match tree:
+            case ast.Name(id=name):
+                return name, {}
+            case ast.Call(func=ast.Name(id=name), args=[], keywords=options):
+                if len({option.arg for option in options}) < len(options):
+                    raise _wrong(f"an option stands twice: {text!r}")
+                return name, {str(o.arg): ast.literal_eval(o.value) for o in options}
+            case _:
+                return None, {}
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None, {}
+
+
 def _wrong(text: str) -> SnnccError:
     return error(
-        "SNC-C003", f"optimizer: {text}", remedy='optimizer="sgd", or SGD(lr=0.1, momentum=0.9)'
+        "SNC-C003",
+        f"optimizer: {text}",
+        remedy='"sgd", or with options "sgd(lr=0.1, momentum=0.9)", "adam(beta2=0.99)"',
     )

@@ -15,27 +15,39 @@ from xdsl.dialects.builtin import ModuleOp
 from snncc.backends.c.names import prefix_fault, prefix_of
 from snncc.backends.c.package import CPackage
 from snncc.backends.c.training import Training, emit_training, with_inference
-from snncc.dialects import kernel, snn
+from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.attributes import BlobAttr, SurrogateAttr
 from snncc.dialects.snn.types import Stream
 from snncc.errors import error
-from snncc.inputs import to_streams
+from snncc.inputs import Streams, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.interpreters.program import in_model_order
 from snncc.network import Network
+from snncc.options import is_whole
 from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.runtime.library import write_files
 from snncc.runtime.toolchain import FAST, Toolchain, build_library, find_compiler
+from snncc.training.gradients import Mode, Options
 from snncc.training.losses import Loss
 from snncc.training.optimizers import Optimizer, optimizer_of
 from snncc.training.schedules import Programs, schedule_training
 from snncc.training.surrogates import surrogate_of
 
+MAX_STEPS = (1 << 31) - 1
+"""Of a sample: steps are counted in 32 bits on small processors."""
 MAX_BLOCK = 32
 """The steps that run through a layer at once, where nobody says how many."""
-_DTYPES = {"float": np.float32, "double": np.float64, "uint8_t": np.uint8, "uint16_t": np.uint16}
+C_TYPES: dict[str, type[np.generic]] = {
+    "float": np.float32,
+    "double": np.float64,
+    "uint8_t": np.uint8,
+    "uint16_t": np.uint16,
+    "int8_t": np.int8,
+    "int16_t": np.int16,
+}
+"""The elements of arrays that the C and Python share."""
 
 
 class TrainProgram:
@@ -52,6 +64,8 @@ class TrainProgram:
     at the start of each segment, and segments are run again on the way back.
     """
 
+    mode: Mode = "bptt"
+
     def __init__(
         self,
         network: Network,
@@ -63,6 +77,8 @@ class TrainProgram:
         surrogate: SurrogateAttr | str | None = None,
         tape_steps: int | None = None,
         time_block: int | None = None,
+        samples: int = 1,
+        fused: bool = False,
         prefix: str | None = None,
         weights: Literal["auto", "c", "bin"] = "auto",
         cc: str | None = None,
@@ -71,13 +87,21 @@ class TrainProgram:
         """
         `steps`: those of a sample. `trainable`: names of parameters, or of layers; all that
         are learnable, where it is None. `surrogate` stands in for spikes that the model gives
-        none; `time_block` is how many steps run through a layer at once.
+        none; `time_block` is how many steps run through a layer at once, and `samples` how
+        many samples do, with all their steps: more memory, less time for each. `fused` takes
+        the sums that carry gradients from layer to layer with products that are not rounded
+        (fma): faster where the processor has it, slower where it must be computed; gradients
+        have other last bits, the same everywhere.
 
         Raises SnnccError: SNC-C003 for options, SNC-T001 for a network that has no gradient.
         """
-        for name, value in (("steps", steps), ("tape_steps", tape_steps), ("block", time_block)):
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise error("SNC-C003", f"{name}: expected a whole number from 1 on, got {value!r}")
+        counts = {"steps": steps, "tape_steps": tape_steps, "time_block": time_block}
+        for name, value in {**counts, "samples": samples}.items():
+            if value is not None and not (is_whole(value) and 1 <= value <= MAX_STEPS):
+                raise error(
+                    "SNC-C003",
+                    f"{name}: expected a whole number from 1 to {MAX_STEPS}, got {value!r}",
+                )
         self.network = network
         self.loss = 0.0
         """Of the last `train_step`: the mean over its samples."""
@@ -86,6 +110,13 @@ class TrainProgram:
         fault = prefix_fault(self.prefix)
         if fault is not None:
             raise error("SNC-C003", f"prefix: {fault}", remedy=f"{prefix_of(self.prefix)}")
+        if samples > 1 and (tape_steps is not None or time_block is not None):
+            raise error(
+                "SNC-C003",
+                f"samples: {samples} samples run at once with all their steps, "
+                "which tape_steps and time_block would part",
+                remedy="give samples alone, or train one sample at a time",
+            )
         segment = min(steps, tape_steps or steps)
         block = min(segment, time_block or MAX_BLOCK)
         self.programs: Programs = schedule_training(
@@ -94,22 +125,25 @@ class TrainProgram:
             steps,
             self.optimizer,
             trainable=trainable,
-            surrogate=surrogate_of(surrogate),
             block=block,
+            mode=self.mode,
+            options=self._options(surrogate_of(surrogate)),
+            samples=samples,
+            fused=fused,
         )
         self._segment = segment
+        self._samples_at_once = samples
         self._weights = weights
         self._toolchain = (None if cc is None else find_compiler(cc), tuple(cflags))
         self.package = self._emitted({p.name: p.initial for p in self.programs.parameters})
 
+    def _options(self, surrogate: SurrogateAttr | None) -> Options:
+        """How gradients are taken."""
+        return Options(surrogate=surrogate)
+
     def _emitted(self, parameters: Mapping[str, Array]) -> CPackage:
         p = self.programs
-        programs: dict[str, kernel.ProgramOp] = {
-            "apply": p.apply,
-            "forward": p.forward,
-            "backward": _expected(p.backward),
-            "predict": p.predict,
-        }
+        programs = {"apply": p.apply, **p.sample, "predict": p.predict}
         if p.prepare is not None:
             programs["prepare"] = p.prepare
         training = Training(
@@ -117,15 +151,22 @@ class TrainProgram:
             p.inputs,
             list(p.targets),
             p.losses,
+            p.rates,
             p.tape,
             p.sums,
             parameters,
             p.steps,
             self._segment,
             self.optimizer.lr,
+            self._samples_at_once,
         )
+        scales = {name: stored.scale for name, stored in p.learned.integers.items()}
         return emit_training(
-            training, prefix=self.prefix, title=self.network.name, weights=self._weights
+            training,
+            prefix=self.prefix,
+            title=self.network.name,
+            weights=self._weights,
+            report={"scales": scales} if scales else {},
         )
 
     # --- the library
@@ -178,26 +219,19 @@ class TrainProgram:
                 f"expected {self.programs.steps} steps, for which this was compiled, "
                 f"got {streams.steps}",
             )
-        targets = self._targets(target, streams.batch, streams.batched)
-        manifest = self.package.manifest
-        total = 0.0
-        for sample in range(streams.batch):
-            arrays = [
-                np.ascontiguousarray(streams.arrays[e["name"]][:, sample], _DTYPES[e["type"]])
-                for e in manifest["inputs"]
-            ]
-            arrays += [
-                np.ascontiguousarray(targets[e["name"]][sample], _DTYPES[e["type"]])
-                for e in manifest["targets"]
-            ]
-            value = ctypes.c_float()
-            self._call(
-                "train_step",
-                *(ctypes.c_void_p(array.ctypes.data) for array in arrays),
-                ctypes.byref(value),
-            )
-            total += value.value
-        self.loss = total / streams.batch
+        targets = self._targets(target, streams.batch, streams.batched, streams.steps)
+        arrays = self._samples(streams, targets)
+        losses = np.zeros(streams.batch, np.float32)
+        if self._samples_at_once > 1:
+            places = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
+            count = ctypes.c_size_t(streams.batch)
+            self._call("train_batch", *places, count, ctypes.c_void_p(losses.ctypes.data))
+        else:
+            rows = [(array.ctypes.data, array.strides[0]) for array in (*arrays, losses)]
+            for sample in range(streams.batch):
+                places = [ctypes.c_void_p(start + sample * size) for start, size in rows]
+                self._call("train_step", *places)
+        self.loss = float(losses.sum(dtype=np.float64)) / streams.batch
         return self.loss
 
     def apply(self, rate: float | None = None) -> None:
@@ -205,7 +239,21 @@ class TrainProgram:
         wanted = self.optimizer.lr if rate is None else rate
         self._call("apply_gradients", ctypes.c_float(wanted))
 
-    def _targets(self, given: Any, batch: int, batched: bool) -> dict[str, Array]:
+    def _samples(self, streams: Streams, targets: Mapping[str, Array]) -> list[Array]:
+        """A batch as the C takes it: arrays of one sample behind the other."""
+        manifest = self.package.manifest
+        return [
+            *(
+                np.ascontiguousarray(streams.arrays[e["name"]].swapaxes(0, 1), C_TYPES[e["type"]])
+                for e in manifest["inputs"]
+            ),
+            *(
+                np.ascontiguousarray(targets[e["name"]], C_TYPES[e["type"]])
+                for e in manifest["targets"]
+            ),
+        ]
+
+    def _targets(self, given: Any, batch: int, batched: bool, steps: int) -> dict[str, Array]:
         """Input of the loss -> [B, ...] as the C takes it."""
         outputs = {output for output, _ in self.programs.targets.values()}
         if not isinstance(given, Mapping):
@@ -233,7 +281,6 @@ class TrainProgram:
                 wanted: tuple[int, ...] = (batch, *shape)
                 array = array if batched else array.reshape(-1, *shape)
             else:
-                steps = self.programs.steps
                 wanted = (batch, steps, *shape)
                 if not batched:
                     array = array[:, None] if array.shape == (steps, *shape) else array[None]
@@ -265,7 +312,7 @@ class TrainProgram:
         for name, value in given.items():
             if name not in known:
                 raise error("SNC-R001", f"no trained parameter is named {name!r}")
-            array = np.asarray(value, np.float32)
+            array = np.asarray(value, np.float32)  # the nearest numbers that can be stored
             if array.shape != _shape(known[name].type):
                 raise error(
                     "SNC-R001",
@@ -281,13 +328,16 @@ class TrainProgram:
         Parameter -> the mean gradient of the samples since the last `apply`, with the model's
         shape.
         """
-        finish, backward = self.programs.finish, _expected(self.programs.backward)
+        finish, backward = self.programs.finish, self.programs.backward
         if finish is None:
             return {}
-        samples = max(1, int(self._samples[0]))
+        samples = max(1, self._word("samples"))
         sums: dict[str, Array] = {}
+        kept = self.package.manifest["sums"]
         for buffer in backward.buffers(Role.OUTPUT):
-            stored = self._array(self.package.manifest["sums"][buffer.known_as])
+            if buffer.known_as not in kept:
+                continue
+            stored = self._array(kept[buffer.known_as])
             logical = in_model_order(buffer, stored.reshape(buffer.shape))
             sums[buffer.known_as] = (logical / np.float32(samples))[None, None]
         module = self.programs.module.clone()
@@ -301,14 +351,14 @@ class TrainProgram:
         run = NetworkInterpreter(module, network).run(sums)
         return {name.removeprefix(GRADIENT): array[0, 0] for name, array in run.outputs.items()}
 
-    @property
-    def _samples(self) -> Array:
-        entry = self.package.manifest["samples"]
-        return self._memory[entry["offset"] : entry["offset"] + 4].view(np.uint32)
+    def _word(self, name: str) -> int:
+        """A number of the struct that the functions keep."""
+        start = self.package.manifest[name]["offset"]
+        return int(self._memory[start : start + 4].view(np.uint32)[0])
 
     def _array(self, entry: Mapping[str, Any]) -> Array:
         """An array of the struct: a view."""
-        dtype = np.dtype(_DTYPES[entry["type"]])
+        dtype = np.dtype(C_TYPES[entry["type"]])
         size = entry["count"] * dtype.itemsize
         return self._memory[entry["offset"] : entry["offset"] + size].view(dtype)
 
@@ -324,10 +374,10 @@ class TrainProgram:
         results: dict[str, Array] = {}
         for e in manifest["outputs"]:
             leading = (streams.batch, streams.steps) if e["rows"] else (streams.batch,)
-            results[e["name"]] = np.zeros((*leading, *e["shape"]), _DTYPES[e["type"]])
+            results[e["name"]] = np.zeros((*leading, *e["shape"]), C_TYPES[e["type"]])
         for sample in range(streams.batch):
             arrays = [
-                np.ascontiguousarray(streams.arrays[e["name"]][:, sample], _DTYPES[e["type"]])
+                np.ascontiguousarray(streams.arrays[e["name"]][:, sample], C_TYPES[e["type"]])
                 for e in manifest["inputs"]
             ]
             self._call(
@@ -358,16 +408,13 @@ class TrainProgram:
         """
         from snncc.compiled import compile, save_package
 
-        learned = self.programs.learned
-        stored = {name: learned.stored(name, a) for name, a in self.parameters().items()}
-        training = self._emitted(stored)
-        inference = compile(self.trained(), prefix=self.prefix, weights=self._weights).package
+        training, network = self.package, self.network
+        if "_memory" in vars(self):  # else nothing ran: files need no compiler
+            learned = self.programs.learned
+            stored = {name: learned.stored(name, a) for name, a in self.parameters().items()}
+            training, network = self._emitted(stored), self.trained()
+        inference = compile(network, prefix=self.prefix, weights=self._weights).package
         return save_package(with_inference(training, inference), Path(folder))
-
-
-def _expected(program: kernel.ProgramOp | None) -> kernel.ProgramOp:
-    assert program is not None
-    return program
 
 
 def _shape(type: Stream) -> tuple[int, ...]:

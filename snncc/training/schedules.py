@@ -3,6 +3,9 @@ From a network and its loss to the programs of a training: what one sample and o
 
     forward   the network with its loss, which records the tape
     backward  from the tape to the sums of the gradients over time
+    rates     one step: from the rates of a sample to their averages over samples
+    online    in place of forward and backward: the network gives its loss and these sums
+              as it runs
     apply     one step: from these sums to the gradients of the parameters, and the update
     prepare   one step: what is computed of parameters alone (where there is something)
     predict   the network without its loss, on the parameters as they are
@@ -10,8 +13,8 @@ From a network and its loss to the programs of a training: what one sample and o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -25,8 +28,8 @@ from xdsl.utils.exceptions import PassFailedException
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, dense_of, dtype_of, parameter_array
 from snncc.dialects.kernel.program import Role
-from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import build_neuron
+from snncc.dialects.snn.network import LAST
 from snncc.dialects.snn.places import Indices
 from snncc.dialects.snn.types import Stream, shape_of, stream_type
 from snncc.errors import error
@@ -40,9 +43,13 @@ from snncc.passes.scheduling.batch_norms import write_factors
 from snncc.passes.scheduling.forward import forget_surrogates
 from snncc.passes.scheduling.learned import Learned, elements, prepare_network, root_of
 from snncc.passes.scheduling.scheduler import Scheduler
-from snncc.training.gradients import Options, Trained, prepared
+from snncc.training.gradients import Mode, Options, Trained, prepared, trained_by
 from snncc.training.losses import Loss, loss_of
+from snncc.training.online import OnlineTrained
 from snncc.training.optimizers import PARAMETER, Optimizer
+from snncc.training.rates import rates_network
+from snncc.training.rounding import WORD, Rounded, random_word, stored_integers, zero_of
+from snncc.training.samples import BACKWARD, FORWARD, ONLINE, RATES, online, there_and_back
 
 RATE, SCALE = "rate", "scale"
 
@@ -63,8 +70,8 @@ class Parameter:
 class Programs:
     """The programs of a training, and what is what in them."""
 
-    forward: kernel.ProgramOp
-    backward: kernel.ProgramOp | None
+    sample: dict[str, kernel.ProgramOp]
+    """What one sample runs: `forward` and `backward`, or `online`; and `rates`, if it has any."""
     apply: kernel.ProgramOp
     prepare: kernel.ProgramOp | None
     predict: kernel.ProgramOp
@@ -76,12 +83,24 @@ class Programs:
     """Input that a loss added -> (the output whose target it is, whether it is held)."""
     losses: dict[str, float]
     """Output of `forward` -> its weight in the loss."""
+    rates: dict[str, tuple[str, float]]
+    """Output of `forward` that is rates -> (output of the program `rates`, its weight)."""
     tape: tuple[str, ...]
     sums: list[str]
-    """Outputs of `backward`."""
+    """Outputs of `backward`, or `online`."""
     steps: int
     finish: snn.NetworkOp | None
     module: ModuleOp
+
+    @property
+    def forward(self) -> kernel.ProgramOp:
+        """The program that gives the loss."""
+        return self.sample.get(ONLINE) or self.sample[FORWARD]
+
+    @property
+    def backward(self) -> kernel.ProgramOp:
+        """The program that gives the sums."""
+        return self.sample.get(ONLINE) or self.sample[BACKWARD]
 
 
 def schedule_training(
@@ -91,15 +110,20 @@ def schedule_training(
     optimizer: Optimizer,
     *,
     trainable: Collection[str] | None = None,
-    surrogate: SurrogateAttr | None = None,
     block: int,
+    mode: Mode = "bptt",
+    options: Options | None = None,
+    samples: int = 1,
+    fused: bool = False,
 ) -> Programs:
     """
-    The programs that train a network on sequences of `steps` steps, one sample at a time.
+    The programs that train a network on sequences of `steps` steps: `block` of them at once,
+    or all those of so many samples. `fused`: what a layer hands back is summed of products that
+    are not rounded.
 
-    `trainable` are the names of parameters, all learnable ones where it is None; `surrogate`
-    stands in for spikes that the model gives none. Raises
-    SNC-T001 for what has no gradient, SNC-C003 for options.
+    `trainable` are the names of parameters, all learnable ones where it is None; `options`
+    say how gradients are taken. Raises SNC-T001 for what has no gradient, SNC-C003 for
+    options.
     """
     module = prepared(network.module, "float32", {})
     op = next(inner for inner in module.ops if isinstance(inner, snn.NetworkOp))
@@ -110,31 +134,45 @@ def schedule_training(
         )
     names = _trainable(module, op, trainable)
     plain = op.clone()
-    trained = Trained(module, op, loss_of(loss), steps, Options(names, surrogate))
-    gradients = trained.gradients
-    learned = Learned(list(gradients.parameters))
+    options = replace(options or Options(), wrt=names)
+    trained = trained_by(mode)(module, op, loss_of(loss), steps, options)
+    learned = Learned(list(trained.parameters))
+    declared = [p for p in parameters_of(module) if p.sym_name.data in learned.names]
+    learned.integers = stored_integers(declared, optimizer)
     if not learned.names:
         raise error("SNC-T001", f"the loss does not depend on {', '.join(names)}")
     losses: dict[str, float] = {}
+    rates: list[str] = []
     for weight, term in trained.terms:
-        if term.rate_target is not None:
+        if term.rate_target is None:
+            losses.update(dict.fromkeys(term.outputs, weight))
+            continue
+        if term.average is None:
             raise error(
                 "SNC-C003",
                 "loss: the rate of a batch is not known while its samples are trained one by one",
-                remedy="train without rate regularisation, or use snncc.value_and_grad",
+                remedy="rate(average=32): over so many samples; rate(per='sample'): of each",
             )
-        losses.update(dict.fromkeys(term.outputs, weight))
-    tape = tuple(name for name in gradients.tape if name not in losses)
+        rates += term.outputs
     targets = {name: (found.output, found.is_label) for name, found in trained.targets.items()}
     held = {name for name, (_, is_label) in targets.items() if is_label}
-    forward = _restricted(gradients.forward, [*losses, *tape])
-    backward = _with_constants(
-        gradients.backward, {f"{GRADIENT}{name}": weight for name, weight in losses.items()}
-    )
-    compiler = _Compiler(module, learned, block, held, set(tape))
+    held |= {f"{GRADIENT}{name}" for name in rates}
+    compiler = _Compiler(module, learned, block, held, fused=fused)
+    seeds = {f"{GRADIENT}{name}": weight for name, weight in losses.items()}
+    if isinstance(trained, OnlineTrained):
+        made = online(trained, [*losses, *rates], seeds, list(plain.outputs))
+    else:
+        made = there_and_back(trained, [*losses, *rates], seeds)
+    compiler.tape = set(made.tape)
+    sampled = None
+    if samples > 1:
+        _expect_summed(made.networks.values(), rates)
+        sampled = Samples(samples, steps, {*held, *losses})
     programs = Programs(
-        compiler.compile(forward),
-        compiler.compile(backward),
+        {
+            name: compiler.compile(network, samples=sampled)
+            for name, network in made.networks.items()
+        },
         # replaced below: what they are depends on how the others lie
         kernel.ProgramOp("apply", 1),
         None,
@@ -144,12 +182,14 @@ def schedule_training(
         list(plain.inputs),
         targets,
         losses,
-        tape,
-        list(backward.outputs),
+        {},
+        made.tape,
+        made.sums,
         steps,
-        gradients.finish,
+        trained.finish,
         module,
     )
+    _add_rates(programs, compiler, trained)
     _add_update(programs, compiler, optimizer)
     types = {parameter.name: parameter.type for parameter in programs.parameters}
     prepare = prepare_network("prepare", learned, types)
@@ -182,54 +222,13 @@ def _trainable(
     return chosen
 
 
-def _restricted(network: snn.NetworkOp, outputs: Sequence[str]) -> snn.NetworkOp:
-    """A copy that puts out these alone."""
-    copy = network.clone()
-    streams = [copy.outputs[name] for name in outputs]
-    kinds = [copy.kinds[name] for name in outputs]
-    ends = copy.yield_op
-    copy.body.block.insert_op_before(snn.YieldOp(streams), ends)
-    copy.body.block.erase_op(ends)
-    return _rebuilt(copy, list(zip(outputs, streams, kinds, strict=True)))
+@dataclass(frozen=True)
+class Samples:
+    """Samples that run at once: how many, of how many steps, and what has a row for each."""
 
-
-def _with_constants(network: snn.NetworkOp, values: Mapping[str, float]) -> snn.NetworkOp:
-    """A copy in which some inputs have one value for all elements, at every step."""
-    copy = network.clone()
-    block = copy.body.block
-    outputs = [(name, value, copy.kinds[name]) for name, value in copy.outputs.items()]
-    kept: list[str] = []
-    for name, argument in zip(list(copy.inputs), list(block.args), strict=True):
-        if name not in values:
-            kept.append(name)
-            continue
-        type = stream_type(argument)
-        filled = np.full(type.get_shape(), values[name], dtype_of(type.element_type))
-        constant = snn.ConstantOp(dense_of(filled))
-        first = block.first_op
-        assert first is not None
-        block.insert_op_before(constant, first)
-        argument.replace_all_uses_with(constant.result)
-        block.erase_arg(argument)
-    return _rebuilt(copy, outputs, kept)
-
-
-def _rebuilt(
-    network: snn.NetworkOp,
-    outputs: Sequence[tuple[str, SSAValue, str]],
-    inputs: Sequence[str] | None = None,
-) -> snn.NetworkOp:
-    names = list(network.inputs) if inputs is None else inputs
-    arguments = network.body.block.args
-    return snn.NetworkOp(
-        network.sym_name.data,
-        [(name, stream_type(value)) for name, value in zip(names, arguments, strict=True)],
-        [(name, stream_type(value)) for name, value, _ in outputs],
-        network.detach_region(network.body),
-        dict(network.attributes),
-        kinds=[kind for _, _, kind in outputs],
-        reverse=network.is_reverse,
-    )
+    count: int
+    steps: int
+    sampled: Collection[str]
 
 
 @dataclass
@@ -240,7 +239,8 @@ class _Compiler:
     learned: Learned
     block: int
     held: Collection[str]
-    tape: Collection[str]
+    tape: Collection[str] = ()
+    fused: bool = False
 
     def compile(
         self,
@@ -248,37 +248,28 @@ class _Compiler:
         *,
         block: int | None = None,
         states: Mapping[Operation, Sequence[str]] | None = None,
+        samples: Samples | None = None,
     ) -> kernel.ProgramOp:
         """`states` are the names of states; then nothing is left out, though nothing reads it."""
-        declared = [
-            op.clone()
-            for op in self.module.ops
-            if isinstance(op, snn.ParameterOp | snn.SurrogateOp)
-        ]
-        module = ModuleOp([*declared, network])
-        ctx = Context()
-        ours, xdsl = get_all_passes(), get_xdsl_passes()
-
-        def run(name: str) -> None:
-            factory = ours.get(name) or xdsl[name]
-            step: ModulePass = factory()()
-            step.apply(ctx, module)
-
+        module = self._beside(network)
         if states is None:
-            run("snn-record-names")
+            _run(module, "snn-record-names")
             forget_surrogates(network)
-            run("canonicalize")
+            _run(module, "canonicalize")
             write_factors(network, self.learned)
-            for name in ("snn-fuse-elementwise", "canonicalize", "cse", "dce"):
-                run(name)
+            _run(module, "snn-fuse-elementwise", "canonicalize", "cse", "dce")
         module.verify()
         network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
+        steps = self.block if block is None else block
         scheduler = Scheduler(
             network,
-            self.block if block is None else block,
+            steps if samples is None else samples.count * samples.steps,
             learned=self.learned,
             held=self.held,
             tape=self.tape,
+            sample=None if samples is None else samples.steps,
+            sampled=() if samples is None else samples.sampled,
+            fused=self.fused,
         )
         for op, names in (states or {}).items():
             for index, name in enumerate(names):
@@ -289,13 +280,61 @@ class _Compiler:
             raise error(
                 "SNC-T001",
                 f"the network cannot be trained in C: {fault}",
-                remedy="leave parameters that states start from out of trainable",
+                remedy="train it with snncc.value_and_grad",
             ) from None
         made = ModuleOp([program])
         made.verify()
-        xdsl["canonicalize"]()().apply(ctx, made)
-        KernelVerifyOrder().apply(ctx, made)
+        _run(made, "canonicalize")
+        KernelVerifyOrder().apply(Context(), made)
         return program
+
+    def with_bodies(self, network: snn.NetworkOp) -> snn.NetworkOp:
+        """A copy whose elementwise operations are bodies, for a schedule."""
+        copy = network.clone()
+        module = self._beside(copy)
+        _run(module, "snn-fuse-elementwise", "canonicalize", "cse", "dce")
+        return next(op for op in module.ops if isinstance(op, snn.NetworkOp)).clone()
+
+    def _beside(self, network: snn.NetworkOp) -> ModuleOp:
+        """A module of a network and what it may name."""
+        declared = [
+            op.clone()
+            for op in self.module.ops
+            if isinstance(op, snn.ParameterOp | snn.SurrogateOp)
+        ]
+        return ModuleOp([*declared, network])
+
+
+def _expect_summed(networks: Iterable[snn.NetworkOp], rates: Collection[str]) -> None:
+    """Samples that run at once join in sums over all their steps, and in nothing else."""
+    lasts = [
+        network for network in networks if network.is_reverse and LAST in network.kinds.values()
+    ]
+    what = "a rate that is averaged" if rates else "first values of states" if lasts else None
+    if what is not None:
+        raise error(
+            "SNC-C003",
+            f"samples: {what} cannot be trained with several samples at once",
+            remedy="leave samples out: one sample runs at a time",
+        )
+
+
+def _run(module: ModuleOp, *names: str) -> None:
+    """Passes, by name."""
+    ours, xdsl = get_all_passes(), get_xdsl_passes()
+    for name in names:
+        step: ModulePass = (ours.get(name) or xdsl[name])()()
+        step.apply(Context(), module)
+
+
+def _add_rates(programs: Programs, compiler: _Compiler, trained: Trained) -> None:
+    """The program that follows the rates of samples, where the loss has such."""
+    outputs = [b for b in programs.forward.buffers(Role.OUTPUT) if not b.has_rows]
+    stored = {buffer.known_as: _order_of(buffer) for buffer in outputs}
+    made = rates_network(trained.terms, stored, f32)
+    if made is not None:
+        programs.rates = made.values
+        programs.sample[RATES] = compiler.compile(made.network, block=1)
 
 
 def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -> None:
@@ -303,8 +342,8 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
     The network of one step that ends a batch: `finish`, and a neuron for each parameter. It
     reads the sums and writes the parameters as they lie in the other programs.
     """
-    learned, finish, backward = programs.learned, programs.finish, programs.backward
-    assert backward is not None
+    learned, backward = programs.learned, programs.backward
+    finish = None if programs.finish is None else compiler.with_bodies(programs.finish)
     block = Block()
     values: dict[SSAValue, SSAValue] = {}
     inputs: list[tuple[str, Stream]] = []
@@ -330,9 +369,14 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
             block.add_op(copy)
             values.update(zip(op.results, copy.results, strict=True))
     names: dict[Operation, Sequence[str]] = {}
-    clock = _clock(block, optimizer, names, float_type)
+    clock = {f"clock{i}": v for i, v in enumerate(_clock(block, optimizer, names, float_type))}
+    word: dict[str, SSAValue] = {}
+    if optimizer.rounding == "stochastic" and learned.integers:
+        drawn = random_word(block, optimizer.seed)
+        names[drawn], word[WORD] = (f"clock.{WORD}",), drawn.outputs[0]
     gradients = {} if finish is None else finish.outputs
-    for declared in _declarations(programs):
+    rounded = 0  # weights so far
+    for declared in parameters_of(programs.module):
         name = declared.sym_name.data
         if f"{GRADIENT}{name}" not in gradients:
             continue
@@ -344,13 +388,19 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
         zero = _constant(block, 0.0, float_type)
         states = (name, *(f"{name}.{moment}" for moment in optimizer.moments))
         ports = dict.fromkeys((PARAMETER, *optimizer.moments), zero)
+        equations = optimizer.update
+        if name in learned.integers:
+            ports[PARAMETER] = zero_of(block, learned.integers[name])
+            equations = Rounded(optimizer, learned.integers[name], rounded).update
+            rounded += places.size
         neuron = build_neuron(
-            optimizer.update,
+            equations,
             inputs={
                 "d": elements(block, root, places),
                 "rate": rate,
                 "scale": scale,
-                **{f"clock{index}": value for index, value in enumerate(clock)},
+                **clock,
+                **(word if name in learned.integers else {}),
             },
             states=ports,
             parameters={},
@@ -372,8 +422,8 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
     learned.copies = False
 
 
-def _declarations(programs: Programs) -> list[snn.ParameterOp]:
-    return [op for op in programs.module.ops if isinstance(op, snn.ParameterOp)]
+def parameters_of(module: ModuleOp) -> list[snn.ParameterOp]:
+    return [op for op in module.ops if isinstance(op, snn.ParameterOp)]
 
 
 def _parameter(programs: Programs, declared: snn.ParameterOp, states: tuple[str, ...]) -> Parameter:

@@ -1,15 +1,13 @@
-"""Surrogates as users write them."""
+"""Surrogates as users give them, and as they miss them."""
 
 from __future__ import annotations
 
-import ast
-
-from xdsl.dialects.builtin import FloatAttr, f64
-from xdsl.ir import Attribute
-
+from snncc.dialects import snn
 from snncc.dialects.snn.attributes import SurrogateAttr
-from snncc.dialects.snn.surrogates import SURROGATES, SurrogateError, surrogate_named
-from snncc.errors import SnnccError, error
+from snncc.dialects.snn.surrogates import SURROGATES, SurrogateError
+from snncc.dialects.snn.surrogates.written import surrogate_written
+from snncc.errors import Problem, error
+from snncc.passes.differentiation.wanted import without_surrogate
 
 
 def surrogate_of(given: SurrogateAttr | str | None) -> SurrogateAttr | None:
@@ -20,34 +18,28 @@ def surrogate_of(given: SurrogateAttr | str | None) -> SurrogateAttr | None:
     """
     if given is None or isinstance(given, SurrogateAttr):
         return given
-    if not isinstance(given, str):
-        raise _unknown(given)
     try:
-        tree = ast.parse(given.strip(), mode="eval").body
-    except SyntaxError:
-        raise _unknown(given) from None
-    options: dict[str, Attribute] = {}
-    if isinstance(tree, ast.Call) and not tree.args:
-        for keyword in tree.keywords:
-            number = keyword.value
-            if keyword.arg is None or not isinstance(number, ast.Constant):
-                raise _unknown(given)
-            if not isinstance(number.value, int | float):
-                raise _unknown(given)
-            options[keyword.arg] = FloatAttr(float(number.value), f64)
-        tree = tree.func
-    attribute = SurrogateAttr(ast.unparse(tree), options)
-    try:
-        surrogate_named(attribute)
+        if not isinstance(given, str):
+            raise SurrogateError(f"surrogate: cannot read {given!r}")
+        return surrogate_written(given)
     except SurrogateError as fault:
-        raise error("SNC-C003", str(fault), remedy=_remedy()) from None
-    return attribute
+        plain = ", ".join(name for name in SURROGATES if "." not in name)
+        raise error(
+            "SNC-C003",
+            str(fault),
+            remedy=f"a name with its options: atan(a=2.0); names: {plain}, and those of libraries",
+        ) from None
 
 
-def _unknown(given: object) -> SnnccError:
-    return error("SNC-C003", f"surrogate: cannot read {given!r}", remedy=_remedy())
-
-
-def _remedy() -> str:
-    plain = ", ".join(name for name in SURROGATES if "." not in name)
-    return f"a name with its options: atan(a=2.0); names: {plain}, and those of libraries"
+def missing_surrogates(network: snn.NetworkOp) -> Problem | None:
+    """A warning that names the neurons whose spikes pass no gradient, for want of a surrogate."""
+    found = without_surrogate(network)
+    if not found:
+        return None
+    return Problem(
+        "SNC-W026",
+        f"spikes of {', '.join(found)} have no surrogate: no gradient flows through them",
+        remedy='surrogate="atan(a=2.0)" (--surrogate), or a model that says which it was '
+        "trained with",
+        severity="warning",
+    )

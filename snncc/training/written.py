@@ -33,6 +33,8 @@ class Term:
 
     outputs: tuple[str, ...]
     rate_target: float | None = None
+    average: int | None = None
+    """The samples that rates are averaged over, where samples are trained one by one."""
 
 
 @dataclass(frozen=True)
@@ -217,8 +219,19 @@ class LossWriter:
     def sum(self, value: SSAValue) -> Term:
         return Term((self._value(value, SUM),))
 
-    def rates(self, values: Sequence[SSAValue], target: float) -> Term:
-        return Term(tuple(self._value(value, SUM) for value in values), target)
+    def rates(self, values: Sequence[SSAValue], target: float, average: int | None) -> Term:
+        return Term(tuple(self._value(value, SUM) for value in values), target, average)
+
+    def sample_rates(self, values: Sequence[SSAValue], target: float) -> Term:
+        """The squared distances of each sample's own rates to a target."""
+
+        def square(b: Body, x: Scalar) -> Outputs:
+            distance = x - target
+            return [distance * distance], []
+
+        rates = [self.sum_over_time(value) for value in values]
+        squares = [self._total(self._map(square, {"x": rate})) for rate in rates]
+        return Term(tuple(self._value(value, LAST) for value in squares))
 
     def _value(self, value: SSAValue, kind: str) -> str:
         taken = {*self.outputs, *(name for name, _, _ in self._values)}

@@ -14,35 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snncc.cli import main
 from tests.tools import REPOSITORY, require_tool
 
 DIGITS = REPOSITORY / "examples" / "digits"
 MLP = str(DIGITS / "mlp_lif_digits.nir")
 OPTIONS = ["--like", "snntorch", "--dt", "1e-4", "--reset", "subtract", "--reset-timing", "next"]
 INPUT = ["--input", str(DIGITS / "digits.npz"), "--steps", "20"]
-
-
-@pytest.fixture
-def snncc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Runs a command in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        from snncc.cli import console
-
-        monkeypatch.setattr(sys, "argv", ["snncc", *arguments])
-        # the consoles were bound to the streams of an earlier test
-        monkeypatch.setattr(console.out, "_file", None)
-        monkeypatch.setattr(console.err, "_file", None)
-        code = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 1
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 def test_help_is_fast_and_light() -> None:
@@ -356,22 +333,6 @@ def test_the_examples_are_run_as_their_page_says(snncc) -> None:
         assert f"accuracy 0{accuracy} on 500 samples" in out
 
 
-def test_the_readme_shows_what_is_printed(snncc, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for the time, which is another on every machine."""
-    require_tool("gcc")
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"\$ snncc (run .*?[^\\])\n(.*?)\n```", text, re.DOTALL)
-    assert shown is not None
-    monkeypatch.chdir(REPOSITORY)
-    code, out, err = snncc(*shown[1].replace("\\\n", " ").split())
-    assert code == 0, err
-
-    def lines(printed: str) -> list[str]:
-        return [re.sub(r"[\d.]+ us", "us", line.rstrip()) for line in printed.splitlines()]
-
-    assert lines(out) == lines(shown[2])
-
-
 def _in_shell(script: str, *arguments: str, folder: Path = REPOSITORY) -> tuple[int, str]:
     """The command in a process of its own, started by a script that has it as SNNCC."""
     program = [sys.executable, "-c", "from snncc.cli import main; main()"]
@@ -398,6 +359,59 @@ def test_output_that_cannot_be_written(shell: str, command: str, tmp_path: Path)
     assert code == 1, err
     (line,) = (line for line in err.splitlines() if not line.startswith("warning"))
     assert line.startswith("error: SNC-X002 ")
+
+
+def test_names_that_the_output_cannot_spell(tmp_path: Path) -> None:
+    script = "PYTHONIOENCODING=ascii SNNCC >out"
+    code, err = _in_shell(script, "check", "nö.nir", folder=tmp_path)
+    assert (code, err) == (1, "")
+    assert "n\\xf6.nir: 1 error: cannot be compiled" in (tmp_path / "out").read_text()
+
+
+def test_names_are_no_markup(snncc, tmp_path: Path) -> None:
+    """Of networks, of their neurons, of files."""
+    (tmp_path / "a [red] net.mlir").write_text(
+        'snn.network @"a [b] net" ("x" %x : tensor<2xf32>) -> ("y" : tensor<2xf32>) {\n'
+        '%y = snn.neuron as "a [u] b" (%x = %x : tensor<2xf32>) -> (tensor<2xf32>) {\n'
+        "%0 = arith.addf %x, %x : f32\nsnn.next (%0 : f32)\n}\n"
+        "snn.yield %y : tensor<2xf32>\n}"
+    )
+    np.savez(tmp_path / "x.npz", x=np.zeros((3, 2)))
+    model, x = str(tmp_path / "a [red] net.mlir"), str(tmp_path / "x.npz")
+    code, out, err = snncc("run", model, "--input", x, "--engine", "interpreter")
+    assert code == 0, err
+    assert out.startswith("a [b] net ")
+    code, out, _ = snncc("diff", model, "--input", x)
+    assert code == 0
+    assert out.startswith("a [red] net.mlir / a [red] net.mlir")
+    code, out, _ = snncc("inspect", model)
+    assert "  a [u] b " in out
+
+
+def test_bars_are_for_terminals(tmp_path: Path) -> None:
+    """Nothing of them goes to a pipe, and on a terminal none to stdout."""
+    pty = pytest.importorskip("pty")
+    np.savez(tmp_path / "x.npz", x=np.zeros((3, 64)))
+    arguments = ["run", MLP, *OPTIONS, "--input", str(tmp_path / "x.npz")]
+    code, err = _in_shell("SNNCC >out", *arguments, "--engine", "interpreter", folder=tmp_path)
+    assert (code, err) == (0, "")
+    ours, theirs = pty.openpty()
+    program = [sys.executable, "-c", "from snncc.cli import main; main()"]
+    done = subprocess.run(
+        [*program, *arguments, "--engine", "interpreter"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        check=True,
+    )
+    os.close(theirs)
+    assert b"interpreter: mlp_lif_digits" in os.read(ours, 1 << 16)
+    os.close(ours)
+
+    def lines(text: str) -> list[str]:
+        return [re.sub(r"[\d.]+ us", "us", line) for line in text.splitlines()]
+
+    assert lines(done.stdout.decode()) == lines((tmp_path / "out").read_text())
 
 
 def test_a_folder_that_is_gone(tmp_path: Path) -> None:
@@ -442,6 +456,10 @@ def test_a_folder_that_is_gone(tmp_path: Path) -> None:
         (["run", MLP, *OPTIONS, *INPUT[:2], "--labels", "y"], "SNC-R003 labels 'y': expected 1"),
         (["run", MLP, *OPTIONS, *INPUT, "--labels", "z"], "it has x, y; or name a .npy file"),
         (["run", MLP, "--dt", "-1", *INPUT], "SNC-C003 dt: expected seconds above 0"),
+        (["run", MLP, *OPTIONS, *INPUT, "--steps", "9" * 20], "steps: expected a whole number"),
+        (["run", MLP, *OPTIONS, "--input", "/dev/null"], "SNC-R001 /dev/null: is a pipe or a dev"),
+        (["export", MLP, *OPTIONS, "-o", "y.txt"], "ends in .onnx, .nir, .mlir"),
+        (["export", MLP, *OPTIONS, "--steps", "3", "-o", "y.mlir"], "is for calibration data"),
     ],
 )
 def test_errors_are_short_and_coded(

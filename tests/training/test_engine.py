@@ -68,10 +68,9 @@ def test_compile_for_training(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"train": "eprop"}, 'expected "bptt"'),
         ({"train": "bptt"}, "loss and steps not given"),
         ({"train": "bptt", "loss": "ce_count", "steps": 0}, "steps: expected a whole number"),
-        ({"loss": "ce_count"}, "loss: options of loading"),
+        ({"loss": "ce_count"}, "loss: options of training"),
     ],
 )
 def test_options_of_training(options: dict, said: str, tmp_path) -> None:

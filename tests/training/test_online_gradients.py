@@ -35,30 +35,43 @@ class Step(torch.nn.Module):
         return y, u - r, z, y
 
 
-@pytest.mark.parametrize("loss_name", ["mse_lowpass", "ce_per_step"])
-@pytest.mark.parametrize("surrogate", SURROGATES)
-@pytest.mark.parametrize("name", ["rec_attached", "rec_detached", "ff_attached"])
-def test_published(name: str, surrogate: str, loss_name: str) -> None:
+LOSSES = {
+    "mse_lowpass": (MeanSquaredError(reduction="sum"), "data/target"),
+    "ce_per_step": (CrossEntropy(code="step", reduction="sum"), "data/label"),
+}
+"""Loss -> what it is here, and the array of its targets."""
+
+
+def published(name: str):
+    """(network, data) of a published case."""
     data = np.load(shared_file(f"gradients/eprop_lif_{name}.npz"))
     model = Step(data, name.endswith("attached"))
     x = data["data/x"]
     hidden, outputs = len(data["param/w_rec"]), len(data["param/w_out"])
     states = [torch.zeros(x.shape[1], n, dtype=torch.float64) for n in (hidden, hidden, outputs)]
-    network = snncc.load(model, (torch.tensor(x[0]), *states), states=["v", "z", "y"])
-    attribute = SurrogateAttr(
-        surrogate, {k: FloatAttr(v, f64) for k, v in SURROGATES[surrogate].items()}
-    )
-    squared = loss_name == "mse_lowpass"
+    return snncc.load(model, (torch.tensor(x[0]), *states), states=["v", "z", "y"]), data
+
+
+def attribute_of(surrogate: str) -> SurrogateAttr:
+    options = {k: FloatAttr(v, f64) for k, v in SURROGATES[surrogate].items()}
+    return SurrogateAttr(surrogate, options)
+
+
+@pytest.mark.parametrize("loss_name", LOSSES)
+@pytest.mark.parametrize("surrogate", SURROGATES)
+@pytest.mark.parametrize("name", ["rec_attached", "rec_detached", "ff_attached"])
+def test_published(name: str, surrogate: str, loss_name: str) -> None:
+    network, data = published(name)
+    hidden = len(data["param/w_rec"])
+    loss, target = LOSSES[loss_name]
     value, found = snncc.value_and_grad(
         network,
-        MeanSquaredError(reduction="sum")
-        if squared
-        else CrossEntropy(code="step", reduction="sum"),
-        x,
-        data["data/target" if squared else "data/label"],
+        loss,
+        data["data/x"],
+        data[target],
         dtype="float64",
         mode="eprop",
-        surrogate=attribute,
+        surrogate=attribute_of(surrogate),
     )
     assert value == pytest.approx(float(data[f"loss/{surrogate}/{loss_name}"]), rel=1e-12)
     assert not found.inputs

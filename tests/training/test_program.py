@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -364,19 +365,37 @@ def test_what_is_saved(net: Network, data: tuple[Array, Array], tmp_path: Path) 
         text = path.read_text(encoding="utf-8")
         assert "malloc" not in text
         assert "math.h" not in text
-    (folder / "main.c").write_text(MAIN, encoding="utf-8")
-    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Iinclude", "-Isrc"]
+    example = example_of(folder)
+    assert f"| `net_train_t` (`NET_TRAIN_BYTES`) | {trained.package.manifest['bytes']} |" in (
+        folder / "README.md"
+    ).read_text(encoding="utf-8")
+    for main, level in (
+        (MAIN, ["-O0", "-fsanitize=undefined,address"]),
+        (MAIN, ["-O2"]),
+        (example, ["-O1"]),
+    ):
+        build_and_run(folder, main, level)
+
+
+def example_of(folder: Path) -> str:
+    """The main loop of the page about the training."""
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    return text.split("```c\n", 1)[1].split("```", 1)[0]
+
+
+def build_and_run(folder: Path, main: str, flags: Sequence[str]) -> None:
+    (folder / "main.c").write_text(main, encoding="utf-8")
+    fixed = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Iinclude", "-Isrc"]
     sources = sorted(f"src/{p.name}" for p in (folder / "src").glob("*.c"))
-    for level in (["-O0", "-fsanitize=undefined,address"], ["-O2"]):
-        built = subprocess.run(
-            ["gcc", *flags, *level, *sources, "main.c", "-o", "main"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert built.returncode == 0, built.stderr
-        assert subprocess.run([folder / "main"], check=False).returncode == 0
+    built = subprocess.run(
+        ["gcc", *fixed, *flags, *sources, "main.c", "-o", "main"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    assert subprocess.run([folder / "main"], check=False).returncode == 0
 
 
 def test_the_same_training_gives_the_same_bytes(net: Network) -> None:

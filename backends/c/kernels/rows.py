@@ -15,6 +15,15 @@ typedef @F@ @P@_quarter_@S@ __attribute__((vector_size(16), aligned(@SIZE@), may
 #endif
 """
 
+BLOCK = """\
+/* What takes a block of steps is one function for all layers: its loops are long. */
+#if defined(__GNUC__)
+#define @U@_BLOCK static __attribute__((noinline))
+#else
+#define @U@_BLOCK static
+#endif
+"""
+
 ADD_ROW = """\
 /* target[o] += row[o]@TIMES_TEXT@ */
 @U@_INLINE void @NAME@(@F@ *restrict target, const @F@ *restrict row, size_t outputs@VALUE@)
@@ -79,6 +88,11 @@ def vector_type(kernels: Kernels, float_type: CType) -> None:
         S=float_type.short,
         SIZE=str(float_type.size),
     )
+
+
+def block_function(kernels: Kernels) -> None:
+    """How functions that take a block of steps are declared: `@U@_BLOCK`."""
+    kernels.add("block", BLOCK)
 
 
 def add_row(kernels: Kernels, float_type: CType, source: CType, *, weighted: bool = False) -> str:

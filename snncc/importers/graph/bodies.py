@@ -13,7 +13,7 @@ from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.dialects.snn.surrogate import SurrogateOp
 from snncc.errors import error
 from snncc.importers.graph import operations as ops
-from snncc.importers.graph.graph import Value
+from snncc.importers.graph.values import Value
 
 COUNTING = frozenset(
     (

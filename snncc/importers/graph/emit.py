@@ -25,12 +25,12 @@ from snncc.dialects.arrays import dtype_of
 from snncc.dialects.snn.network import FIXED
 from snncc.importers.emitter import uniform
 from snncc.importers.graph.bodies import count_of, spike_of
-from snncc.importers.graph.graph import Value, cone
 from snncc.importers.graph.learned import LearnedEmitter
 from snncc.importers.graph.model import State
 from snncc.importers.graph.neurons import Ports, write_neuron
 from snncc.importers.graph.populations import Parts, Population, is_scalar, take_apart
 from snncc.importers.graph.streams import emit_stream
+from snncc.importers.graph.values import Value, cone
 
 Unit: TypeAlias = "Population | _Map | _Single"
 

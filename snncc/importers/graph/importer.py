@@ -12,17 +12,13 @@ from xdsl.ir import Attribute
 from snncc.dialects.arrays import Array, element_of
 from snncc.errors import Problem, error
 from snncc.importers.graph.emit import build_network
-from snncc.importers.graph.graph import Graph, Value, cone
+from snncc.importers.graph.graph import Graph
 from snncc.importers.graph.labels import States, labelled
-from snncc.importers.graph.lost import (
-    expect_no_lost_state,
-    float_type,
-    is_spike,
-    stateless_spikes,
-)
+from snncc.importers.graph.lost import expect_no_lost_state, float_type, is_spike, stateless_spikes
 from snncc.importers.graph.model import Model, State
 from snncc.importers.graph.reroll import Loop, Unrolled, reroll
 from snncc.importers.graph.spread import Part, Spread, Spreader, free_axis
+from snncc.importers.graph.values import Value, cone
 
 AUTO = "auto"
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from snncc.errors import Problem, error
-from snncc.importers.graph.graph import Value, cone
 from snncc.importers.graph.model import Model, State
+from snncc.importers.graph.values import Value, cone
 
 States: TypeAlias = "Sequence[str] | Mapping[str, tuple[str, str]]"
 """Names of states in order, or name -> (input, output)."""

@@ -16,9 +16,9 @@ from xdsl.ir import SSAValue
 from snncc.dialects import snn
 from snncc.dialects.snn.network import LEARNABLE
 from snncc.importers.graph import operations as ops
-from snncc.importers.graph.graph import Shape, Value
 from snncc.importers.graph.neurons import Ports, write_neuron
 from snncc.importers.graph.streams import StreamEmitter, rule_of
+from snncc.importers.graph.values import Shape, Value
 
 
 class LearnedEmitter(StreamEmitter):

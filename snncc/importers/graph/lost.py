@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from snncc.errors import Problem, SnnccError, error
-from snncc.importers.graph.graph import Value, cone
 from snncc.importers.graph.model import Model, State
+from snncc.importers.graph.values import Value, cone
 
 REMEDY = (
     "load the live module, or export the step with its states as inputs and outputs and name "

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 
 
 @dataclass

@@ -10,8 +10,8 @@ from xdsl.ir import SSAValue
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.errors import error
 from snncc.importers.graph.bodies import BodyWriter, spike_of
-from snncc.importers.graph.graph import Shape, Value
 from snncc.importers.graph.streams import StreamEmitter
+from snncc.importers.graph.values import Shape, Value
 
 
 class Ports:

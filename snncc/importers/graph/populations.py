@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from snncc.importers.graph import operations as ops
-from snncc.importers.graph.graph import Value, cone
 from snncc.importers.graph.model import State
+from snncc.importers.graph.values import Value, cone
 
 
 @dataclass

@@ -20,8 +20,9 @@ import numpy as np
 
 from snncc.errors import SnnccError
 from snncc.importers.graph import operations as ops
-from snncc.importers.graph.graph import Graph, Value, cone
+from snncc.importers.graph.graph import Graph
 from snncc.importers.graph.model import State
+from snncc.importers.graph.values import Value, cone
 
 MAX_TRIALS = 48
 MAX_LOOKS = 512

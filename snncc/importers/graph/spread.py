@@ -17,7 +17,8 @@ import numpy as np
 
 from snncc.errors import SnnccError, error
 from snncc.importers.graph import operations as ops
-from snncc.importers.graph.graph import Graph, Shape, Value, cone
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Shape, Value, cone
 
 Form: TypeAlias = Literal["own", "major", "minor"]
 

@@ -16,7 +16,7 @@ from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.errors import SnnccError, error
 from snncc.importers.emitter import Emitter, uniform
 from snncc.importers.graph.bodies import spike_of
-from snncc.importers.graph.graph import Shape, Value
+from snncc.importers.graph.values import Shape, Value
 
 
 class StreamEmitter(Emitter):

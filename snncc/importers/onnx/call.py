@@ -11,7 +11,8 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.errors import SnnccError, error
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.onnx.document import ELEMENT_TYPES, Attribute, Block, Tensor
 from snncc.importers.onnx.tensors import unsupported
 

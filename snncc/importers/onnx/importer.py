@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from snncc.errors import Problem, SnnccError, error
-from snncc.importers.graph.graph import Graph, Value, cone
+from snncc.importers.graph.graph import Graph
 from snncc.importers.graph.model import Model, State
+from snncc.importers.graph.values import Value, cone
 from snncc.importers.onnx.document import ELEMENT_TYPES, Block, Document, Node, Terminal
 from snncc.importers.onnx.inline import Inliner, Names
 from snncc.importers.onnx.names import shown

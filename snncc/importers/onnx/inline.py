@@ -9,7 +9,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from snncc.errors import Problem, SnnccError, error
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.onnx.call import Call, Operand, Places, Repeated
 from snncc.importers.onnx.document import (
     Attribute,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.torch.aten_elementwise import add, clamp, div, expm1, log1p, mul, sub
 from snncc.importers.torch.promotion import typed
 from snncc.importers.torch.registry import Number, operator

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from snncc.errors import error
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.torch.promotion import FLOAT, LONG, DType, type_of, typed
 from snncc.importers.torch.registry import Number, Operand, operator
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from snncc.errors import SnnccError, error
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.torch.promotion import BOOL, floating, promoted, together, typed
 from snncc.importers.torch.registry import Number, Operand, operator
 

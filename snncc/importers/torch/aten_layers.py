@@ -9,7 +9,8 @@ from typing import TypeAlias
 import numpy as np
 
 from snncc.errors import SnnccError, error
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.torch.aten_elementwise import div
 from snncc.importers.torch.registry import operator
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from snncc.errors import error
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.torch.aten_elementwise import folded
 from snncc.importers.torch.promotion import BOOL, together, typed
 from snncc.importers.torch.registry import Operand, operator

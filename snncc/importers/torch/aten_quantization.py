@@ -16,7 +16,8 @@ import numpy as np
 from snncc.dialects.arrays import Array
 from snncc.dialects.grids import Grid
 from snncc.errors import error
-from snncc.importers.graph.graph import Graph, Rounding, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Rounding, Value
 from snncc.importers.torch.registry import Number, Operand, operator
 
 FLOAT = np.dtype(np.float32)

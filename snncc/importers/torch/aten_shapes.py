@@ -9,7 +9,8 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.errors import error
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.torch.aten_views import axis_of, select, slice_, unsqueeze
 from snncc.importers.torch.promotion import BOOL, wider
 from snncc.importers.torch.registry import Number, operator

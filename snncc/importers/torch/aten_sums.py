@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from snncc.errors import error
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.torch.aten_elementwise import add, div, mul
 from snncc.importers.torch.aten_views import axis_of
 from snncc.importers.torch.promotion import BOOL, LONG, DType, promoted, typed

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from snncc.errors import error
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.torch.aten_elementwise import div, mul
 from snncc.importers.torch.registry import Number, operator
 

@@ -26,7 +26,8 @@ from snncc.dialects.snn.surrogate import DerivativeOp, SurrogateOp
 from snncc.errors import Problem, SnnccError
 from snncc.importers.graph import operations as ops
 from snncc.importers.graph.bodies import BodyWriter
-from snncc.importers.graph.graph import Graph, Shape, Value, cone
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Shape, Value, cone
 from snncc.importers.torch import exported
 from snncc.importers.torch.exported import ExportedGraph, Input, Output, Ref
 from snncc.importers.torch.record import _Recorder, dtype_of

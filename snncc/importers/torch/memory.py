@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from snncc.errors import SnnccError, error
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.torch import views
 from snncc.importers.torch.views import View
 

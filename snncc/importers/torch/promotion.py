@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.torch.registry import Operand
 
 DType: TypeAlias = np.dtype[Any]

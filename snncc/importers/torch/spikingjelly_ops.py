@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from math import prod
 
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.torch.promotion import FLOAT
 from snncc.importers.torch.registry import operator
 from snncc.importers.torch.stepwise import Steps, run, sequences, voltage

@@ -8,7 +8,8 @@ from typing import TypeAlias
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.errors import error
 from snncc.importers.graph.bodies import MAX_COUNT
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.torch.promotion import FLOAT, typed
 
 COST = 8192

@@ -15,7 +15,8 @@ from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.surrogate import SurrogateOp
 from snncc.dialects.snn.surrogates import SURROGATES, WITHOUT, SurrogateError, surrogate_named
 from snncc.errors import Problem
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.torch.captured import Captured, Captures
 from snncc.importers.torch.promotion import typed
 from snncc.importers.torch.registry import Operand, operator

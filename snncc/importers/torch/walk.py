@@ -17,8 +17,9 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccError, error
-from snncc.importers.graph.graph import Graph, Value, cone
+from snncc.importers.graph.graph import Graph
 from snncc.importers.graph.model import Model, State
+from snncc.importers.graph.values import Value, cone
 from snncc.importers.torch import spikingjelly_ops
 from snncc.importers.torch.aten import NOT_SUPPORTED, OPERATORS
 from snncc.importers.torch.aten_types import NUMBERS, number

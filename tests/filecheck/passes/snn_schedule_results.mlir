@@ -19,7 +19,8 @@ snn.network reverse @back ("g" %g : tensor<3xf32>, "s" %s : tensor<2xi1>) -> (su
 // CHECK-NEXT:   kernel.buffer state @d.v : memref<3xf32> = dense<0.000000e+00> : tensor<3xf32>
 // CHECK-NEXT:   kernel.buffer stream @d : memref<4x3xf32>
 // CHECK-NEXT:   kernel.buffer stream @outer.right : memref<4x2xi8>
-// CHECK-NEXT:   kernel.buffer work @outer.active : memref<4xi16> stage "outer"
+// CHECK-NEXT:   kernel.buffer work @outer.active : memref<2xi32> stage "outer"
+// CHECK-NEXT:   kernel.buffer work @outer.panel : memref<12xf32> stage "outer"
 // CHECK-NEXT:   kernel.buffer input @g : memref<?x3xf32>
 // CHECK-NEXT:   kernel.buffer input @s : memref<?x2xi8> spikes
 // CHECK-NEXT:   kernel.buffer output @w : memref<1x2x3xf32> sum order [0, 2, 1] sizes [1, 3, 2]
@@ -65,11 +66,12 @@ snn.network reverse @back ("g" %g : tensor<3xf32>, "s" %s : tensor<2xi1>) -> (su
 // CHECK-NEXT:         linalg.yield %23 : i8
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
-// CHECK-NEXT:     %25 = kernel.ref @d : memref<4x1x1x3xf32>
-// CHECK-NEXT:     %26 = kernel.ref @outer.right : memref<4x2x1x1xi8>
-// CHECK-NEXT:     %27 = kernel.ref @outer.active : memref<4xi16>
-// CHECK-NEXT:     %28 = kernel.ref @w : memref<1x2x3xf32>
-// CHECK-NEXT:     kernel.outer %25, %26 steps %15 list %27 into %28 : memref<4x1x1x3xf32>, memref<4x2x1x1xi8>, memref<4xi16> -> memref<1x2x3xf32>
+// CHECK-NEXT:     %25 = kernel.ref @d : memref<4x3xf32>
+// CHECK-NEXT:     %26 = kernel.ref @outer.right : memref<4x2xi8>
+// CHECK-NEXT:     %27 = kernel.ref @outer.active : memref<2xi32>
+// CHECK-NEXT:     %28 = kernel.ref @outer.panel : memref<12xf32>
+// CHECK-NEXT:     %29 = kernel.ref @w : memref<2x3xf32>
+// CHECK-NEXT:     kernel.outer_rows %25, %26 spikes steps %15 active %27 panel %28 into %29 : memref<4x3xf32>, memref<4x2xi8>, memref<2xi32>, memref<12xf32> -> memref<2x3xf32>
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
 // CHECK-NEXT: }

@@ -10,7 +10,7 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.importers.graph import operations as ops
-from snncc.importers.graph.graph import Value, cone
+from snncc.importers.graph.values import Value, cone
 
 
 def evaluate(outputs: Sequence[Value], inputs: Mapping[str, Array]) -> list[Array]:

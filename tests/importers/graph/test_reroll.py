@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snncc.dialects.arrays import Array
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
 from snncc.importers.graph.reroll import Loop, Unrolled, reroll
+from snncc.importers.graph.values import Value
 from tests.importers.graph.evaluate import evaluate
 
 F = np.float32

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from snncc.errors import SnnccError
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
 from snncc.importers.graph.spread import Spread, Spreader, free_axis
+from snncc.importers.graph.values import Value
 from tests.importers.graph.evaluate import evaluate
 
 F = np.float32

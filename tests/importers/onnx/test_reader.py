@@ -14,8 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from snncc.dialects.arrays import Array
 from snncc.errors import SnnccError
-from snncc.importers.graph.graph import cone
 from snncc.importers.graph.model import Model
+from snncc.importers.graph.values import cone
 from snncc.importers.onnx.importer import read_onnx
 from snncc.importers.onnx.names import ModulePaths, parameter_name, recorded_module
 from tests.importers.graph.evaluate import evaluate

@@ -15,7 +15,8 @@ import pytest
 
 from snncc.dialects.arrays import Array
 from snncc.errors import SnnccError
-from snncc.importers.graph.graph import Graph, Value, cone
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value, cone
 from snncc.importers.torch.aten import NOT_SUPPORTED, OPERATORS
 from snncc.importers.torch.registry import call
 from tests.importers.graph.evaluate import evaluate

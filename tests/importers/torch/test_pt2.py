@@ -11,7 +11,7 @@ import pytest
 
 from snncc.dialects.arrays import Array
 from snncc.errors import SnnccError
-from snncc.importers.graph.graph import cone
+from snncc.importers.graph.values import cone
 from tests.importers.graph.evaluate import evaluate
 from tests.importers.torch.build import Body, Program, load, run, small
 

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from snncc.errors import SnnccError
-from snncc.importers.graph.graph import Graph, Value, cone
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value, cone
 from snncc.importers.torch import spikingjelly_ops
 from snncc.importers.torch.registry import OPERATORS, call
 from tests.importers.graph.evaluate import evaluate

@@ -95,7 +95,7 @@ def test_a_count_decides_as_it_was() -> None:
 def test_the_option_is_read() -> None:
     text = MOVED.replace('surrogate <"straight_through"> ', "")
     assert "1x2x2xi1" in str(smoothed(text))
-    assert "1x2x2xf64" in str(smoothed(text, "fast_sigmoid_norm k=2.5"))
-    for wrong in ("unheard_of", "sigmoid k=much", "sigmoid slope=2"):
+    assert "1x2x2xf64" in str(smoothed(text, "fast_sigmoid_norm(k=2.5)"))
+    for wrong in ("unheard_of", "sigmoid(k=much)", "sigmoid(slope=2)"):
         with pytest.raises(PassFailedException):
             smoothed(text, wrong)

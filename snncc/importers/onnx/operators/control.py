@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from snncc.errors import error
-from snncc.importers.graph.graph import Value
+from snncc.importers.graph.values import Value
 from snncc.importers.onnx.call import Call, Operand
 from snncc.importers.onnx.document import Block
 from snncc.importers.onnx.operators.registry import operator

@@ -8,7 +8,7 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.errors import error
-from snncc.importers.graph.graph import Value
+from snncc.importers.graph.values import Value
 from snncc.importers.onnx.call import NUMBERS, Call
 from snncc.importers.onnx.operators.registry import Handler, operator
 

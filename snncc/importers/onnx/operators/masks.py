@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from snncc.errors import SnnccError, error
-from snncc.importers.graph.graph import Value
+from snncc.importers.graph.values import Value
 from snncc.importers.onnx.call import Call, Operand, Places, Repeated
 from snncc.importers.onnx.operators.registry import operator
 

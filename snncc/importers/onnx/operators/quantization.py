@@ -13,7 +13,7 @@ import numpy as np
 from snncc.dialects.arrays import Array
 from snncc.dialects.grids import Grid
 from snncc.errors import error
-from snncc.importers.graph.graph import Rounding, Value
+from snncc.importers.graph.values import Rounding, Value
 from snncc.importers.onnx.call import Call
 from snncc.importers.onnx.document import ELEMENT_TYPES, NARROW_TYPES
 from snncc.importers.onnx.operators.registry import operator

@@ -8,7 +8,8 @@ from math import ceil, prod
 import numpy as np
 
 from snncc.errors import error
-from snncc.importers.graph.graph import MAX_ELEMENTS, MAX_INDICES, Shape, Value
+from snncc.importers.graph.store import MAX_ELEMENTS, MAX_INDICES
+from snncc.importers.graph.values import Shape, Value
 from snncc.importers.onnx.call import NUMBERS, Call, Operand
 from snncc.importers.onnx.document import Tensor
 from snncc.importers.onnx.operators.masks import repeated

@@ -9,7 +9,8 @@ from math import prod
 import numpy as np
 
 from snncc.errors import error
-from snncc.importers.graph.graph import Graph, Value
+from snncc.importers.graph.graph import Graph
+from snncc.importers.graph.values import Value
 from snncc.importers.onnx.call import NUMBERS, Call
 from snncc.importers.onnx.operators.registry import Handler, operator
 

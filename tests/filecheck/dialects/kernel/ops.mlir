@@ -20,6 +20,7 @@ kernel.program reverse @backward block 4 {
   kernel.buffer output @d.w : memref<1x64x128xf32> sum order [0, 2, 1] sizes [128, 64]
   kernel.buffer output @d.v : memref<128xf32> last of "d.lif1.v"
   kernel.buffer input @w : memref<8192xf32> held
+  kernel.buffer state @u : memref<64x128xf32> = dense<0.0> : tensor<f32> channel_last from @w of "lif1.u"
   kernel.buffer input @tape.0 : memref<?x16xi8> bits
 }
 
@@ -40,6 +41,7 @@ kernel.program reverse @backward block 4 {
 // CHECK-NEXT:   kernel.buffer output @d.w : memref<1x64x128xf32> sum order [0, 2, 1] sizes [128, 64]
 // CHECK-NEXT:   kernel.buffer output @d.v : memref<128xf32> last of "d.lif1.v"
 // CHECK-NEXT:   kernel.buffer input @w : memref<8192xf32> held
+// CHECK-NEXT:   kernel.buffer state @u : memref<64x128xf32> = dense<0.000000e+00> : tensor<f32> channel_last from @w of "lif1.u"
 // CHECK-NEXT:   kernel.buffer input @tape.0 : memref<?x16xi8> bits
 // CHECK-NEXT: }
 // CHECK-NEXT: }
@@ -208,3 +210,48 @@ kernel.unpack %b into %s : memref<2xi8> into memref<13xi8>
 // CHECK:      kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x5xf32>, memref<160xf32> -> memref<4x7xf32>
 // CHECK:      kernel.pack %s into %b : memref<13xi8> into memref<2xi8>
 // CHECK-NEXT: kernel.unpack %b into %s : memref<2xi8> into memref<13xi8>
+
+// -----
+
+// sums of active rows and of products for a block of steps; a product that is not rounded
+
+%w, %x, %l, %b, %y, %n = "test.op"() : () -> (memref<5x7xf32>, memref<4x5xi8>, memref<5xi16>, memref<7xf32>, memref<4x7xf32>, index)
+kernel.gather_steps %w, %x steps %n list %l into %y : memref<5x7xf32>, memref<4x5xi8>, memref<5xi16> -> memref<4x7xf32>
+kernel.gather_steps %w, %x spikes steps %n list %l init %b into %y : memref<5x7xf32>, memref<4x5xi8>, memref<5xi16> init memref<7xf32> -> memref<4x7xf32>
+%a, %r, %p, %o = "test.op"() : () -> (memref<4x7xf32>, memref<5xi32>, memref<28xf32>, memref<5x7xf32>)
+kernel.outer_rows %a, %x spikes steps %n active %r panel %p into %o : memref<4x7xf32>, memref<4x5xi8>, memref<5xi32>, memref<28xf32> -> memref<5x7xf32>
+%t, %q, %z = "test.op"() : () -> (memref<224xf32>, memref<3x7xf32>, memref<4x3xf32>)
+kernel.project fused %q, %a steps %n room %t into %z : memref<3x7xf32>, memref<4x7xf32>, memref<224xf32> -> memref<4x3xf32>
+
+// CHECK:      kernel.gather_steps %w, %x steps %n list %l into %y : memref<5x7xf32>, memref<4x5xi8>, memref<5xi16> -> memref<4x7xf32>
+// CHECK-NEXT: kernel.gather_steps %w, %x spikes steps %n list %l init %b into %y : memref<5x7xf32>, memref<4x5xi8>, memref<5xi16> init memref<7xf32> -> memref<4x7xf32>
+// CHECK:      kernel.outer_rows %a, %x spikes steps %n active %r panel %p into %o : memref<4x7xf32>, memref<4x5xi8>, memref<5xi32>, memref<28xf32> -> memref<5x7xf32>
+// CHECK:      kernel.project fused %q, %a steps %n room %t into %z : memref<3x7xf32>, memref<4x7xf32>, memref<224xf32> -> memref<4x3xf32>
+
+// -----
+
+// blocks of whole samples
+
+kernel.program reverse @samples block 12 sample 4 {
+  kernel.buffer state @v : memref<3xf32> = dense<0.0> : tensor<f32>
+  kernel.buffer input @label : memref<?x3xf32> sampled
+  kernel.buffer output @loss : memref<?x1xf32> last sampled
+  kernel.stage "v" of [] (%steps) {
+    %i = "test.op"() : () -> index
+    %v = kernel.ref @v : memref<3xf32>
+    kernel.restart %v : memref<3xf32>
+    %y = kernel.ref @loss[%i] : memref<1xf32>
+  }
+}
+
+// CHECK:      kernel.program reverse @samples block 12 sample 4 {
+// CHECK-NEXT:   kernel.buffer state @v : memref<3xf32> = dense<0.000000e+00> : tensor<f32>
+// CHECK-NEXT:   kernel.buffer input @label : memref<?x3xf32> sampled
+// CHECK-NEXT:   kernel.buffer output @loss : memref<?x1xf32> last sampled
+// CHECK-NEXT:   kernel.stage "v" of [] (%steps) {
+// CHECK-NEXT:     %i = "test.op"() : () -> index
+// CHECK-NEXT:     %v = kernel.ref @v : memref<3xf32>
+// CHECK-NEXT:     kernel.restart %v : memref<3xf32>
+// CHECK-NEXT:     %y = kernel.ref @loss[%i] : memref<1xf32>
+// CHECK-NEXT:   }
+// CHECK-NEXT: }

@@ -634,10 +634,10 @@ kernel.program @net block 1 {
 // -----
 
 kernel.program @net block 1 {
-  kernel.buffer output @y : memref<2x3xf32> last order [1, 0]
+  kernel.buffer output @y : memref<?x3xf32> order [1, 0]
 }
 
-// CHECK: | Operation does not verify: order: expected a sum
+// CHECK: | Operation does not verify: order: expected a sum or a last value
 
 // -----
 
@@ -673,6 +673,24 @@ kernel.program @net block 1 {
 
 // -----
 
+kernel.program @net block 1 {
+  kernel.buffer input @w : memref<4xf32> held
+  kernel.buffer state @v : memref<2x3xf32> = dense<0.0> : tensor<f32> from @w
+}
+
+// CHECK: | Operation does not verify: from: expected an input of 6 elements that is held, got 'w'
+
+// -----
+
+kernel.program @net block 1 {
+  kernel.buffer input @w : memref<4xf32> held
+  kernel.buffer stream @v : memref<1x4xf32> from @w
+}
+
+// CHECK: | Operation does not verify: stream buffer: only a state starts from an input
+
+// -----
+
 %w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf32>, memref<4x5xf32>, memref<20xf32>, memref<4x7xf32>, index)
 kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x5xf32>, memref<20xf32> -> memref<4x7xf32>
 
@@ -691,3 +709,86 @@ kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x7xf32
 kernel.pack %s into %b : memref<17xi8> into memref<2xi8>
 
 // CHECK: | Operation does not verify: bits: expected 3 bytes for 17 spikes, got memref<2xi8>
+
+// -----
+
+// sums of active rows and of products for a block of steps
+
+%w, %x, %l, %y, %n = "test.op"() : () -> (memref<5x7xf32>, memref<4x6xi8>, memref<5xi16>, memref<4x7xf32>, index)
+kernel.gather_steps %w, %x steps %n list %l into %y : memref<5x7xf32>, memref<4x6xi8>, memref<5xi16> -> memref<4x7xf32>
+
+// CHECK: | Operation does not verify: expected 4 steps of 5 inputs and 7 outputs, got memref<4x6xi8> and memref<4x7xf32>
+
+// -----
+
+%w, %x, %l, %y, %n = "test.op"() : () -> (memref<200x7xf32>, memref<4x200xf32>, memref<200xi16>, memref<4x7xf32>, index)
+kernel.gather_steps %w, %x steps %n list %l into %y : memref<200x7xf32>, memref<4x200xf32>, memref<200xi16> -> memref<4x7xf32>
+
+// CHECK: | Operation does not verify: list: expected 128 elements of i16, got memref<200xi16>
+
+// -----
+
+%a, %x, %r, %p, %y, %n = "test.op"() : () -> (memref<4x7xf32>, memref<4x5xf32>, memref<5xi32>, memref<28xf32>, memref<5x7xf32>, index)
+kernel.outer_rows %a, %x spikes steps %n active %r panel %p into %y : memref<4x7xf32>, memref<4x5xf32>, memref<5xi32>, memref<28xf32> -> memref<5x7xf32>
+
+// CHECK: | Operation does not verify: spikes: expected elements of i8, got memref<4x5xf32>
+
+// -----
+
+%a, %x, %r, %p, %y, %n = "test.op"() : () -> (memref<40x7xf32>, memref<40x5xf32>, memref<5xi32>, memref<280xf32>, memref<5x7xf32>, index)
+kernel.outer_rows %a, %x steps %n active %r panel %p into %y : memref<40x7xf32>, memref<40x5xf32>, memref<5xi32>, memref<280xf32> -> memref<5x7xf32>
+
+// CHECK: | Operation does not verify: active: expected 10 of i32, got memref<5xi32>
+
+// -----
+
+%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf64>, memref<4x5xf64>, memref<160xf64>, memref<4x7xf64>, index)
+kernel.project fused %w, %x steps %n room %t into %y : memref<7x5xf64>, memref<4x5xf64>, memref<160xf64> -> memref<4x7xf64>
+
+// CHECK: | Operation does not verify: fused: expected elements of f32, got f64
+
+// -----
+
+// blocks of whole samples
+
+kernel.program @net block 10 sample 4 {
+  kernel.buffer input @x : memref<?x3xf32>
+}
+
+// CHECK: | Operation does not verify: sample: expected a divisor of 10 steps, got 4
+
+// -----
+
+kernel.program @net block 8 sample 4 {
+  kernel.buffer output @y : memref<?x3xf32> sampled
+}
+
+// CHECK: | Operation does not verify: output buffer: only an input that is not held, a sum and a last value are sampled
+
+// -----
+
+kernel.program @net block 8 sample 4 {
+  kernel.buffer input @x : memref<3xf32> sampled
+}
+
+// CHECK: | Operation does not verify: input buffer: expected samples (?) as the first axis, got memref<3xf32>
+
+// -----
+
+kernel.program @net block 8 {
+  kernel.buffer input @x : memref<?x3xf32> sampled
+}
+
+// CHECK: | Operation does not verify: buffer "x": the program has no samples
+
+// -----
+
+kernel.program @net block 8 sample 4 {
+  kernel.buffer work @v : memref<3xf32> stage "v"
+  kernel.stage "v" of [] (%steps) {
+    %v = kernel.ref @v : memref<3xf32>
+    kernel.restart %v : memref<3xf32>
+  }
+}
+
+// CHECK: | Operation does not verify: expected states, got "v"

@@ -319,6 +319,7 @@ snn.network @body ("x" %x : tensor<2xf32>) -> ("n" : tensor<2xi16>) {
     %8 = arith.maximumf %7, %v : f32
     %9 = math.exp %8 : f32
     %10 = arith.addi %3, %4 : i16
+    %11 = snn.index {origin = "test"} : i32
     snn.next (%10 : i16, %9 : f32) state (%8 : f32)
   }
   snn.yield %n : tensor<2xi16>
@@ -339,6 +340,7 @@ snn.network @body ("x" %x : tensor<2xf32>) -> ("n" : tensor<2xi16>) {
 // CHECK-NEXT:     %8 = arith.maximumf %7, %v : f32
 // CHECK-NEXT:     %9 = math.exp %8 : f32
 // CHECK-NEXT:     %10 = arith.addi %3, %4 : i16
+// CHECK-NEXT:     %11 = snn.index {origin = "test"} : i32
 // CHECK-NEXT:     snn.next (%10 : i16, %9 : f32) state (%8 : f32)
 // CHECK-NEXT:   }
 // CHECK-NEXT:   snn.yield %n : tensor<2xi16>

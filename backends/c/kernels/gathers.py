@@ -1,0 +1,105 @@
+"""Weighted sums of active inputs, for all steps of a block at once."""
+
+from __future__ import annotations
+
+from snncc.backends.c.kernels.collection import Kernels
+from snncc.backends.c.kernels.compress import compress
+from snncc.backends.c.kernels.rows import add_row, block_function
+from snncc.backends.c.types import CType
+from snncc.dialects import kernel
+
+ADD_ROWS = """\
+/* out[o] += weight[list[e]][o]@TIMES_TEXT@ for each e, in order. */
+@U@_INLINE void @NAME@(const @F@ *restrict weight, size_t outputs,
+    const uint16_t *restrict list, size_t count@VALUES_PARAMETER@, @F@ *restrict out)
+{
+  size_t o = 0;
+#if defined(@U@_VECTOR)
+  /* a block of columns stays in registers while the rows pass by */
+  for (; o + 8 * @U@_LANES_@S@ <= outputs; o += 8 * @U@_LANES_@S@) {
+    @P@_vec_@S@ sum[8];
+    for (size_t v = 0; v < 8; ++v) {
+      sum[v] = *(const @P@_vec_@S@ *)(const void *)(out + o + v * @U@_LANES_@S@);
+    }
+    for (size_t e = 0; e < count; ++e) {
+      const @F@ *const row = weight + (size_t)list[e] * outputs + o;
+@LOAD_VALUE@      for (size_t v = 0; v < 8; ++v) {
+        sum[v] += *(const @P@_vec_@S@ *)(const void *)(row + v * @U@_LANES_@S@)@TIMES@;
+      }
+    }
+    for (size_t v = 0; v < 8; ++v) {
+      *(@P@_vec_@S@ *)(void *)(out + o + v * @U@_LANES_@S@) = sum[v];
+    }
+  }
+#endif
+  if (o < outputs) {
+    for (size_t e = 0; e < count; ++e) {
+@LOAD_VALUE@      @ADD_ROW@(
+          out + o, weight + (size_t)list[e] * outputs + o, outputs - o@PASS_VALUE@);
+    }
+  }
+}
+"""
+
+GATHER_STEPS = """\
+/* out[k][o] = (0 + init[o]) + sum over i ascending of weight[i][o] * x[k][i], for each step k of
+   the block. Parts of the weight pass by, each small enough to stay near while all steps take
+   from it what they need; zeros are left out. */
+@U@_BLOCK void @NAME@(const @F@ *restrict weight, size_t inputs, size_t outputs,
+    const @T@ *restrict x, size_t steps, uint16_t *restrict list, const @F@ *restrict init,
+    @F@ *restrict out)
+{
+  const size_t fitting = 131072u / outputs;
+  const size_t part = fitting < 16 ? 16 : fitting > @PART@ ? @PART@ : fitting;
+  for (size_t k = 0; k < steps; ++k) {
+    for (size_t o = 0; o < outputs; ++o) {
+      out[k * outputs + o] = init != NULL ? @ZERO@ + init[o] : @ZERO@;
+    }
+  }
+  for (size_t first = 0; first < inputs; first += part) {
+    const size_t some = inputs - first < part ? inputs - first : part;
+    for (size_t k = 0; k < steps; ++k) {
+      const @T@ *const given = x + k * inputs + first;
+      const size_t count = @COMPRESS@(given, some, list);
+      @ADD_ROWS@(
+          weight + first * outputs, outputs, list, count@GIVEN@, out + k * outputs);
+    }
+  }
+}
+"""
+
+LISTED = CType("uint16_t", "u16", 2)
+
+
+def gather_steps(kernels: Kernels, float_type: CType, source: CType, *, spikes: bool) -> str:
+    """`spikes`: inputs are 0 or 1."""
+    block_function(kernels)
+    cast = "" if source == float_type else f"({float_type.name})"
+    load = f"      const {float_type.name} value = {cast}values[list[e]];\n"
+    suffix = "spikes" if spikes else source.short
+    common = {
+        "F": float_type.name,
+        "S": float_type.short,
+        "ZERO": "0.0f" if float_type.size == 4 else "0.0",
+    }
+    rows = kernels.add(
+        f"add_rows_{float_type.short}_{suffix}",
+        ADD_ROWS,
+        TIMES="" if spikes else " * value",
+        TIMES_TEXT="" if spikes else " * values[list[e]]",
+        VALUES_PARAMETER="" if spikes else f", const {source.name} *restrict values",
+        LOAD_VALUE="" if spikes else load,
+        ADD_ROW=add_row(kernels, float_type, float_type, weighted=not spikes),
+        PASS_VALUE="" if spikes else ", value",
+        **common,
+    )
+    return kernels.add(
+        f"gather_steps_{float_type.short}_{suffix}",
+        GATHER_STEPS,
+        T=source.name,
+        PART=f"{kernel.GatherStepsOp.PART}u",
+        COMPRESS=compress(kernels, source, LISTED),
+        ADD_ROWS=rows,
+        GIVEN="" if spikes else ", given",
+        **common,
+    )
