@@ -1,14 +1,12 @@
-"""What brings a layer's spikes closest to those of the float network: which fit, which bias."""
+"""The bias that brings a layer's spikes closest to those of the float network."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.quantization.layer import Layer
-from snncc.quantization.layers import Fitted, partings
+from snncc.quantization.layers import partings
 from snncc.quantization.model import FloatModel
 
 CORRECTIONS = 3
@@ -17,39 +15,9 @@ LARGEST_STEP = 0.05
 """Of a correction, in units of the current; thresholds are of the order of 1."""
 CERTAIN = 2.0
 """
-Standard errors of the difference over the samples, from which on one fit is taken to be better
+Standard errors of the difference over the samples, from which on one bias is taken to be better
 than another: what is closer by chance is not closer on other data.
 """
-
-
-def closest(
-    layer: Layer,
-    fits: Iterable[Fitted],
-    taken: Callable[[FloatModel, str, Fitted], FloatModel],
-    wanted: Array,
-    together: bool,
-) -> Fitted:
-    """
-    Of each row the fit whose spikes are closest to `wanted` [T, B, *shape]; the first one, where
-    no other is certainly closer. With `together` all rows take the same fit.
-    """
-    found: Fitted | None = None
-    least: Array | None = None
-    for each in fits:
-        error = partings(layer.run(taken(layer.model, layer.name, each)), wanted)
-        if found is None or least is None:
-            found, least = each, error
-            continue
-        better = (
-            is_less(error.sum(axis=1, keepdims=True), least.sum(axis=1, keepdims=True))
-            if together
-            else is_less(error, least)
-        )
-        better = np.broadcast_to(better, error.shape[1:])
-        if better.any():
-            found, least = found.replaced(better, each), np.where(better, error, least)
-    assert found is not None
-    return found
 
 
 def is_less(a: Array, b: Array) -> Array:

@@ -68,16 +68,16 @@ def window_count(op: WeightedSum) -> int:
     return int(np.prod(shape_of(op.result)[1:]))
 
 
-def chosen_windows(op: WeightedSum, rows: int) -> Array | None:
-    """Windows to look at, where all of them in all of `rows` rows are too many numbers."""
+def chosen_windows(op: WeightedSum, rows: int, most: int = MAX_NUMBERS) -> Array | None:
+    """Windows to look at, where all of them in all of `rows` rows are more than `most` numbers."""
     if isinstance(op, snn.LinearOp):
         return None
     count = window_count(op)
     columns = int(np.prod(shape_of(op.weight)[1:])) * groups_of(op)
-    most = max(1, MAX_NUMBERS // max(1, rows * columns))
-    if count <= most:
+    kept = max(1, most // max(1, rows * columns))
+    if count <= kept:
         return None
-    return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
+    return np.sort(np.random.default_rng(0).choice(count, kept, replace=False))
 
 
 def unit_columns(op: WeightedSum, unit: Array | None) -> Array:

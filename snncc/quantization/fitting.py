@@ -23,7 +23,7 @@ MOST_PART = 2.0
 LEAST_PART, LEAST_FINE = 0.3, 0.8
 """The least, of coarse grids and of those with more whole numbers than `FINE`."""
 FINE = 20
-TRIED, MOST_TRIED = 30, 300
+TRIED, MOST_TRIED = 30, 100
 """Scales: the cheaper they are, the more."""
 TRIED_THOROUGHLY = 600
 THOROUGH_COLUMNS = 32
@@ -48,16 +48,6 @@ class Candidates:
     exact: bool
 
 
-@dataclass(frozen=True)
-class Fits:
-    """Different fits of each row, the least loss first: the k-th of all rows at [k]."""
-
-    whole: Array
-    """[kept, outputs, columns]"""
-    scale: Array
-    """[kept, outputs]"""
-
-
 def candidates_of(rows: Array, bits: int, options: Options) -> Candidates:
     """`rows` [outputs, columns] in whole inputs."""
     top = largest_whole(bits)
@@ -75,34 +65,31 @@ def candidates_of(rows: Array, bits: int, options: Options) -> Candidates:
     return Candidates([largest * part / top for part in parts], not options.per_channel, False)
 
 
-def fit(problem: Problem, candidates: Candidates, top: int, kept: int = 1) -> Fits:
-    """The best whole numbers within +-`top` and scales, `kept` different ones of each row."""
+def fit(problem: Problem, candidates: Candidates, top: int) -> tuple[Array, Array]:
+    """(the best whole numbers within +-`top` [outputs, columns], the scale of each row)."""
     scales = np.stack(candidates.scales)
-    tried = np.empty((*scales.shape, problem.target.shape[1]), np.int8)
-    loss = np.empty(scales.shape)
+    loss = np.empty((len(scales), len(problem.target)))
     for part, moment in zip(problem.groups, problem.moments, strict=True):
-        target, order = problem.target[part], Order.of(moment)
+        target, columns = problem.target[part], Order.of(moment)
         several = max(1, AT_ONCE // target.size) if len(moment) == 1 else 1
         for first in range(0, len(scales), several):
-            some = slice(first, first + several), part
-            scale, shape = scales[some].ravel(), tried[some].shape
-            wanted = np.tile(target, (shape[0], 1))
-            whole = column_by_column(wanted, scale, top, order)
+            some = slice(first, first + several)
+            scale = scales[some, part].ravel()
+            count = len(scale) // len(target)
+            wanted = np.tile(target, (count, 1))
+            whole = column_by_column(wanted, scale, top, columns)
             if whole.shape[1] <= THOROUGH_COLUMNS:
                 whole = improved(whole, wanted, scale, top, moment)
-            tried[some] = whole.reshape(shape)
-            loss[some] = losses(wanted, whole * scale[:, None], moment).reshape(shape[:2])
+            lost = losses(wanted, whole * scale[:, None], moment)
+            loss[some, part] = lost.reshape(count, len(target))
     if candidates.together:
         loss[:] = loss.sum(axis=1, keepdims=True)
-    found: list[tuple[Array, Array, Array]] = []
-    rows = np.arange(loss.shape[1])
-    for place in _different(tried, loss, kept, candidates.together):
-        whole, scale = tried[place, rows].astype(np.float64), scales[place, rows]
-        found.append(_refined(problem, whole, scale, top, candidates))
-    after = np.stack([each[2] for each in found])
-    order = np.argsort(after, axis=0, kind="stable")
-    whole, scale = (np.stack([each[part] for each in found]) for part in (0, 1))
-    return Fits(whole[order, rows], scale[order, rows])
+    scale = scales[loss.argmin(axis=0), np.arange(loss.shape[1])]
+    whole = np.empty_like(problem.target)
+    for part, moment in zip(problem.groups, problem.moments, strict=True):
+        columns = Order.of(moment)
+        whole[part] = column_by_column(problem.target[part], scale[part], top, columns)
+    return _refined(problem, whole, scale, top, candidates)
 
 
 def _losses(problem: Problem, whole: Array, scale: Array) -> Array:
@@ -113,22 +100,9 @@ def _losses(problem: Problem, whole: Array, scale: Array) -> Array:
     return found
 
 
-def _different(tried: Array, loss: Array, kept: int, together: bool) -> Array:
-    """Where the `kept` best fits of each row with different whole numbers stand: [kept, rows]."""
-    order = np.argsort(loss, axis=0, kind="stable")
-    if kept == 1 or together:
-        return order[:kept]
-    places = np.repeat(order[:1], kept, axis=0)
-    for row in range(tried.shape[1]):
-        _, first = np.unique(tried[order[:, row], row], axis=0, return_index=True)
-        first = np.sort(first)[:kept]
-        places[: len(first), row] = order[first, row]
-    return places
-
-
 def _refined(
     problem: Problem, whole: Array, scale: Array, top: int, candidates: Candidates
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array]:
     """Single moves, and the scale that suits the whole numbers best, in turns."""
     whole = _moved(problem, whole, scale, top)
     loss = _losses(problem, whole, scale)
@@ -141,9 +115,7 @@ def _refined(
             better[:] = after.sum() < loss.sum()
         whole[better], scale = moved[better], np.where(better, fitted, scale)
         loss = np.where(better, after, loss)
-    if candidates.together:
-        loss[:] = loss.sum()
-    return whole, scale, loss
+    return whole, scale
 
 
 def _moved(problem: Problem, whole: Array, scale: Array, top: int) -> Array:

@@ -21,14 +21,8 @@ from snncc.dialects.arrays import Array
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.passes.quantization.grids import on_grid, own_scale
 from snncc.passes.quantization.options import Options
-from snncc.quantization.features import (
-    chosen_windows,
-    columns_of,
-    results_of,
-    rows_of,
-    unit_columns,
-)
-from snncc.quantization.response import filtered
+from snncc.quantization.features import rows_of, unit_columns
+from snncc.quantization.moments import Moments
 
 
 @dataclass(frozen=True)
@@ -44,25 +38,6 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Moments:
-    """
-    Of one group's inputs, in whole numbers, the means taken out: x' those of the rounded
-    network, x of the float one, both through the neuron's response. One for all rows of the
-    group, or one for each, where what a row's neuron decides weighs the inputs.
-    """
-
-    own: Array
-    """E[x' x'^T], [rows or 1, columns, columns]."""
-    cross: Array
-    """E[x x'^T]."""
-    mean: Array
-    """Of x, per unit of the bias [rows or 1, columns]."""
-    own_mean: Array
-    beside: Array
-    """E[e x'^T], [rows or 1, columns]: e is what other sums of the neuron lack."""
-
-
-@dataclass(frozen=True)
 class Fitted:
     """Rounded weights of a sum: `weight` on the grid of `scale` [outputs], and its bias's shift."""
 
@@ -71,88 +46,6 @@ class Fitted:
     shift: Array
     whole: Array
     """The whole numbers [outputs, columns]."""
-
-    def replaced(self, rows: Array, by: Fitted) -> Fitted:
-        """With some rows (a mask [outputs]) of another fit."""
-        weight = np.where(rows.reshape(-1, *(1,) * (self.weight.ndim - 1)), by.weight, self.weight)
-        return Fitted(
-            weight,
-            np.where(rows, by.scale, self.scale),
-            np.where(rows, by.shift, self.shift),
-            np.where(rows[:, None], by.whole, self.whole),
-        )
-
-
-def moments_of(
-    op: WeightedSum,
-    x: Array,
-    own: Array,
-    response: Array,
-    unit: Array | None,
-    weights: Array | None = None,
-    beside: Array | None = None,
-) -> list[Moments]:
-    """
-    `x`, `own`: the sum's input [T, B, *shape] in the float and in the rounded network;
-    `response` [T]; `unit` what one whole number of the input is worth; `weights`
-    [T, B, outputs] of the errors of each output, where they differ; `beside` what other sums
-    of the neuron lack, [T, B, *shape of the sum], as the neuron responds to them.
-    """
-    steps = x.shape[0]
-    wholes = unit_columns(op, unit)
-
-    windows = chosen_windows(op, x.shape[0] * x.shape[1])
-
-    def columns(stream: Array) -> Array:
-        stream = filtered(stream.astype(np.float32), response)
-        flat = stream.reshape(-1, *stream.shape[2:])
-        return columns_of(op, flat, windows) / wholes.astype(np.float32)
-
-    given, seen = columns(x), columns(own)
-    count = seen.shape[1]
-    # a constant current through the same response: what the bias can do
-    constant = np.repeat(np.cumsum(response), count // steps).astype(np.float32)
-    lacking: Array | None = None
-    if beside is not None:
-        lacking = results_of(op, beside.reshape(-1, *beside.shape[2:]), windows)
-    if weights is None:
-        return [
-            _moments(a, b, constant, None, None if lacking is None else lacking[g])
-            for g, (a, b) in enumerate(zip(given, seen, strict=True))
-        ]
-    rows = weights.reshape(count, -1)
-    found = [
-        _moments(given[0], seen[0], constant, weight, None if lacking is None else lack[:, None])
-        for weight, lack in zip(rows.T, rows.T if lacking is None else lacking[0].T, strict=True)
-    ]
-    parts = ("own", "cross", "mean", "own_mean", "beside")
-    return [Moments(*(np.concatenate([getattr(m, part) for m in found]) for part in parts))]
-
-
-def _moments(
-    a: Array, b: Array, constant: Array, weights: Array | None, lacking: Array | None
-) -> Moments:
-    count = len(b)
-    weighted = b if weights is None else b * weights[:, None]
-    if weights is None and b.size <= 1 << 22:
-        a, weighted, b = (array.astype(np.float64) for array in (a, weighted, b))
-    held = constant if weights is None else constant * weights
-    size = float(held @ constant)
-    mean, own_mean = (held @ a) / size, (held @ b) / size
-
-    def centred(product: Array, first: Array) -> Array:
-        moment = product.astype(np.float64) / count
-        return np.asarray(moment - np.outer(first, own_mean) * size / count)
-
-    return Moments(
-        centred(weighted.T @ b, own_mean)[None],
-        centred(a.T @ weighted, mean)[None],
-        mean.astype(np.float64)[None],
-        own_mean.astype(np.float64)[None],
-        np.zeros((1, b.shape[1]))
-        if lacking is None
-        else centred(lacking.T @ weighted, (held @ lacking) / size),
-    )
 
 
 @dataclass(frozen=True)

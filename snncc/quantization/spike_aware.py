@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from xdsl.dialects.builtin import AnyFloat
 
-from snncc.dialects import snn
 from snncc.dialects.arrays import Array, splat_shape
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.types import shape_of, stream_type
@@ -16,27 +15,25 @@ from snncc.passes.quantization.grids import largest_whole
 from snncc.passes.quantization.options import Options
 from snncc.passes.quantization.trained import taken as trained_on_grid
 from snncc.quantization.calibration import Data
-from snncc.quantization.correction import closest, correct_bias
-from snncc.quantization.decisions import distances_of, nearness
+from snncc.quantization.correction import correct_bias
+from snncc.quantization.decisions import decisions_of, samples_to_look_at
 from snncc.quantization.fitting import candidates_of, fit
 from snncc.quantization.layer import Layer, is_fed_back, met_by, read_by
 from snncc.quantization.layers import (
     Fitted,
     Settings,
     lies_on_grid,
-    moments_of,
     parting,
     plain,
     problem_of,
 )
 from snncc.quantization.model import FloatModel, name_of
-from snncc.quantization.response import filtered, response_of
+from snncc.quantization.moments import Moments, moments_of, moments_of_rows
+from snncc.quantization.response import response_of
 from snncc.quantization.rewriting import input_units
 
 TRIED = 480
-"""Samples on which fits are compared and biases corrected."""
-MOST_FITS, COMPARED = 16, 1 << 26
-"""Fits that are compared by their spikes, and numbers in the outputs of all of them."""
+"""Samples on which biases are corrected."""
 COARSE = 4
 """Bits at which several variants are worth their time."""
 PLAIN, FITTED, AS_GIVEN = "plain", "spike-aware", "as given"
@@ -59,8 +56,6 @@ class LayerChoice:
 
 VARIANTS = (Settings(), Settings(near=True), Settings(0.01, 0.3), Settings(0.003, 0.03, near=True))
 """Of the whole network, where that is quick: the one whose outputs are closest is taken."""
-MOST_MOMENTS = 1 << 23
-"""Numbers in the second moments of a sum that each of its outputs weighs."""
 KEPT_BYTES = 1 << 29
 """Of streams of the float network."""
 VERY_QUICK, QUICK = 1 << 24, 1 << 27
@@ -89,8 +84,8 @@ def calibrate_weights(
     numbers = numbers_of(model, real)
     quick = numbers <= QUICK
     count = 1
-    if coarse and quick:
-        count = len(VARIANTS) if numbers <= VERY_QUICK else len(VARIANTS) // 2
+    if quick:
+        count = len(VARIANTS) if coarse and numbers <= VERY_QUICK else len(VARIANTS) // 2
     done, total = 0, len(names) * (1 + count)
 
     def step() -> None:
@@ -118,20 +113,6 @@ class Real:
     def __init__(self, model: FloatModel, data: Data):
         self.model, self.data = model, data
         self._found: dict[WeightedSum, tuple[Array, Array]] = {}
-        self._weights: dict[WeightedSum, Array | None] = {}
-
-    def weights_of(self, op: WeightedSum) -> Array | None:
-        """
-        How much errors of each output count, [T, B, outputs]; None where that is alike, or
-        where there are too many outputs to look at each.
-        """
-        rows, columns = shape_of(op.weight)[0], int(np.prod(shape_of(op.weight)[1:]))
-        if not isinstance(op, snn.LinearOp) or rows * columns**2 > MOST_MOMENTS:
-            return None
-        if op not in self._weights:
-            distances = distances_of(self.model, op, self.data)
-            self._weights[op] = None if distances is None else nearness(distances)
-        return self._weights[op]
 
     def of(self, op: WeightedSum) -> tuple[Array, Array]:
         """(the sum's input, the output behind it), each [T, B, *shape]."""
@@ -258,50 +239,54 @@ class _LayerCalibration:
 
     def fitted(self, real: Real, rounded: Data, samples: Array) -> Fitted:
         op, name = self.op, self.name
-        x, y = (stream[:, samples] for stream in real.of(op))
-        given = rounded.taken(samples)
-        own = x
-        if not is_fed_back(op):
-            (own,) = self.made.streams([self.made.sum_named(name).input], given.arrays)
-        response = response_of(self.model, op, x.shape[0])
-        weights = real.weights_of(op) if self.settings.near else None
-        if weights is not None:
-            weights = weights[:, samples]
-        beside = self.lacking(real, given, samples)
-        moments = moments_of(op, x, own, response, self.unit, weights, beside)
+        moments = self.moments(real, rounded, samples)
         problem = problem_of(op, self.weight, moments, self.unit, self.settings)
         candidates = candidates_of(problem.rows, self.bits, self.options)
-        wanted = y[:, :TRIED]
-        kept = int(np.clip(COMPARED // wanted.size, 1, MOST_FITS))
-        fits = fit(problem, candidates, largest_whole(self.bits), kept)
-        found = [
-            problem.fitted(whole, scale, self.weight.shape)
-            for whole, scale in zip(fits.whole, fits.scale, strict=True)
-        ]
-        if kept > 1:
-            # where most inputs are alike, such as those at the border, no shift may be the best
-            found.insert(1, replace(found[0], shift=np.zeros_like(found[0].shift)))
+        whole, scale = fit(problem, candidates, largest_whole(self.bits))
+        best = problem.fitted(whole, scale, self.weight.shape)
         layer = self.layer(real, rounded, samples[:TRIED])
-        best = closest(layer, found, taken, wanted, not self.options.per_channel)
+        wanted = real.of(op)[1][:, samples[:TRIED]]
         shift = correct_bias(taken(layer.model, name, best), layer, wanted)
         return replace(best, shift=best.shift + shift)
 
+    def moments(self, real: Real, rounded: Data, samples: Array) -> list[Moments]:
+        """Of what the sum reads; with `near` settings as each neuron takes it, where that goes."""
+        op, decisions = self.op, None
+        looked_at = None
+        if self.settings.near:
+            looked_at = samples_to_look_at(op, real.data.taken(samples))
+        if looked_at is not None:
+            decisions = decisions_of(self.model, op, real.data.taken(samples[looked_at]))
+        if decisions is not None:
+            samples = samples[looked_at]
+        given, x = rounded.taken(samples), real.of(op)[0][:, samples]
+        own = x
+        if not is_fed_back(op):
+            (own,) = self.made.streams([self.made.sum_named(self.name).input], given.arrays)
+        response = response_of(self.model, op, given.steps)
+        beside = self.lacking(real, given, samples)
+        if decisions is None:
+            return moments_of(op, x, own, response, self.unit, beside)
+        return moments_of_rows(op, x, own, response, decisions, self.unit, beside)
+
     def lacking(self, real: Real, given: Data, samples: Array) -> Array | None:
         """
-        What the other sums of the neuron lack in `made`, as the neuron responds to it
-        [T, B, *shape]; None where nothing is known of it yet.
+        What the other sums of the neuron lack in `made`, as a current of this one
+        [T, B, *shape]; None where nothing is known of it yet, or where they act otherwise.
         """
         total: Array | None = None
+        response = response_of(self.model, self.op, given.steps)
         for other in met_by(self.op):
-            if is_fed_back(other):
+            acts = response_of(self.model, other, given.steps)
+            factor = float(acts @ response) / float(response @ response)
+            if is_fed_back(other) or not np.allclose(acts, factor * response, atol=1e-4):
                 continue
             (wanted,) = self.model.streams([other.result], real.data.taken(samples).arrays)
             rounded = self.made.sum_named(name_of(other)).result
             (got,) = self.made.streams([rounded], given.arrays)
             if np.array_equal(wanted, got):
                 continue
-            error = (wanted - got).astype(np.float32)
-            error = filtered(error, response_of(self.model, other, wanted.shape[0]))
+            error = ((wanted - got) * factor).astype(np.float32)
             total = error if total is None else total + error
         return total
 
