@@ -86,8 +86,9 @@ class FloatModel:
         return other._streaming()[place].results[value.index]
 
     def _streaming(self) -> list[Operation]:
+        """Those whose results are no parameters: their number stays as arrays are changed."""
         return [
-            op for op in self.op.body.block.ops if not isinstance(op, snn.UseOp | snn.ConstantOp)
+            op for op in self.op.body.block.ops if op.results and constant_of(op.results[0]) is None
         ]
 
     # --- running

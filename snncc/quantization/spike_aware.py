@@ -35,7 +35,7 @@ from snncc.quantization.rewriting import input_units
 TRIED = 480
 """Samples on which biases are corrected."""
 COARSE = 4
-"""Bits at which several variants are worth their time."""
+"""Bits at which all variants are worth their time."""
 PLAIN, FITTED, AS_GIVEN = "plain", "spike-aware", "as given"
 """How weights are rounded: one by one; fitted; not at all, for they lay on a grid."""
 
@@ -60,8 +60,8 @@ KEPT_BYTES = 1 << 29
 """Of streams of the float network."""
 VERY_QUICK, QUICK = 1 << 24, 1 << 27
 """
-Numbers in the streams of all data: beyond, half of the variants are tried; beyond, there is
-one, of the data alone.
+Numbers in the streams of all data: beyond the first, half of the variants are tried, as of many
+bits; beyond the second, there is one, of the data alone.
 """
 
 
