@@ -1,4 +1,4 @@
-"""The bias that brings a layer's spikes closest to those of the float network."""
+"""The bias of a layer moved until its mean output is that of the float network."""
 
 from __future__ import annotations
 
@@ -6,31 +6,19 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.quantization.layer import Layer
-from snncc.quantization.layers import partings
+from snncc.quantization.layers import parting
 from snncc.quantization.model import FloatModel
 
 CORRECTIONS = 3
 """Steps of the search for a bias."""
 LARGEST_STEP = 0.05
 """Of a correction, in units of the current; thresholds are of the order of 1."""
-CERTAIN = 2.0
-"""
-Standard errors of the difference over the samples, from which on one bias is taken to be better
-than another: what is closer by chance is not closer on other data.
-"""
-
-
-def is_less(a: Array, b: Array) -> Array:
-    """Of errors [B, rows], by row: whether a is certainly less than b."""
-    difference = b - a
-    error = difference.std(axis=0) / np.sqrt(len(difference))
-    return np.asarray(difference.mean(axis=0) > CERTAIN * error)
 
 
 def correct_bias(model: FloatModel, layer: Layer, wanted: Array) -> Array:
     """
     How far to shift the bias of each channel (secant steps): what brought its spikes closest,
-    0 where nothing certainly did. `model` is the layer's, with its rounded weights.
+    0 where nothing did. `model` is the layer's, with its rounded weights.
     """
     target = _channels(wanted.mean(axis=(0, 1), dtype=np.float64))
 
@@ -39,7 +27,7 @@ def correct_bias(model: FloatModel, layer: Layer, wanted: Array) -> Array:
         if np.any(at):
             moved.shift_bias(moved.sum_named(layer.name), at)
         got = layer.run(moved)
-        return _channels(got.mean(axis=(0, 1), dtype=np.float64)), partings(got, wanted)
+        return _channels(got.mean(axis=(0, 1), dtype=np.float64)), parting(got, wanted)
 
     at = np.zeros_like(target)
     level, error = run(at)
@@ -49,7 +37,7 @@ def correct_bias(model: FloatModel, layer: Layer, wanted: Array) -> Array:
         before, level_before = at, level
         at = at + step
         level, error = run(at)
-        better = is_less(error, least)
+        better = error < least
         best, least = np.where(better, at, best), np.where(better, error, least)
         moved = at - before
         slope = (level - level_before) / np.where(moved == 0, 1.0, moved)

@@ -143,13 +143,8 @@ def parting(rounded: Array, real: Array) -> Array:
     How far two outputs [T, B, *shape] part, for each channel: the mean square of the
     difference of their sums up to each step, which counts spikes and knows when they come.
     """
-    return np.asarray(partings(rounded, real).mean(axis=0))
-
-
-def partings(rounded: Array, real: Array) -> Array:
-    """The same of each sample: [B, channels], or [B] of outputs that have no shape."""
     difference = np.cumsum(rounded.astype(np.float32) - real.astype(np.float32), axis=0)
-    squares = (difference**2).mean(axis=0, dtype=np.float64)
-    if squares.ndim > 2:
-        squares = squares.reshape(*squares.shape[:2], -1).mean(axis=2)
-    return np.asarray(squares)
+    squares = (difference**2).mean(axis=(0, 1), dtype=np.float64)
+    return np.asarray(
+        squares.reshape(squares.shape[0], -1).mean(axis=1) if squares.ndim else squares
+    )
