@@ -52,20 +52,32 @@ def columns_of(op: WeightedSum, x: Array, chosen: Array | None = None) -> Array:
     return moved.reshape(groups, -1, int(np.prod(moved.shape[3:])))
 
 
+def results_of(op: WeightedSum, y: Array, chosen: Array | None = None) -> Array:
+    """
+    The results that the rows give, beside `columns_of`: y [M, *shape] as
+    [groups, M * windows, rows].
+    """
+    groups = groups_of(op)
+    split = y.reshape(y.shape[0], groups, -1, window_count(op))
+    if chosen is not None:
+        split = split[..., chosen]
+    return np.moveaxis(split, 2, 3).swapaxes(0, 1).reshape(groups, -1, split.shape[2])
+
+
 def window_count(op: WeightedSum) -> int:
     return int(np.prod(shape_of(op.result)[1:]))
 
 
-def chosen_windows(op: WeightedSum, rows: int) -> Array | None:
-    """Windows to look at, where all of them in all of `rows` rows are too many numbers."""
+def chosen_windows(op: WeightedSum, rows: int, most: int = MAX_NUMBERS) -> Array | None:
+    """Windows to look at, where all of them in all of `rows` rows are more than `most` numbers."""
     if isinstance(op, snn.LinearOp):
         return None
     count = window_count(op)
     columns = int(np.prod(shape_of(op.weight)[1:])) * groups_of(op)
-    most = max(1, MAX_NUMBERS // max(1, rows * columns))
-    if count <= most:
+    kept = max(1, most // max(1, rows * columns))
+    if count <= kept:
         return None
-    return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
+    return np.sort(np.random.default_rng(0).choice(count, kept, replace=False))
 
 
 def unit_columns(op: WeightedSum, unit: Array | None) -> Array:

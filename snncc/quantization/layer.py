@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.dialects.builtin import ArrayAttr, FunctionType, StringAttr
 from xdsl.ir import Operation, SSAValue
 
@@ -39,26 +41,47 @@ def is_fed_back(op: WeightedSum) -> bool:
     Whether a sum reads what depends on its own neurons' outputs. One spike that moves moves
     others there: soon the rounded network's inputs say nothing of the float one's.
     """
-    return _fed(op) is None
+    return op.input in _depending([op.input], [op, *readers(op)])
+
+
+def met_by(op: WeightedSum) -> list[WeightedSum]:
+    """The other sums that feed the same neuron."""
+    found = readers(op)[:1]
+    return [
+        value.owner
+        for neuron in found
+        for value in neuron.inputs
+        if isinstance(value.owner, WeightedSum) and value.owner is not op
+    ]
 
 
 class Layer:
     """
     Runs a sum and its neuron on what stands in front of them: that is computed once, so that
-    weights and biases can be tried quickly. Where the sum reads what its own neuron put out
-    before, all of the network runs each time.
+    weights and biases can be tried quickly. What depends on the neuron's own outputs, such as
+    the input of a recurrent sum, is what it is in the float network (as a teacher forces it).
     """
 
-    def __init__(self, model: FloatModel, name: str, data: Data):
+    def __init__(self, model: FloatModel, name: str, data: Data, real: FloatModel, given: Data):
+        """
+        `model` is the network that is rounded so far, `data` its inputs; `real` and `given`
+        the float network and its inputs, of the same samples.
+        """
         self.name = name
         op = model.sum_named(name)
-        fed = _fed(op)
-        if fed is None:
-            self.model, self.given = model.clone(), data.arrays
-            return
-        streams = model.streams(fed, data.arrays)
+        inside: list[Operation] = [op, *readers(op)]
+        fed: list[SSAValue] = []
+        for reader in inside:
+            for value in reader.operands:
+                if value.owner not in inside and constant_of(value) is None and value not in fed:
+                    fed.append(value)
+        forced = _depending(fed, inside)
+        free = [value for value in fed if value not in forced]
+        forced_streams = real.streams([model.counterpart(v, real) for v in forced], given.arrays)
+        streams = dict(zip(free, model.streams(free, data.arrays), strict=True))
+        streams.update(zip(forced, forced_streams, strict=True))
         self.model = _alone(model, op, fed)
-        self.given = {f"in{index}": array for index, array in enumerate(streams)}
+        self.given = {f"in{index}": streams[value] for index, value in enumerate(fed)}
 
     def run(self, model: FloatModel | None = None) -> Array:
         """What the neuron puts out, [T, B, *shape]."""
@@ -67,22 +90,19 @@ class Layer:
         return found
 
 
-def _fed(op: WeightedSum) -> list[SSAValue] | None:
-    """The streams that the sum and its neurons read; None where they depend on these."""
-    inside: list[Operation] = [op, *readers(op)]
+def _depending(values: Sequence[SSAValue], inside: Sequence[Operation]) -> list[SSAValue]:
+    """Those of the values that depend on operations."""
     found: list[SSAValue] = []
-    for reader in inside:
-        for value in reader.operands:
-            if value.owner not in inside and constant_of(value) is None and value not in found:
+    for value in values:
+        pending, seen = [value], set[Operation]()
+        while pending:
+            owner = pending.pop().owner
+            if owner in inside:
                 found.append(value)
-    pending, seen = list(found), set()
-    while pending:
-        owner = pending.pop().owner
-        if owner in inside:
-            return None
-        if isinstance(owner, Operation) and owner not in seen:
-            seen.add(owner)
-            pending += owner.operands
+                break
+            if isinstance(owner, Operation) and owner not in seen:
+                seen.add(owner)
+                pending += owner.operands
     return found
 
 

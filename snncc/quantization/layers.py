@@ -5,7 +5,10 @@ Each sum is fitted with the inputs that it really gets when everything in front 
 rounded: the weights W' that bring W' x' closest to W x, on which x are the inputs in the
 float network, x' in the rounded one, both seen through the response of the neuron behind the
 sum, for a membrane integrates. W' is then rounded with regard to the second moment of x'
-(`rounding`), and the mean that is left goes into the bias.
+(`fitting`, `rounding`), and the mean that is left goes into the bias.
+
+Where other sums feed the same neuron, what is wrong with those that were rounded before is a
+part of what this one is fitted to: it takes back what its own inputs can say of it.
 """
 
 from __future__ import annotations
@@ -16,25 +19,10 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.linear import WeightedSum
-from snncc.passes.quantization.grids import largest_whole, on_grid, own_scale, within_spread
+from snncc.passes.quantization.grids import on_grid, own_scale
 from snncc.passes.quantization.options import Options
-from snncc.quantization.features import (
-    chosen_windows,
-    columns_of,
-    groups_of,
-    rows_of,
-    unit_columns,
-)
-from snncc.quantization.response import filtered
-from snncc.quantization.rounding import Order, column_by_column, improved, losses
-
-LEAST_PART = 0.3
-"""Of the largest weight there is: the least that is tried as the largest that is kept."""
-PARTS, MOST_PARTS = 30, 300
-"""Scales that are tried: the fewer numbers share one, the more it matters."""
-PARTS_TIMES_COLUMNS = 2700
-THOROUGH_COLUMNS = 32
-"""At most so many: then every scale is tried with all single moves."""
+from snncc.quantization.features import rows_of, unit_columns
+from snncc.quantization.moments import Moments
 
 
 @dataclass(frozen=True)
@@ -50,23 +38,6 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Moments:
-    """
-    Of one group's inputs, in whole numbers, the means taken out: x' those of the rounded
-    network, x of the float one, both through the neuron's response. One for all rows of the
-    group, or one for each, where what a row's neuron decides weighs the inputs.
-    """
-
-    own: Array
-    """E[x' x'^T], [rows or 1, columns, columns]."""
-    cross: Array
-    """E[x x'^T]."""
-    mean: Array
-    """Of x, per unit of the bias [rows or 1, columns]."""
-    own_mean: Array
-
-
-@dataclass(frozen=True)
 class Fitted:
     """Rounded weights of a sum: `weight` on the grid of `scale` [outputs], and its bias's shift."""
 
@@ -75,81 +46,6 @@ class Fitted:
     shift: Array
     whole: Array
     """The whole numbers [outputs, columns]."""
-
-
-def moments_of(
-    op: WeightedSum,
-    x: Array,
-    own: Array,
-    response: Array,
-    unit: Array | None,
-    weights: Array | None = None,
-) -> list[Moments]:
-    """
-    `x`, `own`: the sum's input [T, B, *shape] in the float and in the rounded network;
-    `response` [T]; `unit` what one whole number of the input is worth; `weights`
-    [T, B, outputs] of the errors of each output, where they differ.
-    """
-    steps = x.shape[0]
-    wholes = unit_columns(op, unit)
-
-    def columns(stream: Array) -> Array:
-        stream = filtered(stream.astype(np.float32), response)
-        flat = stream.reshape(-1, *stream.shape[2:])
-        return columns_of(op, flat, chosen_windows(op, flat.shape[0])) / wholes.astype(np.float32)
-
-    given, seen = columns(x), columns(own)
-    count = seen.shape[1]
-    # a constant current through the same response: what the bias can do
-    constant = np.repeat(np.cumsum(response), count // steps).astype(np.float32)
-    if weights is None:
-        return [_moments(given[g], seen[g], constant, None) for g in range(groups_of(op))]
-    rows = weights.reshape(count, -1)
-    found = [_moments(given[0], seen[0], constant, rows[:, row]) for row in range(rows.shape[1])]
-    parts = ("own", "cross", "mean", "own_mean")
-    return [Moments(*(np.concatenate([getattr(m, part) for m in found]) for part in parts))]
-
-
-def _moments(a: Array, b: Array, constant: Array, weights: Array | None) -> Moments:
-    count = len(b)
-    weighted = b if weights is None else b * weights[:, None]
-    if weights is None and b.size <= 1 << 22:
-        a, weighted, b = (array.astype(np.float64) for array in (a, weighted, b))
-    held = constant if weights is None else constant * weights
-    size = float(held @ constant)
-    mean, own_mean = (held @ a) / size, (held @ b) / size
-    moment = (weighted.T @ b).astype(np.float64) / count
-    cross = (a.T @ weighted).astype(np.float64) / count
-    return Moments(
-        (moment - np.outer(own_mean, own_mean) * size / count)[None],
-        (cross - np.outer(mean, own_mean) * size / count)[None],
-        mean.astype(np.float64)[None],
-        own_mean.astype(np.float64)[None],
-    )
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Scales [outputs] that a sum may take: the best for each row, or one for all."""
-
-    scales: list[Array]
-    together: bool
-
-
-def candidates_of(rows: Array, bits: int, options: Options) -> Candidates:
-    """`rows` [outputs, columns] in whole inputs."""
-    top = largest_whole(bits)
-    largest = within_spread(np.abs(rows).max(axis=1))
-    if not options.per_channel:
-        largest = np.full_like(largest, largest.max(initial=0.0))
-    if options.power_of_two:
-        exact = np.exp2(np.ceil(np.log2(largest / top)))
-        scales = [exact, exact / 2, exact / 4]
-    else:
-        count = int(np.clip(PARTS_TIMES_COLUMNS // rows.shape[1], PARTS, MOST_PARTS))
-        parts = np.linspace(1.0, LEAST_PART, count)
-        scales = [largest * part / top for part in parts]
-    return Candidates(scales, not options.per_channel)
 
 
 @dataclass(frozen=True)
@@ -199,33 +95,6 @@ def problem_of(
     )
 
 
-def fit(problem: Problem, candidates: Candidates, top: int) -> tuple[Array, Array]:
-    """
-    The best whole numbers [outputs, columns] and scale [outputs]: for each row its own, or
-    the same candidate for all rows.
-    """
-    thorough = problem.target.shape[1] <= THOROUGH_COLUMNS
-    best = np.full(len(problem.target), np.inf)
-    whole, scale = np.zeros_like(problem.target), candidates.scales[0].copy()
-    orders = [Order.of(moment) for moment in problem.moments]
-    for tried in candidates.scales:
-        found = np.empty_like(whole)
-        error = np.empty_like(best)
-        for part, moment, order in zip(problem.groups, problem.moments, orders, strict=True):
-            target = problem.target[part]
-            found[part] = column_by_column(target, tried[part], top, order)
-            if thorough:
-                found[part] = improved(found[part], target, tried[part], top, moment)
-            error[part] = losses(target, found[part] * tried[part, None], moment)
-        if candidates.together:
-            error[:] = error.sum()
-        better = error < best
-        best[better], whole[better], scale[better] = error[better], found[better], tried[better]
-    for part, moment in zip(problem.groups, problem.moments, strict=True):
-        whole[part] = improved(whole[part], problem.target[part], scale[part], top, moment)
-    return whole, scale
-
-
 def _target(rows: Array, moments: Moments, settings: Settings) -> tuple[Array, Array]:
     """The real weights that fit best, and the moment that rounding them is judged by."""
     columns = moments.own.shape[-1]
@@ -233,6 +102,7 @@ def _target(rows: Array, moments: Moments, settings: Settings) -> tuple[Array, A
     eye = np.eye(columns)
     hold = settings.hold * size + 1e-12
     wanted = np.matmul(rows[:, None, :], moments.cross) + hold * rows[:, None, :]
+    wanted = wanted + moments.beside[:, None, :]
     if len(moments.own) == 1:
         target = np.linalg.solve(moments.own[0] + hold[0] * eye, wanted[:, 0].T).T
     else:

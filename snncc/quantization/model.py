@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import (
     StringAttr,
     SymbolRefAttr,
 )
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 from xdsl.rewriter import Rewriter
 
 from snncc.dialects import snn
@@ -76,6 +76,20 @@ class FloatModel:
 
     def sum_named(self, name: str) -> WeightedSum:
         return next(op for op in self.sums if name_of(op) == name)
+
+    def counterpart(self, value: SSAValue, other: FloatModel) -> SSAValue:
+        """The stream of a model with other arrays that stands where a stream of this one does."""
+        if isinstance(value, BlockArgument):
+            return other.op.body.block.args[value.index]
+        assert isinstance(value, OpResult)
+        place = self._streaming().index(value.op)
+        return other._streaming()[place].results[value.index]
+
+    def _streaming(self) -> list[Operation]:
+        """Those whose results are no parameters: their number stays as arrays are changed."""
+        return [
+            op for op in self.op.body.block.ops if op.results and constant_of(op.results[0]) is None
+        ]
 
     # --- running
 

@@ -25,7 +25,7 @@ SWEEPS = 30
 def losses(target: Array, rounded: Array, moment: Array) -> Array:
     """(w - q)' G (w - q) for each row."""
     error = target - rounded
-    return np.asarray(np.einsum("ri,ri->r", _times(error, moment), error))
+    return np.asarray(np.einsum("ri,ri->r", products(error, moment), error))
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def improved(whole: Array, target: Array, scale: Array, top: int, moment: Array)
     """Moves single whole numbers to where the loss is least, given the others, until none moves."""
     whole = whole.copy()
     wanted = target / scale[:, None]
-    pull = _times(wanted - whole, moment)
+    pull = products(wanted - whole, moment)
     shared = len(moment) == 1
     for _ in range(SWEEPS):
         moved = False
@@ -83,7 +83,7 @@ def improved(whole: Array, target: Array, scale: Array, top: int, moment: Array)
     return whole
 
 
-def _times(rows: Array, moment: Array) -> Array:
+def products(rows: Array, moment: Array) -> Array:
     """Each row times its moment."""
     if len(moment) == 1:
         return np.asarray(rows @ moment[0])

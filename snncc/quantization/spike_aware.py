@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from xdsl.dialects.builtin import AnyFloat
 
-from snncc.dialects import snn
 from snncc.dialects.arrays import Array, splat_shape
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.types import shape_of, stream_type
@@ -17,27 +16,26 @@ from snncc.passes.quantization.options import Options
 from snncc.passes.quantization.trained import taken as trained_on_grid
 from snncc.quantization.calibration import Data
 from snncc.quantization.correction import correct_bias
-from snncc.quantization.decisions import distances_of, nearness
-from snncc.quantization.layer import Layer, is_fed_back, read_by
+from snncc.quantization.decisions import decisions_of, samples_to_look_at
+from snncc.quantization.fitting import candidates_of, fit
+from snncc.quantization.layer import Layer, is_fed_back, met_by, read_by
 from snncc.quantization.layers import (
     Fitted,
     Settings,
-    candidates_of,
-    fit,
     lies_on_grid,
-    moments_of,
     parting,
     plain,
     problem_of,
 )
 from snncc.quantization.model import FloatModel, name_of
+from snncc.quantization.moments import Moments, moments_of, moments_of_rows
 from snncc.quantization.response import response_of
 from snncc.quantization.rewriting import input_units
 
 TRIED = 480
 """Samples on which biases are corrected."""
 COARSE = 4
-"""Bits at which several variants are worth their time."""
+"""Bits at which all variants are worth their time."""
 PLAIN, FITTED, AS_GIVEN = "plain", "spike-aware", "as given"
 """How weights are rounded: one by one; fitted; not at all, for they lay on a grid."""
 
@@ -58,14 +56,12 @@ class LayerChoice:
 
 VARIANTS = (Settings(), Settings(near=True), Settings(0.01, 0.3), Settings(0.003, 0.03, near=True))
 """Of the whole network, where that is quick: the one whose outputs are closest is taken."""
-MOST_MOMENTS = 1 << 23
-"""Numbers in the second moments of a sum that each of its outputs weighs."""
 KEPT_BYTES = 1 << 29
 """Of streams of the float network."""
 VERY_QUICK, QUICK = 1 << 24, 1 << 27
 """
-Numbers in the streams of all data: beyond, half of the variants are tried; beyond, there is
-one, of the data alone.
+Numbers in the streams of all data: beyond the first, half of the variants are tried, as of many
+bits; beyond the second, there is one, of the data alone.
 """
 
 
@@ -88,8 +84,8 @@ def calibrate_weights(
     numbers = numbers_of(model, real)
     quick = numbers <= QUICK
     count = 1
-    if coarse and quick:
-        count = len(VARIANTS) if numbers <= VERY_QUICK else len(VARIANTS) // 2
+    if quick:
+        count = len(VARIANTS) if coarse and numbers <= VERY_QUICK else len(VARIANTS) // 2
     done, total = 0, len(names) * (1 + count)
 
     def step() -> None:
@@ -117,20 +113,6 @@ class Real:
     def __init__(self, model: FloatModel, data: Data):
         self.model, self.data = model, data
         self._found: dict[WeightedSum, tuple[Array, Array]] = {}
-        self._weights: dict[WeightedSum, Array | None] = {}
-
-    def weights_of(self, op: WeightedSum) -> Array | None:
-        """
-        How much errors of each output count, [T, B, outputs]; None where that is alike, or
-        where there are too many outputs to look at each.
-        """
-        rows, columns = shape_of(op.weight)[0], int(np.prod(shape_of(op.weight)[1:]))
-        if not isinstance(op, snn.LinearOp) or rows * columns**2 > MOST_MOMENTS:
-            return None
-        if op not in self._weights:
-            distances = distances_of(self.model, op, self.data)
-            self._weights[op] = None if distances is None else nearness(distances)
-        return self._weights[op]
 
     def of(self, op: WeightedSum) -> tuple[Array, Array]:
         """(the sum's input, the output behind it), each [T, B, *shape]."""
@@ -170,7 +152,7 @@ def _pass(
     made = model.clone()
     choices: list[LayerChoice] = []
     units: dict[str, Array | None] | None = None
-    for op in model.sums:
+    for op in in_turn(model.sums):
         name = name_of(op)
         if model.weight_of(op) is None:
             step()
@@ -186,7 +168,23 @@ def _pass(
         if isinstance(stream_type(read_by(op)).element_type, AnyFloat):
             units = None  # what is no spike counts in a unit that follows from the scale
         step()
-    return made, choices
+    order = [name_of(op) for op in model.sums]
+    return made, sorted(choices, key=lambda choice: order.index(choice.name))
+
+
+def in_turn(sums: list[WeightedSum]) -> list[WeightedSum]:
+    """
+    In the order of the network; but a sum that is fed back behind the others of its neuron, to
+    take back what these lack.
+    """
+    place = {op: index for index, op in enumerate(sums)}
+
+    def turn(op: WeightedSum) -> tuple[int, bool]:
+        if not is_fed_back(op):
+            return place[op], False
+        return max([place[op], *(place[other] for other in met_by(op) if other in place)]), True
+
+    return sorted(sums, key=turn)
 
 
 class _LayerCalibration:
@@ -219,7 +217,7 @@ class _LayerCalibration:
             return taken(self.made, name, self.plain), LayerChoice(name, bits, AS_GIVEN)
         fit_on, held_out = rounded.split()
         fitted = self.fitted(real, rounded, fit_on)
-        held = Layer(self.made, name, rounded.taken(held_out))
+        held = self.layer(real, rounded, held_out)
         wanted = real.of(self.op)[1][:, held_out]
         errors = [
             float(parting(held.run(taken(held.model, name, each)), wanted).mean())
@@ -235,26 +233,62 @@ class _LayerCalibration:
         best = self.fitted(real, rounded, every) if decided == FITTED else self.plain
         return taken(self.made, self.name, best)
 
+    def layer(self, real: Real, rounded: Data, samples: Array) -> Layer:
+        given, wanted = rounded.taken(samples), real.data.taken(samples)
+        return Layer(self.made, self.name, given, self.model, wanted)
+
     def fitted(self, real: Real, rounded: Data, samples: Array) -> Fitted:
         op, name = self.op, self.name
-        x, y = (stream[:, samples] for stream in real.of(op))
-        given = rounded.taken(samples)
-        own = x
-        if not is_fed_back(op):
-            (own,) = self.made.streams([self.made.sum_named(name).input], given.arrays)
-        response = response_of(self.model, op, x.shape[0])
-        weights = real.weights_of(op) if self.settings.near else None
-        if weights is not None:
-            weights = weights[:, samples]
-        moments = moments_of(op, x, own, response, self.unit, weights)
+        moments = self.moments(real, rounded, samples)
         problem = problem_of(op, self.weight, moments, self.unit, self.settings)
         candidates = candidates_of(problem.rows, self.bits, self.options)
         whole, scale = fit(problem, candidates, largest_whole(self.bits))
         best = problem.fitted(whole, scale, self.weight.shape)
-        layer = Layer(self.made, name, given.taken(np.arange(given.samples)[:TRIED]))
-        wanted = y[:, :TRIED]
+        layer = self.layer(real, rounded, samples[:TRIED])
+        wanted = real.of(op)[1][:, samples[:TRIED]]
         shift = correct_bias(taken(layer.model, name, best), layer, wanted)
-        return Fitted(best.weight, best.scale, best.shift + shift, best.whole)
+        return replace(best, shift=best.shift + shift)
+
+    def moments(self, real: Real, rounded: Data, samples: Array) -> list[Moments]:
+        """Of what the sum reads; with `near` settings as each neuron takes it, where that goes."""
+        op, decisions = self.op, None
+        looked_at = None
+        if self.settings.near:
+            looked_at = samples_to_look_at(op, real.data.taken(samples))
+        if looked_at is not None:
+            decisions = decisions_of(self.model, op, real.data.taken(samples[looked_at]))
+        if decisions is not None:
+            samples = samples[looked_at]
+        given, x = rounded.taken(samples), real.of(op)[0][:, samples]
+        own = x
+        if not is_fed_back(op):
+            (own,) = self.made.streams([self.made.sum_named(self.name).input], given.arrays)
+        response = response_of(self.model, op, given.steps)
+        beside = self.lacking(real, given, samples)
+        if decisions is None:
+            return moments_of(op, x, own, response, self.unit, beside)
+        return moments_of_rows(op, x, own, response, decisions, self.unit, beside)
+
+    def lacking(self, real: Real, given: Data, samples: Array) -> Array | None:
+        """
+        What the other sums of the neuron lack in `made`, as a current of this one
+        [T, B, *shape]; None where nothing is known of it yet, or where they act otherwise.
+        """
+        total: Array | None = None
+        response = response_of(self.model, self.op, given.steps)
+        for other in met_by(self.op):
+            acts = response_of(self.model, other, given.steps)
+            factor = float(acts @ response) / float(response @ response)
+            if is_fed_back(other) or not np.allclose(acts, factor * response, atol=1e-4):
+                continue
+            (wanted,) = self.model.streams([other.result], real.data.taken(samples).arrays)
+            rounded = self.made.sum_named(name_of(other)).result
+            (got,) = self.made.streams([rounded], given.arrays)
+            if np.array_equal(wanted, got):
+                continue
+            error = ((wanted - got) * factor).astype(np.float32)
+            total = error if total is None else total + error
+        return total
 
 
 def taken(model: FloatModel, name: str, fitted: Fitted) -> FloatModel:
