@@ -21,6 +21,7 @@ from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network
 from snncc.passes.ranges import NetworkRanges, Worst, network_ranges, worst_inputs
+from tests.seeds import is_long
 
 INPUTS, NEURONS = 16, 2
 
@@ -100,6 +101,8 @@ def test_bounds_are_met(
     if (kind, weights, reset) == ("cuba", "int8", "value"):
         # states of 26 bits: the constructed input stays some 100 units of 217000 short
         request.applymarker(pytest.mark.xfail(reason="states of 26 bits are not driven to the end"))
+        if timing == "next" and not is_long():
+            pytest.skip("takes half a minute to fail as the other timing does: SNNCC_LONG=1")
     network = snncc.quantize(layer(kind, reset, timing, 2), weights)
     ranges = network_ranges(network.op)
     assert ranges.is_proved
