@@ -13,7 +13,7 @@ LONG = 10_000
 
 
 def is_long() -> bool:
-    """Whether tests with a choice of builds take all of them."""
+    """Whether tests that take some builds, losses or rounds in turn take all of them."""
     return os.environ.get("SNNCC_LONG", "") not in ("", "0")
 
 

@@ -25,6 +25,7 @@ from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network
 from snncc.passes.differentiation.integers import literal
 from snncc.passes.ranges import NetworkRanges, Worst, network_ranges, worst_inputs
+from tests.seeds import is_long
 
 INPUTS, NEURONS = 16, 2
 
@@ -107,6 +108,8 @@ def assert_replayed(network: Network, ranges: NetworkRanges, worst: Worst) -> No
 @pytest.mark.parametrize("weights", ["int8", "int4"])
 @pytest.mark.parametrize("kind", ["if", "lif", "cuba"])
 def test_bounds_are_met(kind: str, weights: str, reset: str, timing: str) -> None:
+    if (kind, weights, reset, timing) == ("cuba", "int8", "value", "next") and not is_long():
+        pytest.skip("takes half a minute for what the other timing shows: SNNCC_LONG=1")
     network = snncc.quantize(layer(kind, reset, timing, 2), weights)
     ranges = network_ranges(network.op)
     assert ranges.is_proved
