@@ -104,7 +104,7 @@ def _written_operands(op: Operation) -> list[SSAValue] | None:
         case kernel.OuterOp() | kernel.GatherStepsOp():
             return [op.list, op.out]
         case kernel.OuterRowsOp():
-            return [op.active, op.panel, op.out]
+            return [op.active, op.list, op.panel, op.out]
         case kernel.ProjectOp():
             return [op.room, op.out]
         case (

@@ -446,10 +446,11 @@ def _training(
 
     if train not in ("bptt", "eprop"):
         raise error("SNC-C003", f"train: expected bptt or eprop, got {train!r}")
-    foreign = ("tape_steps",) if train == "eprop" else ("feedback", "seed")
-    for name in foreign:
+    online = {"tape_steps": "there is no tape"}
+    online |= dict.fromkeys(("samples", "fused"), "an option of training through time")
+    through_time = dict.fromkeys(("feedback", "seed"), "an option of online training")
+    for name, what in (online if train == "eprop" else through_time).items():
         if name in options:
-            what = "there is no tape" if train == "eprop" else "an option of online training"
             raise error("SNC-C003", f'{name}: {what}, with train="{train}"')
     missing = [name for name in ("loss", "steps") if name not in options]
     if missing:

@@ -17,6 +17,7 @@ from snncc.backends.c.kernels import (
     compress,
     gathers,
     moves,
+    outer_rows,
     pools,
     products,
     projections,
@@ -266,7 +267,7 @@ def _outer(p: StagePrinter, op: kernel.OuterOp) -> None:
 def _outer_rows(p: StagePrinter, op: kernel.OuterRowsOp) -> None:
     rows, columns = memref_shape(op.out)
     p.call_kernel(
-        products.outer_rows(
+        outer_rows.outer_rows(
             p.program.kernels,
             p.type_of(op.out),
             p.type_of(op.right),
@@ -278,6 +279,7 @@ def _outer_rows(p: StagePrinter, op: kernel.OuterRowsOp) -> None:
         f"{columns}u",
         f"{rows}u",
         p.texts[op.active],
+        p.texts[op.list],
         p.texts[op.panel],
         p.texts[op.out],
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import IndexType, IntegerType, MemRefType, UnitAttr, f32, i8, i32
+from xdsl.dialects.builtin import IndexType, IntegerType, MemRefType, UnitAttr, f32, i8, i16, i32
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -96,7 +96,7 @@ class GatherStepsOp(IRDLOperation):
     )
 
     PART: ClassVar[int] = 128  # the most rows of the weight that pass by at once
-    MOST: ClassVar[int] = 128  # the most steps that they pass by
+    MOST: ClassVar[int] = 512  # the most steps that they pass by
 
     def __init__(
         self,
@@ -233,12 +233,14 @@ class OuterRowsOp(IRDLOperation):
         out[m, n] += left[k, n] * right[k, m]
                      for each step k of the block, in the order in which they run
 
-        kernel.outer_rows %left, %right spikes steps %n active %a panel %p into %out
-            : memref<16x128xf32>, memref<16x64xi8>, memref<64xi32>, memref<2048xf32>
-            -> memref<64x128xf32>
+        kernel.outer_rows %left, %right spikes steps %n active %a list %l panel %p into %out
+            : memref<16x128xf32>, memref<16x64xi8>, memref<64xi32>, memref<1088xi16>,
+              memref<2048xf32> -> memref<64x128xf32>
 
     Where `right` is zero a term is left out; `spikes` are all 0 or 1. `active` is room for a
-    bit for each element of `right`, in words of 32 steps; the panel for some columns of `left`.
+    bit for each element of `right`, in words of 32 steps; the list for the steps that each row
+    of the sum takes, and their number; the panel for some columns of `left`. Each is for at
+    most 512 steps.
     """
 
     name = "kernel.outer_rows"
@@ -247,6 +249,7 @@ class OuterRowsOp(IRDLOperation):
     right = operand_def(MemRefType)
     steps = operand_def(IndexType())
     active = operand_def(MemRefType)
+    list = operand_def(MemRefType)
     panel = operand_def(MemRefType)
     out = operand_def(MemRefType)
     spikes = opt_prop_def(UnitAttr)
@@ -254,12 +257,13 @@ class OuterRowsOp(IRDLOperation):
     traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
 
     assembly_format = (
-        "$left `,` $right (`spikes` $spikes^)? `steps` $steps `active` $active `panel` $panel "
-        "`into` $out attr-dict `:` type($left) `,` type($right) `,` type($active) `,` "
-        "type($panel) `->` type($out)"
+        "$left `,` $right (`spikes` $spikes^)? `steps` $steps `active` $active `list` $list "
+        "`panel` $panel `into` $out attr-dict `:` type($left) `,` type($right) `,` "
+        "type($active) `,` type($list) `,` type($panel) `->` type($out)"
     )
 
     COLUMNS: ClassVar[int] = 128  # the most columns of the panel: eight of the widest vectors
+    MOST: ClassVar[int] = 512  # the most steps that a row takes at once
 
     def __init__(
         self,
@@ -267,20 +271,22 @@ class OuterRowsOp(IRDLOperation):
         right: SSAValue,
         steps: SSAValue,
         active: SSAValue,
+        list: SSAValue,
         panel: SSAValue,
         out: SSAValue,
         *,
         spikes: bool = False,
     ):
         super().__init__(
-            operands=[left, right, steps, active, panel, out],
+            operands=[left, right, steps, active, list, panel, out],
             properties={"spikes": UnitAttr() if spikes else None},
         )
 
     @classmethod
-    def rooms(cls, steps: int, rows: int, columns: int) -> tuple[int, int]:
-        """The sizes of (active, panel)."""
-        return -(-steps // 32) * rows, steps * min(columns, cls.COLUMNS)
+    def rooms(cls, steps: int, rows: int, columns: int) -> tuple[int, int, int]:
+        """The sizes of (active, list, panel)."""
+        most = min(steps, cls.MOST)
+        return -(-most // 32) * rows, (most + 1) * rows, most * min(columns, cls.COLUMNS)
 
     def verify_(self) -> None:
         shapes = [memref_shape(v) for v in (self.left, self.right, self.out)]
@@ -305,9 +311,10 @@ class OuterRowsOp(IRDLOperation):
         if memref_type(self.left).element_type != element:
             raise VerifyException(f"left: expected elements of {element}, got {self.left.type}")
         _expect_spikes(self.spikes, self.right)
-        active, panel = self.rooms(steps, rows, columns)
+        active, listed, panel = self.rooms(steps, rows, columns)
         for what, value, count, type in (
             ("active", self.active, active, i32),
+            ("list", self.list, listed, i16),
             ("panel", self.panel, panel, element),
         ):
             if element_count(value) != count or memref_type(value).element_type != type:
@@ -323,10 +330,11 @@ class ProjectOp(IRDLOperation):
         out[k, r] = sum over c ascending, from +0, of weight[r, c] * input[k, c]
 
         kernel.project %w, %x steps %n room %t into %y
-            : memref<64x128xf32>, memref<16x128xf32>, memref<2048xf32> -> memref<16x64xf32>
+            : memref<64x128xf32>, memref<16x128xf32>, memref<12416xf32> -> memref<16x64xf32>
 
-    The room holds the input with the steps innermost, padded to vectors, for at most 128 steps.
-    Where it is `fused`, a product and its addition to the sum are rounded once (fma); of f32.
+    The room holds, for at most 512 steps, the input with the steps innermost, padded to
+    vectors; some rows of the weight, of some columns; and the sums of these rows. Where it is
+    `fused`, a product and its addition to the sum are rounded once (fma); of f32.
     """
 
     name = "kernel.project"
@@ -346,7 +354,10 @@ class ProjectOp(IRDLOperation):
     )
 
     STEPS: ClassVar[int] = 16  # the room's multiple: the widest vector
-    MOST: ClassVar[int] = 128  # the most steps that are in the room at once
+    MOST: ClassVar[int] = 512  # the most steps that are in the room at once
+    ROWS: ClassVar[int] = 128  # the most rows of the weight whose sums are
+    SPARE: ClassVar[int] = 8  # the rows more that fill what is computed together
+    COLUMNS: ClassVar[int] = 128  # the most columns of the weight that are there at once
 
     def __init__(
         self,
@@ -364,9 +375,11 @@ class ProjectOp(IRDLOperation):
         )
 
     @classmethod
-    def room_of(cls, steps: int, columns: int) -> int:
+    def room_of(cls, steps: int, rows: int, columns: int) -> int:
         """The elements of the room for a block of so many steps."""
-        return min(-(-steps // cls.STEPS) * cls.STEPS, cls.MOST) * columns
+        padded = min(-(-steps // cls.STEPS) * cls.STEPS, cls.MOST)
+        held = min(rows, cls.ROWS) + cls.SPARE
+        return padded * columns + held * (min(columns, cls.COLUMNS) + padded)
 
     def verify_(self) -> None:
         shapes = [memref_shape(v) for v in (self.weight, self.input, self.out)]
@@ -387,7 +400,7 @@ class ProjectOp(IRDLOperation):
                 raise VerifyException(f"{what}: expected elements of {element}, got {value.type}")
         if self.fused is not None and element != f32:
             raise VerifyException(f"fused: expected elements of f32, got {element}")
-        least = self.room_of(steps, columns)
+        least = self.room_of(steps, rows, columns)
         if element_count(self.room) != least:
             raise VerifyException(f"room: expected {least} elements, got {self.room.type}")
 

@@ -9,7 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
-from xdsl.dialects.builtin import IntegerType, i1, i32
+from xdsl.dialects.builtin import IntegerType, i1, i16, i32
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
@@ -101,8 +101,9 @@ def _write_rows(s: Scheduler, op: snn.OuterOp, total: str, name: str) -> None:
     columns, rows = shape_of(op.left)[1], shape_of(op.right)[1]
     left = _operand(s, op.left, LEFT, f"{name}.left", rows=True)
     right = _operand(s, op.right, RIGHT, f"{name}.right", rows=True)
-    active, panel = kernel.OuterRowsOp.rooms(s.block, rows, columns)
+    active, listed, panel = kernel.OuterRowsOp.rooms(s.block, rows, columns)
     bits = s.symbol(s.work(f"{name}.active", (active,), i32))
+    places = s.symbol(s.work(f"{name}.list", (listed,), i16))
     near = s.symbol(s.work(f"{name}.panel", (panel,), op.result))
 
     def add() -> None:
@@ -111,6 +112,7 @@ def _write_rows(s: Scheduler, op: snn.OuterOp, total: str, name: str) -> None:
             s.ref(right, (s.block, rows)),
             s.steps,
             s.ref(bits, (active,)),
+            s.ref(places, (listed,)),
             s.ref(near, (panel,)),
             s.ref(total, (rows, columns)),
         )

@@ -98,7 +98,7 @@ def _write_project(s: Scheduler, op: snn.LinearOp) -> None:
     s.place(op.result, node_name(op) or "linear")
     room = s.work(
         f"{node_name(op) or 'linear'}.room",
-        (kernel.ProjectOp.room_of(s.block, columns),),
+        (kernel.ProjectOp.room_of(s.block, rows, columns),),
         op.result,
     )
 

@@ -164,6 +164,18 @@ def train_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Steps that the tape holds: fewer take less memory, and run again [default: all].",
         ),
         option(
+            "--samples",
+            type=int,
+            metavar="N",
+            help="Samples that run at once: more memory, less time for each [default: 1].",
+        ),
+        option(
+            "--fused/--no-fused",
+            default=None,
+            help="Gradients by products that are not rounded: for processors with fma "
+            "[default: no].",
+        ),
+        option(
             "--feedback",
             type=click.Choice(["symmetric", "random", "adaptive"]),
             help="Of eprop: the weights by which learning signals go back [default: symmetric].",

@@ -17,6 +17,8 @@ TRAINING = (
     "trainable",
     "surrogate",
     "tape_steps",
+    "samples",
+    "fused",
     "feedback",
     "seed",
 )
@@ -68,6 +70,8 @@ def training_of(values: dict[str, Any], steps: int | None) -> dict[str, Any] | N
         if not all(layers):
             raise error("SNC-C003", "--trainable: expected names of layers or parameters")
         given["trainable"] = layers
+    if train == "bptt":  # the C is for another machine, of which nothing is known
+        given.setdefault("fused", False)
     return {"train": train, "steps": steps, **given}
 
 
@@ -99,6 +103,10 @@ def print_training(network: Network, manifest: Mapping[str, Any]) -> None:
     of_tape = "" if tape is None else f", a tape of {tape}"
     if tape is not None and tape < steps:
         of_tape += f" ({-(-steps // tape)} segments, all but the last run twice)"
+    if manifest.get("samples_at_once", 1) > 1:
+        of_tape += f", {manifest['samples_at_once']} samples at once"
+    if manifest.get("fused"):
+        of_tape += ", products fused with sums (for processors with fma)"
     say(
         f"{network.name}: one struct of {size_text(manifest['bytes'])}, "
         f"constants {size_text(manifest['const_bytes'])}; {steps} steps a sample{of_tape}"

@@ -154,7 +154,7 @@ class KernelFunctions(InterpreterFunctions):
     def outer_rows(
         self, interpreter: Interpreter, op: kernel.OuterRowsOp, args: PythonValues
     ) -> PythonValues:
-        left, right, steps, _, _, out = args
+        left, right, steps, *_, out = args
         for step in range(steps):
             out += right[:, step, :, None].astype(out.dtype) * left[:, step, None, :]
         return ()

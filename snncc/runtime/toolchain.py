@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from snncc.errors import SnnccError, error
@@ -68,6 +69,29 @@ def _not_found(names: str) -> SnnccError:
         remedy="install gcc or clang, or name one with cc= or the variable CC; the interpreter "
         "needs none (--engine interpreter, Network.run)",
     )
+
+
+FMA = {"__FP_FAST_FMAF", "__FMA__", "__ARM_FEATURE_FMA"}
+"""What compilers define where a * b + c of floats, rounded once, is an instruction."""
+
+
+@cache
+def has_fast_fma(command: tuple[str, ...] | None, flags: tuple[str, ...]) -> bool:
+    """
+    Whether a compiler (the one that is found, where it is None) makes one instruction of a * b + c
+    with these flags. False where there is none to ask.
+    """
+    try:
+        done = subprocess.run(
+            [*(command or find_compiler()), *flags, "-dM", "-E", "-x", "c", os.devnull],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except (SnnccError, OSError, subprocess.TimeoutExpired):
+        return False
+    return any(line.split()[1:2] and line.split()[1] in FMA for line in done.stdout.splitlines())
 
 
 def build_library(folder: Path, sources: Sequence[str], output: Path, toolchain: Toolchain) -> None:

@@ -18,7 +18,8 @@ from snncc.runtime.toolchain import FAST
 from snncc.training.gradients import Options, expect_feedback
 from snncc.training.losses import Loss
 from snncc.training.optimizers import Optimizer
-from snncc.training.program import C_TYPES, TrainProgram
+from snncc.training.program import TrainProgram
+from snncc.training.running import C_TYPES
 
 
 class OnlineProgram(TrainProgram):
@@ -81,6 +82,8 @@ class OnlineProgram(TrainProgram):
             trainable=trainable,
             surrogate=surrogate,
             time_block=time_block,
+            samples=1,
+            fused=False,
             prefix=prefix,
             weights=weights,
             cc=cc,
@@ -94,7 +97,7 @@ class OnlineProgram(TrainProgram):
 
     def begin_sample(self) -> None:
         """The first step comes next: states and traces as they are at first."""
-        self._call("train_sample_begin")
+        self._running.call("train_sample_begin")
 
     def train_steps(self, x: Any, target: Any) -> dict[str, Array]:
         """
@@ -114,7 +117,7 @@ class OnlineProgram(TrainProgram):
         }
         if not self._is_open:
             raise error("SNC-C003", "no sample was begun", remedy="call begin_sample first")
-        self._call(
+        self._running.call(
             "train_steps",
             *(ctypes.c_void_p(array.ctypes.data) for array in arrays),
             ctypes.c_size_t(streams.steps),
@@ -127,10 +130,10 @@ class OnlineProgram(TrainProgram):
         if not self._is_open:
             raise error("SNC-C003", "no sample was begun", remedy="call begin_sample first")
         value = ctypes.c_float()
-        self._call("train_sample_end", ctypes.byref(value))
+        self._running.call("train_sample_end", ctypes.byref(value))
         self.loss = value.value
         return self.loss
 
     @property
     def _is_open(self) -> bool:
-        return self._word("open") != 0
+        return self._running.word("open") != 0

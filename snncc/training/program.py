@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,19 +20,19 @@ from snncc.dialects.arrays import Array, blob_of, dense_of
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.attributes import BlobAttr, SurrogateAttr
 from snncc.dialects.snn.types import Stream
-from snncc.errors import error
+from snncc.errors import SnnccWarning, error
 from snncc.inputs import Streams, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.interpreters.program import in_model_order
 from snncc.network import Network
 from snncc.options import is_whole
 from snncc.passes.differentiation.parameters import GRADIENT
-from snncc.runtime.library import write_files
-from snncc.runtime.toolchain import FAST, Toolchain, build_library, find_compiler
+from snncc.runtime.toolchain import FAST, find_compiler, has_fast_fma
 from snncc.training.gradients import Mode, Options
 from snncc.training.integers import for_use, remade
 from snncc.training.losses import Loss
 from snncc.training.optimizers import Optimizer, optimizer_of
+from snncc.training.running import C_TYPES, Running
 from snncc.training.schedules import Programs, schedule_training
 from snncc.training.surrogates import surrogate_of
 
@@ -40,15 +40,9 @@ MAX_STEPS = (1 << 31) - 1
 """Of a sample: steps are counted in 32 bits on small processors."""
 MAX_BLOCK = 32
 """The steps that run through a layer at once, where nobody says how many."""
-C_TYPES: dict[str, type[np.generic]] = {
-    "float": np.float32,
-    "double": np.float64,
-    "uint8_t": np.uint8,
-    "uint16_t": np.uint16,
-    "int8_t": np.int8,
-    "int16_t": np.int16,
-}
-"""The elements of arrays that the C and Python share."""
+AT_ONCE_STEPS = 512
+"""The steps of all samples that run at once, where nobody says how many do: more of them save
+less, and take more memory."""
 
 
 class TrainProgram:
@@ -78,8 +72,8 @@ class TrainProgram:
         surrogate: SurrogateAttr | str | None = None,
         tape_steps: int | None = None,
         time_block: int | None = None,
-        samples: int = 1,
-        fused: bool = False,
+        samples: int | None = None,
+        fused: bool | None = None,
         prefix: str | None = None,
         weights: Literal["auto", "c", "bin"] = "auto",
         cc: str | None = None,
@@ -89,10 +83,13 @@ class TrainProgram:
         `steps`: those of a sample. `trainable`: names of parameters, or of layers; all that
         are learnable, where it is None. `surrogate` stands in for spikes that the model gives
         none; `time_block` is how many steps run through a layer at once, and `samples` how
-        many samples do, with all their steps: more memory, less time for each. `fused` takes
+        many samples do, with all their steps: more memory, less time for each, the same bits.
+        Without `samples`, another package is made for the first batch of several, if they can
+        run at once, and the one that is saved takes them one by one. `fused` takes
         the sums that carry gradients from layer to layer with products that are not rounded
         (fma): faster where the processor has it, slower where it must be computed; gradients
-        have other last bits, the same everywhere.
+        have other last bits, the same everywhere. Where it is None, it is what is fast with
+        this compiler and these flags; `TrainProgram.fused` and the manifest say which.
 
         Raises SnnccError: SNC-C003 for options, SNC-T001 for a network that has no gradient.
         """
@@ -111,7 +108,8 @@ class TrainProgram:
         fault = prefix_fault(self.prefix)
         if fault is not None:
             raise error("SNC-C003", f"prefix: {fault}", remedy=f"{prefix_of(self.prefix)}")
-        if samples > 1 and (tape_steps is not None or time_block is not None):
+        parted = tape_steps is not None or time_block is not None
+        if samples is not None and samples > 1 and parted:
             raise error(
                 "SNC-C003",
                 f"samples: {samples} samples run at once with all their steps, "
@@ -119,31 +117,40 @@ class TrainProgram:
                 remedy="give samples alone, or train one sample at a time",
             )
         segment = min(steps, tape_steps or steps)
-        block = min(segment, time_block or MAX_BLOCK)
-        self.programs: Programs = schedule_training(
+        command, flags = None if cc is None else find_compiler(cc), tuple(cflags)
+        self.fused = has_fast_fma(command, flags) if fused is None else fused
+        self._toolchain = (command, flags)
+        self._segment = segment
+        self._weights: Literal["auto", "c", "bin"] = weights
+        self._schedule = partial(
+            schedule_training,
             network,
             loss,
             steps,
             self.optimizer,
             trainable=trainable,
-            block=block,
+            block=min(segment, time_block or MAX_BLOCK),
             mode=self.mode,
             options=self._options(surrogate_of(surrogate)),
-            samples=samples,
-            fused=fused,
+            fused=self.fused,
         )
-        self._segment = segment
-        self._samples_at_once = samples
-        self._weights = weights
-        self._toolchain = (None if cc is None else find_compiler(cc), tuple(cflags))
-        self.package = self._emitted({p.name: p.initial for p in self.programs.parameters})
+        self._running = self._made(samples or 1)
+        self.programs: Programs = self._running.programs
+        self.package = self._running.package
+        """What `save` writes."""
+        self._may_widen = samples is None and not parted and self.programs.may_join
+
+    def _made(self, samples: int) -> Running:
+        """The training of so many samples at once."""
+        programs = self._schedule(samples=samples)
+        first = {p.name: p.initial for p in programs.parameters}
+        return Running(programs, self._emitted(programs, first, samples), *self._toolchain)
 
     def _options(self, surrogate: SurrogateAttr | None) -> Options:
         """How gradients are taken."""
         return Options(surrogate=surrogate)
 
-    def _emitted(self, parameters: Mapping[str, Array]) -> CPackage:
-        p = self.programs
+    def _emitted(self, p: Programs, parameters: Mapping[str, Array], samples: int) -> CPackage:
         programs = {"apply": p.apply, **p.sample, "predict": p.predict}
         if p.prepare is not None:
             programs["prepare"] = p.prepare
@@ -159,7 +166,8 @@ class TrainProgram:
             p.steps,
             self._segment,
             self.optimizer.lr,
-            self._samples_at_once,
+            samples,
+            self.fused,
         )
         scales = {name: stored.scale for name, stored in p.learned.integers.items()}
         return emit_training(
@@ -170,40 +178,21 @@ class TrainProgram:
             report={"scales": scales} if scales else {},
         )
 
-    # --- the library
-
-    @cached_property
-    def _library(self) -> ctypes.CDLL:
-        command, flags = self._toolchain
-        with tempfile.TemporaryDirectory(prefix="snncc-") as folder:
-            root = Path(folder)
-            write_files(self.package, root)
-            library = root / f"lib{self.prefix}_train.so"
-            build_library(
-                root, self.package.sources, library, Toolchain(command or find_compiler(), flags)
-            )
-            return ctypes.CDLL(str(library))
-
-    @cached_property
-    def _memory(self) -> Array:
-        """The struct, ready."""
-        size, alignment = self.package.manifest["bytes"], self.package.manifest["alignment"]
-        raw = np.zeros(size + alignment, np.uint8)
-        start = -raw.ctypes.data % alignment
-        memory = raw[start : start + size]
-        self._check(self._function("train_begin")(ctypes.c_void_p(memory.ctypes.data)))
-        return memory
-
-    def _function(self, name: str) -> Any:
-        return getattr(self._library, f"{self.prefix}_{name}")
-
-    def _call(self, name: str, *arguments: Any) -> None:
-        memory = ctypes.c_void_p(self._memory.ctypes.data)
-        self._check(self._function(name)(memory, *arguments))
-
-    def _check(self, status: int) -> None:
-        if status != 0:
-            raise error("SNC-X001", f"the training returned {status}")
+    def _widen(self, batch: int) -> None:
+        """Before a batch of several: as many at once as pay, in groups of one size."""
+        most = AT_ONCE_STEPS // self.programs.steps
+        if not self._may_widen or most < 2:
+            return
+        groups = -(-batch // most)
+        wanted = -(-batch // groups)
+        if wanted <= self._running.at_once:
+            return
+        old = self._running
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SnnccWarning)  # said when the first one was made
+            self._running = self._made(wanted)
+        if old.is_started:
+            self._running.go_on_from(old)
 
     # --- training
 
@@ -223,15 +212,16 @@ class TrainProgram:
         targets = self._targets(target, streams.batch, streams.batched, streams.steps)
         arrays = self._samples(streams, targets)
         losses = np.zeros(streams.batch, np.float32)
-        if self._samples_at_once > 1:
+        self._widen(streams.batch)
+        if self._running.at_once > 1:
             places = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
             count = ctypes.c_size_t(streams.batch)
-            self._call("train_batch", *places, count, ctypes.c_void_p(losses.ctypes.data))
+            self._running.call("train_batch", *places, count, ctypes.c_void_p(losses.ctypes.data))
         else:
             rows = [(array.ctypes.data, array.strides[0]) for array in (*arrays, losses)]
             for sample in range(streams.batch):
                 places = [ctypes.c_void_p(start + sample * size) for start, size in rows]
-                self._call("train_step", *places)
+                self._running.call("train_step", *places)
         self.loss = float(losses.sum(dtype=np.float64)) / streams.batch
         return self.loss
 
@@ -242,7 +232,7 @@ class TrainProgram:
     def apply(self, rate: float | None = None) -> None:
         """The update by the mean of the gradients since the last one; then these are 0 again."""
         wanted = self.optimizer.lr if rate is None else rate
-        self._call("apply_gradients", ctypes.c_float(wanted))
+        self._running.call("apply_gradients", ctypes.c_float(wanted))
 
     def _samples(self, streams: Streams, targets: Mapping[str, Array]) -> list[Array]:
         """A batch as the C takes it: arrays of one sample behind the other."""
@@ -306,7 +296,9 @@ class TrainProgram:
         """Parameter -> its numbers as they are now, with the model's shape."""
         return {
             p.name: self.programs.learned.in_model_order(
-                p.name, self._array(self.package.manifest["parameters"][p.name]), _shape(p.type)
+                p.name,
+                self._running.array(self.package.manifest["parameters"][p.name]),
+                _shape(p.type),
             )
             for p in self.programs.parameters
         }
@@ -325,27 +317,28 @@ class TrainProgram:
                     f"got {array.shape}",
                 )
             stored = self.programs.learned.stored(name, array)
-            self._array(self.package.manifest["parameters"][name])[...] = stored
-        self._call("train_refresh")
+            self._running.array(self.package.manifest["parameters"][name])[...] = stored
+        self._running.call("train_refresh")
 
     def gradients(self) -> dict[str, Array]:
         """
         Parameter -> the mean gradient of the samples since the last `apply`, with the model's
         shape.
         """
-        finish, backward = self.programs.finish, self.programs.backward
+        programs = self._running.programs
+        finish, backward = programs.finish, programs.backward
         if finish is None:
             return {}
-        samples = max(1, self._word("samples"))
+        samples = max(1, self._running.word("samples"))
         sums: dict[str, Array] = {}
         kept = self.package.manifest["sums"]
         for buffer in backward.buffers(Role.OUTPUT):
             if buffer.known_as not in kept:
                 continue
-            stored = self._array(kept[buffer.known_as])
+            stored = self._running.array(kept[buffer.known_as])
             logical = in_model_order(buffer, stored.reshape(buffer.shape))
             sums[buffer.known_as] = (logical / np.float32(samples))[None, None]
-        module = self.programs.module.clone()
+        module = programs.module.clone()
         network = next(
             op
             for op in module.ops
@@ -355,17 +348,6 @@ class TrainProgram:
             _write(module, name, array)
         run = NetworkInterpreter(module, network).run(sums)
         return {name.removeprefix(GRADIENT): array[0, 0] for name, array in run.outputs.items()}
-
-    def _word(self, name: str) -> int:
-        """A number of the struct that the functions keep."""
-        start = self.package.manifest[name]["offset"]
-        return int(self._memory[start : start + 4].view(np.uint32)[0])
-
-    def _array(self, entry: Mapping[str, Any]) -> Array:
-        """An array of the struct: a view."""
-        dtype = np.dtype(C_TYPES[entry["type"]])
-        size = entry["count"] * dtype.itemsize
-        return self._memory[entry["offset"] : entry["offset"] + size].view(dtype)
 
     # --- use
 
@@ -385,7 +367,7 @@ class TrainProgram:
                 np.ascontiguousarray(streams.arrays[e["name"]][:, sample], C_TYPES[e["type"]])
                 for e in manifest["inputs"]
             ]
-            self._call(
+            self._running.call(
                 "train_predict",
                 *(ctypes.c_void_p(array.ctypes.data) for array in arrays),
                 ctypes.c_size_t(streams.steps),
@@ -414,10 +396,11 @@ class TrainProgram:
         from snncc.compiled import compile, save_package
 
         training, network = self.package, self.network
-        if "_memory" in vars(self):  # else nothing ran: files need no compiler
-            learned = self.programs.learned
-            stored = {name: learned.stored(name, a) for name, a in self.parameters().items()}
-            training, network = self._emitted(stored), self.trained()
+        if self._running.is_started:  # else nothing ran: files need no compiler
+            p = self.programs
+            stored = {n: p.learned.stored(n, a) for n, a in self.parameters().items()}
+            samples = training.manifest.get("samples_at_once", 1)
+            training, network = self._emitted(p, stored, samples), self.trained()
         inference = compile(for_use(network), prefix=self.prefix, weights=self._weights).package
         return save_package(with_inference(training, inference), Path(folder))
 

@@ -92,6 +92,8 @@ class Programs:
     steps: int
     finish: snn.NetworkOp | None
     module: ModuleOp
+    may_join: bool
+    """Whether several samples can run at once."""
 
     @property
     def forward(self) -> kernel.ProgramOp:
@@ -167,8 +169,14 @@ def schedule_training(
         made = there_and_back(trained, [*losses, *rates], seeds)
     compiler.tape = set(made.tape)
     sampled = None
+    apart = _apart(made.networks.values(), rates)
     if samples > 1:
-        _expect_summed(made.networks.values(), rates)
+        if apart is not None:
+            raise error(
+                "SNC-C003",
+                f"samples: {apart} cannot be trained with several samples at once",
+                remedy="leave samples out: one sample runs at a time",
+            )
         sampled = Samples(samples, steps, {*held, *losses})
     programs = Programs(
         {
@@ -190,6 +198,7 @@ def schedule_training(
         steps,
         trained.finish,
         module,
+        mode == "bptt" and apart is None,
     )
     _add_rates(programs, compiler, trained)
     _add_update(programs, compiler, optimizer)
@@ -308,18 +317,17 @@ class _Compiler:
         return ModuleOp([*declared, network])
 
 
-def _expect_summed(networks: Iterable[snn.NetworkOp], rates: Collection[str]) -> None:
-    """Samples that run at once join in sums over all their steps, and in nothing else."""
+def _apart(networks: Iterable[snn.NetworkOp], rates: Collection[str]) -> str | None:
+    """
+    What keeps samples apart: those that run at once join in sums over all their steps, and in
+    nothing else.
+    """
     lasts = [
         network for network in networks if network.is_reverse and LAST in network.kinds.values()
     ]
-    what = "a rate that is averaged" if rates else "first values of states" if lasts else None
-    if what is not None:
-        raise error(
-            "SNC-C003",
-            f"samples: {what} cannot be trained with several samples at once",
-            remedy="leave samples out: one sample runs at a time",
-        )
+    if rates:
+        return "a rate that is averaged"
+    return "first values of states" if lasts else None
 
 
 def _run(module: ModuleOp, *names: str) -> None:

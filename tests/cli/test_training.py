@@ -92,6 +92,7 @@ def test_options_reach_the_compiler(
     arguments = ["--train", train, "--loss", "mse", "--steps", "5", "--trainable", "fc,rec"]
     arguments += ["--optimizer", "adam", "--time-block", "4", "--prefix", "p", "--tape-steps", "2"]
     arguments += ["--feedback", "random", "--seed", "7", "--surrogate", "atan"]
+    arguments += ["--samples", "2", *(["--fused"] if train == "bptt" else ["--no-fused"])]
     code, _, err = snncc("compile", "net.mlir", *arguments, "-o", "o")
     assert (code, err) == (1, "error: SNC-T001 seen\n")
     assert given == {
@@ -104,6 +105,8 @@ def test_options_reach_the_compiler(
         "optimizer": "adam",
         "surrogate": "atan",
         "tape_steps": 2,
+        "samples": 2,
+        "fused": train == "bptt",
         "feedback": "random",
         "seed": 7,
         "time_block": 4,

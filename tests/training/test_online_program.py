@@ -102,7 +102,7 @@ def test_c_equals_the_scheduled_program(net: Network, data: tuple[Array, Array])
         if buffer.known_as not in p.sums:
             continue
         kinds.add(buffer.kind)
-        stored = trained._array(trained.package.manifest["sums"][buffer.known_as])
+        stored = trained._running.array(trained.package.manifest["sums"][buffer.known_as])
         got = in_model_order(buffer, stored.reshape(buffer.shape))
         np.testing.assert_array_equal(got, wanted[buffer.known_as][0], buffer.known_as)
     assert kinds == {"sum", "last"}

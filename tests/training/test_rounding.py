@@ -58,7 +58,9 @@ def test_updates_by_numpy(
     half, moved = (1 << (bits - 1)) - 1, 0
     for _ in range(4):
         trained.train_step(x[:, :1], labels[:1])  # of one sample: its sum is the mean
-        before = {name: np.array(trained._array(manifest[name]), np.int64) for name in WEIGHTS}
+        before = {
+            name: np.array(trained._running.array(manifest[name]), np.int64) for name in WEIGHTS
+        }
         floats, gradients = trained.parameters(), trained.gradients()
         trained.apply()
         word, places = next_word(word), 0
@@ -74,7 +76,7 @@ def test_updates_by_numpy(
             u = drawn if rounding == "stochastic" else np.float32(0.5)
             change = (np.float32(0) - rate * g) * np.float32(1 / float(scale))
             wanted = before[name] + np.floor(change + u).astype(np.int64)
-            after = trained._array(manifest[name])
+            after = trained._running.array(manifest[name])
             np.testing.assert_array_equal(after, np.clip(wanted, -half, half), name)
             moved += int((after != before[name]).sum())
     assert moved > 5

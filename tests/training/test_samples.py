@@ -16,6 +16,7 @@ from snncc.dialects.kernel.program import Role
 from snncc.interpreters.program import ProgramInterpreter, in_model_order
 from snncc.interpreters.sums import fused
 from snncc.network import Network
+from snncc.runtime.toolchain import has_fast_fma
 from snncc.training import MeanSquaredError, value_and_grad
 from snncc.training.optimizers import Adam
 from snncc.training.program import TrainProgram
@@ -80,7 +81,7 @@ def bits(trained: TrainProgram, x: Array, target: Array) -> dict[str, bytes]:
 @pytest.mark.parametrize("fused", [False, True])
 def test_samples_change_no_bit(net: Network, data: tuple[Array, Array], fused: bool) -> None:
     """Also where they are no multiple, and whatever the blocks, the tape and the flags."""
-    one = program(net, fused=fused)
+    one = program(net, fused=fused, samples=1)
     wanted = bits(one, *data)
     others: list[dict[str, object]] = [
         {"samples": 3, "cflags": FAST if fused else NATIVE},
@@ -99,6 +100,35 @@ def test_samples_change_no_bit(net: Network, data: tuple[Array, Array], fused: b
     for name, array in one.gradients().items():
         other = gradients.parameters[name]
         assert abs(array - other).max() <= 1e-4 * abs(other).max(), name
+
+
+def test_a_batch_runs_at_once_by_itself(net: Network, data: tuple[Array, Array]) -> None:
+    """Whatever ran before it goes on: sums of gradients, parameters, and moments."""
+    x, labels = data
+    one, trained = (program(net, optimizer="adam", samples=n) for n in (1, None))
+    for some in (slice(0, 1), slice(1, 3), slice(0, 5)):
+        for other in (one, trained):
+            other.train_step(x[:, some], labels[some])
+            if some.start == 1:
+                other.apply(0.01)
+    assert trained._running.at_once == 5
+    assert trained.package.manifest["samples_at_once"] == 1
+    assert trained.loss == one.loss
+    wanted = one.gradients()
+    assert {n: a.tobytes() for n, a in trained.gradients().items()} == {
+        n: a.tobytes() for n, a in wanted.items()
+    }
+    for other in (one, trained):
+        other.apply(0.01)
+    for name, array in one.parameters().items():
+        assert trained.parameters()[name].tobytes() == array.tobytes(), name
+
+
+def test_products_are_fused_where_that_is_fast(net: Network) -> None:
+    for flags, is_fast in ((("-O1", "-mfma", "-mavx2"), True), (("-O1", "-mno-fma"), False)):
+        trained = program(net, cflags=flags)
+        assert trained.fused is trained.package.manifest["fused"] is is_fast
+    assert not has_fast_fma(("no-such-compiler",), ())
 
 
 def inputs_of(trained: TrainProgram, x: Array, labels: Array) -> tuple[dict[str, Array], ...]:
@@ -148,7 +178,7 @@ def test_c_equals_the_scheduled_programs(pair: TrainProgram, data: tuple[Array, 
     assert p.backward is not None
     sums = run_program(p.backward, {**streams, **forward}, held)
     for buffer in p.backward.buffers(Role.OUTPUT):
-        stored = pair._array(pair.package.manifest["sums"][buffer.known_as])
+        stored = pair._running.array(pair.package.manifest["sums"][buffer.known_as])
         got = in_model_order(buffer, stored.reshape(buffer.shape))
         assert got.tobytes() == sums[buffer.known_as][0].tobytes(), buffer.known_as
 

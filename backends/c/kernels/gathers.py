@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snncc.backends.c.kernels.collection import Kernels
 from snncc.backends.c.kernels.compress import compress
-from snncc.backends.c.kernels.rows import add_row, block_function
+from snncc.backends.c.kernels.rows import add_row, all_ones, block_function
 from snncc.backends.c.types import CType
 from snncc.dialects import kernel
 
@@ -56,54 +56,71 @@ GATHER_STEPS = """\
       out[k * outputs + o] = init != NULL ? @ZERO@ + init[o] : @ZERO@;
     }
   }
-  for (size_t start = 0; start < steps; start += @MOST@) { /* whose sums are near too */
+@FIND@  for (size_t start = 0; start < steps; start += @MOST@) { /* whose sums are near too */
     const size_t end = steps - start < @MOST@ ? steps : start + @MOST@;
     for (size_t first = 0; first < inputs; first += part) {
       const size_t some = inputs - first < part ? inputs - first : part;
       for (size_t k = start; k < end; ++k) {
         const @T@ *const given = x + k * inputs + first;
         const size_t count = @COMPRESS@(given, some, list);
-        @ADD_ROWS@(
-            weight + first * outputs, outputs, list, count@GIVEN@, out + k * outputs);
-      }
+@ADD@      }
     }
   }
 }
+"""
+
+ADD = """\
+        @ROWS@(weight + first * outputs, outputs, list, count, out + k * outputs);
+"""
+
+ADD_EITHER = """\
+        if (ones) {
+          @ROWS@(weight + first * outputs, outputs, list, count, out + k * outputs);
+        } else {
+          @WEIGHTED@(
+              weight + first * outputs, outputs, list, count, given, out + k * outputs);
+        }
 """
 
 LISTED = CType("uint16_t", "u16", 2)
 
 
 def gather_steps(kernels: Kernels, float_type: CType, source: CType, *, spikes: bool) -> str:
-    """`spikes`: inputs are 0 or 1."""
+    """`spikes`: inputs are 0 or 1; else that is looked at, for it saves all products."""
     block_function(kernels)
-    cast = "" if source == float_type else f"({float_type.name})"
-    load = f"      const {float_type.name} value = {cast}values[list[e]];\n"
-    suffix = "spikes" if spikes else source.short
-    common = {
-        "F": float_type.name,
-        "S": float_type.short,
-        "ZERO": "0.0f" if float_type.size == 4 else "0.0",
-    }
-    rows = kernels.add(
-        f"add_rows_{float_type.short}_{suffix}",
-        ADD_ROWS,
-        TIMES="" if spikes else " * value",
-        TIMES_TEXT="" if spikes else " * values[list[e]]",
-        VALUES_PARAMETER="" if spikes else f", const {source.name} *restrict values",
-        LOAD_VALUE="" if spikes else load,
-        ADD_ROW=add_row(kernels, float_type, float_type, weighted=not spikes),
-        PASS_VALUE="" if spikes else ", value",
-        **common,
-    )
+    rows = _add_rows(kernels, float_type, None)
+    add, find = ADD.replace("@ROWS@", rows), ""
+    if not spikes:
+        find = f"  const int ones = {all_ones(kernels, source)}(x, steps, inputs);\n"
+        weighted = _add_rows(kernels, float_type, source)
+        add = ADD_EITHER.replace("@ROWS@", rows).replace("@WEIGHTED@", weighted)
     return kernels.add(
-        f"gather_steps_{float_type.short}_{suffix}",
+        f"gather_steps_{float_type.short}_{'spikes' if spikes else source.short}",
         GATHER_STEPS,
+        F=float_type.name,
         T=source.name,
+        ZERO="0.0f" if float_type.size == 4 else "0.0",
         PART=f"{kernel.GatherStepsOp.PART}u",
         MOST=f"{kernel.GatherStepsOp.MOST}u",
         COMPRESS=compress(kernels, source, LISTED),
-        ADD_ROWS=rows,
-        GIVEN="" if spikes else ", given",
-        **common,
+        FIND=find,
+        ADD=add,
+    )
+
+
+def _add_rows(kernels: Kernels, float_type: CType, values: CType | None) -> str:
+    """Adds listed rows, times `values` where they have some."""
+    cast = "" if values is None or values == float_type else f"({float_type.name})"
+    load = f"      const {float_type.name} value = {cast}values[list[e]];\n"
+    return kernels.add(
+        f"add_rows_{float_type.short}_{'spikes' if values is None else values.short}",
+        ADD_ROWS,
+        F=float_type.name,
+        S=float_type.short,
+        TIMES="" if values is None else " * value",
+        TIMES_TEXT="" if values is None else " * values[list[e]]",
+        VALUES_PARAMETER="" if values is None else f", const {values.name} *restrict values",
+        LOAD_VALUE="" if values is None else load,
+        ADD_ROW=add_row(kernels, float_type, float_type, weighted=values is not None),
+        PASS_VALUE="" if values is None else ", value",
     )

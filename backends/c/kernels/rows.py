@@ -24,6 +24,24 @@ BLOCK = """\
 #endif
 """
 
+ONES = """\
+/* Whether all elements are 0 or 1: then products with them are sums of what they select. */
+@U@_INLINE int @NAME@(const @T@ *restrict x, size_t rows, size_t size)
+{
+  for (size_t r = 0; r < rows; ++r) { /* seldom more than one row, where they are not */
+    uint32_t other = 0;
+    for (size_t i = 0; i < size; ++i) {
+      other |= (uint32_t)(x[i] != 0) & (uint32_t)(x[i] != 1);
+    }
+    if (other != 0) {
+      return 0;
+    }
+    x += size;
+  }
+  return 1;
+}
+"""
+
 ADD_ROW = """\
 /* target[o] += row[o]@TIMES_TEXT@ */
 @U@_INLINE void @NAME@(@F@ *restrict target, const @F@ *restrict row, size_t outputs@VALUE@)
@@ -93,6 +111,11 @@ def vector_type(kernels: Kernels, float_type: CType) -> None:
 def block_function(kernels: Kernels) -> None:
     """How functions that take a block of steps are declared: `@U@_BLOCK`."""
     kernels.add("block", BLOCK)
+
+
+def all_ones(kernels: Kernels, source: CType) -> str:
+    """The test whether values are 0 or 1."""
+    return kernels.add(f"ones_{source.short}", ONES, T=source.name)
 
 
 def add_row(kernels: Kernels, float_type: CType, source: CType, *, weighted: bool = False) -> str:

@@ -29,6 +29,8 @@ MEMORY = {
 def readme(layout: Layout, title: str, memory: Mapping[str, int], const_bytes: int) -> str:
     p, u = layout.prefix, layout.unit.upper
     how = "online (e-prop, no tape)" if layout.training.is_online else "backpropagation"
+    if layout.training.fused:
+        how += " with fused products"
     parts = [(MEMORY[name], size) for name, size in memory.items() if name in MEMORY and size]
     rest = layout.state.size - sum(size for _, size in parts)
     return "\n".join(
@@ -71,6 +73,7 @@ def readme(layout: Layout, title: str, memory: Mapping[str, int], const_bytes: i
 def _calls(layout: Layout) -> list[tuple[str, str]]:
     p = layout.prefix
     steps = f"one sample of {layout.training.steps} steps: adds its gradients, gives its loss"
+    several = f"such samples, {layout.training.samples} of them at once"
     parts = [
         (f"{p}_train_sample_begin", "the first step of a sample comes next"),
         (f"{p}_train_steps", "its next steps: adds their gradients, gives the outputs"),
@@ -80,6 +83,7 @@ def _calls(layout: Layout) -> list[tuple[str, str]]:
         (f"{p}_train_begin", "once: parameters as they were when this was made"),
         (f"{p}_train_step", steps),
         *(parts if layout.training.is_online else []),
+        *([(f"{p}_train_batch", several)] if layout.training.samples > 1 else []),
         (f"{p}_apply_gradients", "the update by the mean gradient of the samples since the last"),
         (f"{p}_train_predict", "outputs, with the parameters as they are now"),
     ]

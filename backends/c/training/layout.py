@@ -50,6 +50,8 @@ class Training:
     """The learning rate where the caller has none of its own."""
     samples: int = 1
     """The samples that run at once, all their steps in one block."""
+    fused: bool = False
+    """Whether gradients go from layer to layer by sums of products that are not rounded."""
 
     @property
     def is_online(self) -> bool:

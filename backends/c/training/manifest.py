@@ -48,7 +48,11 @@ def manifest_of(
         "model": title,
         "prefix": layout.prefix,
         "steps": t.steps,
-        **({} if t.is_online else {"tape_steps": t.segment, "samples_at_once": t.samples}),
+        **(
+            {}
+            if t.is_online
+            else {"tape_steps": t.segment, "samples_at_once": t.samples, "fused": t.fused}
+        ),
         "bytes": layout.state.size,
         "alignment": layout.state.alignment(ALIGNMENT),
         "const_bytes": const_bytes,

@@ -20,6 +20,7 @@ snn.network reverse @back ("g" %g : tensor<3xf32>, "s" %s : tensor<2xi1>) -> (su
 // CHECK-NEXT:   kernel.buffer stream @d : memref<4x3xf32>
 // CHECK-NEXT:   kernel.buffer stream @outer.right : memref<4x2xi8>
 // CHECK-NEXT:   kernel.buffer work @outer.active : memref<2xi32> stage "outer"
+// CHECK-NEXT:   kernel.buffer work @outer.list : memref<10xi16> stage "outer"
 // CHECK-NEXT:   kernel.buffer work @outer.panel : memref<12xf32> stage "outer"
 // CHECK-NEXT:   kernel.buffer input @g : memref<?x3xf32>
 // CHECK-NEXT:   kernel.buffer input @s : memref<?x2xi8> spikes
@@ -69,9 +70,10 @@ snn.network reverse @back ("g" %g : tensor<3xf32>, "s" %s : tensor<2xi1>) -> (su
 // CHECK-NEXT:     %25 = kernel.ref @d : memref<4x3xf32>
 // CHECK-NEXT:     %26 = kernel.ref @outer.right : memref<4x2xi8>
 // CHECK-NEXT:     %27 = kernel.ref @outer.active : memref<2xi32>
-// CHECK-NEXT:     %28 = kernel.ref @outer.panel : memref<12xf32>
-// CHECK-NEXT:     %29 = kernel.ref @w : memref<2x3xf32>
-// CHECK-NEXT:     kernel.outer_rows %25, %26 spikes steps %15 active %27 panel %28 into %29 : memref<4x3xf32>, memref<4x2xi8>, memref<2xi32>, memref<12xf32> -> memref<2x3xf32>
+// CHECK-NEXT:     %28 = kernel.ref @outer.list : memref<10xi16>
+// CHECK-NEXT:     %29 = kernel.ref @outer.panel : memref<12xf32>
+// CHECK-NEXT:     %30 = kernel.ref @w : memref<2x3xf32>
+// CHECK-NEXT:     kernel.outer_rows %25, %26 spikes steps %15 active %27 list %28 panel %29 into %30 : memref<4x3xf32>, memref<4x2xi8>, memref<2xi32>, memref<10xi16>, memref<12xf32> -> memref<2x3xf32>
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
 // CHECK-NEXT: }

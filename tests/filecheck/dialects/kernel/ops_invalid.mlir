@@ -772,7 +772,7 @@ kernel.program @net block 1 {
 %w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf32>, memref<4x5xf32>, memref<20xf32>, memref<4x7xf32>, index)
 kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x5xf32>, memref<20xf32> -> memref<4x7xf32>
 
-// CHECK: | Operation does not verify: room: expected 80 elements, got memref<20xf32>
+// CHECK: | Operation does not verify: room: expected 395 elements, got memref<20xf32>
 
 // -----
 
@@ -806,22 +806,22 @@ kernel.gather_steps %w, %x steps %n list %l into %y : memref<200x7xf32>, memref<
 
 // -----
 
-%a, %x, %r, %p, %y, %n = "test.op"() : () -> (memref<4x7xf32>, memref<4x5xf32>, memref<5xi32>, memref<28xf32>, memref<5x7xf32>, index)
-kernel.outer_rows %a, %x spikes steps %n active %r panel %p into %y : memref<4x7xf32>, memref<4x5xf32>, memref<5xi32>, memref<28xf32> -> memref<5x7xf32>
+%a, %x, %r, %l, %p, %y, %n = "test.op"() : () -> (memref<4x7xf32>, memref<4x5xf32>, memref<5xi32>, memref<25xi16>, memref<28xf32>, memref<5x7xf32>, index)
+kernel.outer_rows %a, %x spikes steps %n active %r list %l panel %p into %y : memref<4x7xf32>, memref<4x5xf32>, memref<5xi32>, memref<25xi16>, memref<28xf32> -> memref<5x7xf32>
 
 // CHECK: | Operation does not verify: spikes: expected elements of i8, got memref<4x5xf32>
 
 // -----
 
-%a, %x, %r, %p, %y, %n = "test.op"() : () -> (memref<40x7xf32>, memref<40x5xf32>, memref<5xi32>, memref<280xf32>, memref<5x7xf32>, index)
-kernel.outer_rows %a, %x steps %n active %r panel %p into %y : memref<40x7xf32>, memref<40x5xf32>, memref<5xi32>, memref<280xf32> -> memref<5x7xf32>
+%a, %x, %r, %l, %p, %y, %n = "test.op"() : () -> (memref<40x7xf32>, memref<40x5xf32>, memref<5xi32>, memref<205xi16>, memref<280xf32>, memref<5x7xf32>, index)
+kernel.outer_rows %a, %x steps %n active %r list %l panel %p into %y : memref<40x7xf32>, memref<40x5xf32>, memref<5xi32>, memref<205xi16>, memref<280xf32> -> memref<5x7xf32>
 
 // CHECK: | Operation does not verify: active: expected 10 of i32, got memref<5xi32>
 
 // -----
 
-%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf64>, memref<4x5xf64>, memref<80xf64>, memref<4x7xf64>, index)
-kernel.project fused %w, %x steps %n room %t into %y : memref<7x5xf64>, memref<4x5xf64>, memref<80xf64> -> memref<4x7xf64>
+%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf64>, memref<4x5xf64>, memref<395xf64>, memref<4x7xf64>, index)
+kernel.project fused %w, %x steps %n room %t into %y : memref<7x5xf64>, memref<4x5xf64>, memref<395xf64> -> memref<4x7xf64>
 
 // CHECK: | Operation does not verify: fused: expected elements of f32, got f64
 
