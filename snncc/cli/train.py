@@ -77,7 +77,7 @@ def training_of(values: dict[str, Any], steps: int | None) -> dict[str, Any] | N
 
 def _size_of(entry: Mapping[str, Any]) -> int:
     """Bytes of an array of the struct."""
-    from snncc.training.program import C_TYPES
+    from snncc.training.running import C_TYPES
 
     return int(entry["count"]) * C_TYPES[entry["type"]]().itemsize
 

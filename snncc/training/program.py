@@ -227,7 +227,7 @@ class TrainProgram:
 
     def restart(self) -> None:
         """All as it was compiled: parameters, optimizer, gradients."""
-        self._call("train_begin")
+        self._running.call("train_begin")
 
     def apply(self, rate: float | None = None) -> None:
         """The update by the mean of the gradients since the last one; then these are 0 again."""

@@ -253,6 +253,23 @@ def test_training_lowers_the_loss(net: Network, data: tuple[Array, Array]) -> No
     assert (after.sum(axis=0).argmax(axis=1) == labels).all()
 
 
+def test_restarted_it_is_as_compiled(net: Network, data: tuple[Array, Array]) -> None:
+    """With a momentum, and several samples at once, which begin with the first batch."""
+    require_tool("gcc")
+    found = program(net, optimizer=SGD(lr=0.1, momentum=0.9))
+
+    def trained() -> list[bytes]:
+        for _ in range(2):
+            found.train_step(*data)
+            found.apply()
+        return [array.tobytes() for array in found.parameters().values()]
+
+    first = trained()
+    assert trained() != first
+    found.restart()
+    assert trained() == first
+
+
 @pytest.mark.parametrize("seed", [0, 2, 4, 5, 6, 34])
 def test_random_networks(seed: int) -> None:
     """Convolutions, pools, delays, adaptive and other neurons."""
