@@ -72,8 +72,12 @@ WORKLOADS = {
     "W3": Workload((700, 256, 20), 100, 0.03, (0.08, 0.08), current=True, recurrent=True),
 }
 RUNS = (("W1", 1), ("W1", 32), ("W3", 1))
-AT_ONCE = 4
-"""The samples that run at once, where a batch has several."""
+VARIANTS: dict[str, dict[str, Any]] = {
+    SUBJECT: {},
+    "snncc, rounded products": {"fused": False},
+    "snncc, one by one": {"samples": 1},
+}
+"""As users get it; with the bits of every processor's products; without several at once."""
 
 
 def exact(weight: Array) -> Array:
@@ -146,7 +150,7 @@ class Compiled:
 
     @property
     def kilobytes(self) -> float:
-        return float(self.program.package.manifest["bytes"] / 1000)
+        return self.program.size / 1000
 
 
 def load_network(load: Workload, weights: list[Weights]) -> Network:
@@ -168,17 +172,13 @@ def trainers(
     network: Network, load: Workload, weights: list[Weights], samples: int, rate: float
 ) -> list[Trainer]:
     x, labels = batch_of(load, samples)
-    made: dict[str, dict[str, Any]] = {SUBJECT: {}, "snncc, fused": {"fused": True}}
-    if samples > 1:
-        made["snncc, one by one"] = {}
-        made[SUBJECT] = {"samples": AT_ONCE}
-        made["snncc, fused"] = {"samples": AT_ONCE, "fused": True}
     found: list[Trainer] = [
         Autograd(STEPS, Steps(weights, load.current), x, labels, rate),
         Autograd(LAYERS, Layers(weights, load.current), x, labels, rate),
     ]
-    for name, options in made.items():
-        found.append(Compiled(name, network, x, labels, rate, **options))
+    for name, options in VARIANTS.items():
+        if samples > 1 or "samples" not in options:
+            found.append(Compiled(name, network, x, labels, rate, **options))
     return found
 
 

@@ -119,6 +119,7 @@ def main(path: Path, cases: Sequence[Case] = CASES) -> None:
 
     matplotlib.use("Agg")
     matplotlib.rcParams["svg.hashsalt"] = "snncc"  # the same bytes each time
+    matplotlib.rcParams["svg.fonttype"] = "none"  # text, not its outlines
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(

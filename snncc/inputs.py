@@ -181,7 +181,7 @@ def _numeric(
             result = array.astype(dtype, copy=False)
         if not np.isfinite(array).all():
             raise error(code, f"{what}: has values that are not finite")
-        if not np.isfinite(result).all():
+        if result is not array and not np.isfinite(result).all():
             raise error(code, f"{what}: has values that are beyond {dtype}")
         return result
     bounds = np.iinfo(signed_dtype(dtype) if signed else dtype)

@@ -333,8 +333,9 @@ class ProjectOp(IRDLOperation):
             : memref<64x128xf32>, memref<16x128xf32>, memref<12416xf32> -> memref<16x64xf32>
 
     The room holds, for at most 512 steps, the input with the steps innermost, padded to
-    vectors; some rows of the weight, of some columns; and the sums of these rows. Where it is
-    `fused`, a product and its addition to the sum are rounded once (fma); of f32.
+    vectors; some rows of the weight, of some columns; and the sums of these rows. Of up to 32
+    columns it holds all of the weight, turned, and no more. Where it is `fused`, a product and
+    its addition to the sum are rounded once (fma); of f32.
     """
 
     name = "kernel.project"
@@ -358,6 +359,7 @@ class ProjectOp(IRDLOperation):
     ROWS: ClassVar[int] = 128  # the most rows of the weight whose sums are
     SPARE: ClassVar[int] = 8  # the rows more that fill what is computed together
     COLUMNS: ClassVar[int] = 128  # the most columns of the weight that are there at once
+    FEW: ClassVar[int] = 32  # up to so many columns all of the weight is there instead
 
     def __init__(
         self,
@@ -377,6 +379,8 @@ class ProjectOp(IRDLOperation):
     @classmethod
     def room_of(cls, steps: int, rows: int, columns: int) -> int:
         """The elements of the room for a block of so many steps."""
+        if columns <= cls.FEW:
+            return rows * columns
         padded = min(-(-steps // cls.STEPS) * cls.STEPS, cls.MOST)
         held = min(rows, cls.ROWS) + cls.SPARE
         return padded * columns + held * (min(columns, cls.COLUMNS) + padded)

@@ -194,6 +194,11 @@ class TrainProgram:
         if old.is_started:
             self._running.go_on_from(old)
 
+    @property
+    def size(self) -> int:
+        """The bytes of all its memory as it runs."""
+        return int(self._running.manifest["bytes"])
+
     # --- training
 
     def train_step(self, x: Any, target: Any) -> float:

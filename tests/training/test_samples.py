@@ -27,8 +27,8 @@ from tests.text_networks import lif, network, parse
 from tests.tools import require_tool
 
 STEPS, BATCH = 11, 5
-SIZES = {"w": (133, 20), "b": (133,), "u": (70, 133), "o": (9, 70), "r": (9, 9)}
-"""More rows and columns than a tile has, more columns than a panel, a part of a vector."""
+SIZES = {"w": (133, 20), "b": (133,), "u": (150, 133), "o": (9, 150), "r": (9, 9)}
+"""More rows and columns than tiles, panels and parts of weights have; parts of vectors."""
 
 FAST, NATIVE = ("-O3", "-march=native"), ("-O1", "-march=native")
 PLAIN = ("-O1", "-DNET_TRAIN_PORTABLE")
@@ -43,9 +43,9 @@ def net() -> Network:
         "  %i = snn.linear %l, %w bias %b last :"
         "    (tensor<20xf32>, tensor<133x20xf32>, tensor<133xf32>) -> tensor<133xf32>"
         + lif("s", "i", "133")
-        + "  %j = snn.linear %s, %u : (tensor<133xi1>, tensor<70x133xf32>) -> tensor<70xf32>"
-        + lif("q", "j", "70")
-        + "  %k = snn.linear %q, %o : (tensor<70xi1>, tensor<9x70xf32>) -> tensor<9xf32>"
+        + "  %j = snn.linear %s, %u : (tensor<133xi1>, tensor<150x133xf32>) -> tensor<150xf32>"
+        + lif("q", "j", "150")
+        + "  %k = snn.linear %q, %o : (tensor<150xi1>, tensor<9x150xf32>) -> tensor<9xf32>"
         "  %f = snn.linear %back, %r : (tensor<9xi1>, tensor<9x9xf32>) -> tensor<9xf32>"
         "  %sum = snn.add %k, %f : (tensor<9xf32>, tensor<9xf32>) -> tensor<9xf32>"
         + lif("y", "sum", "9")
@@ -80,18 +80,28 @@ def bits(trained: TrainProgram, x: Array, target: Array) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("fused", [False, True])
 def test_samples_change_no_bit(net: Network, data: tuple[Array, Array], fused: bool) -> None:
-    """Also where they are no multiple, and whatever the blocks, the tape and the flags."""
+    """
+    Also where they are no multiple, whatever the blocks, the tape and the flags; of inputs that
+    are 0 or 1 too, and of more steps than a kernel takes at once.
+    """
+    x, labels = np.tile(data[0], (1, 12, 1)), np.tile(data[1], 12)
+    spikes = (x != 0).astype(np.float32)
+
+    def found_by(trained: TrainProgram) -> list[dict[str, bytes]]:
+        return [bits(trained, array, labels) for array in (x, spikes)]
+
     one = program(net, fused=fused, samples=1)
-    wanted = bits(one, *data)
+    wanted = found_by(one)
     others: list[dict[str, object]] = [
         {"samples": 3, "cflags": FAST if fused else NATIVE},
+        {"samples": 60, "cflags": FAST},
         {"samples": 8, "cflags": PLAIN},
     ]
     if fused:
         others.append({"time_block": 1, "cflags": ("-O1",)})
         others.append({"time_block": 4, "tape_steps": 7, "cflags": ("-O1", "-mavx2", "-mfma")})
     for options in others:
-        assert bits(program(net, fused=fused, **options), *data) == wanted, options
+        assert found_by(program(net, fused=fused, **options)) == wanted, options
     value, gradients = value_and_grad(
         net, "ce_count", *data, surrogate=atan(), parameters=one.parameters()
     )
@@ -106,11 +116,11 @@ def test_a_batch_runs_at_once_by_itself(net: Network, data: tuple[Array, Array])
     """Whatever ran before it goes on: sums of gradients, parameters, and moments."""
     x, labels = data
     one, trained = (program(net, optimizer="adam", samples=n) for n in (1, None))
-    for some in (slice(0, 1), slice(1, 3), slice(0, 5)):
-        for other in (one, trained):
-            other.train_step(x[:, some], labels[some])
-            if some.start == 1:
-                other.apply(0.01)
+    for other in (one, trained):
+        other.train_step(x[:, :1], labels[:1])
+        other.apply(0.01)
+        other.train_step(x[:, 1:2], labels[1:2])
+        other.train_step(x, labels)
     assert trained._running.at_once == 5
     assert trained.package.manifest["samples_at_once"] == 1
     assert trained.loss == one.loss
@@ -260,7 +270,7 @@ int main(void) {
 def test_what_is_saved(net: Network, tmp_path: Path) -> None:
     """A folder that compiles without warnings, and reads and writes what is its own."""
     require_tool("gcc")
-    trained = program(net, samples=2, fused=True, optimizer=Adam(lr=0.01))
+    trained = program(net, samples=2, fused=True, optimizer=Adam(lr=0.01), weights="c")
     folder = trained.save(tmp_path / "out")
     (folder / "main.c").write_text(MAIN, encoding="utf-8")
     flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Iinclude", "-Isrc"]

@@ -25,10 +25,9 @@ typedef int@BITS@_t @P@_four_places_@S@ __attribute__((vector_size(4 * @SIZE@)))
 @U@_INLINE void @NAME@(const @F@ *restrict from, size_t apart, size_t rows, size_t columns,
     @F@ *restrict to, size_t wide)
 {
-  size_t i = 0;
-  for (; i + 4 <= rows; i += 4) {
-    size_t j = 0;
-    for (; j + 4 <= columns; j += 4) {
+  const size_t fours = rows / 4 * 4, wholes = columns / 4 * 4;
+  for (size_t i = 0; i < fours; i += 4) {
+    for (size_t j = 0; j < wholes; j += 4) {
       const @F@ *const source = from + i * apart + j;
       @F@ *const target = to + j * wide + i;
       @P@_four_@S@ row[4];
@@ -47,13 +46,13 @@ typedef int@BITS@_t @P@_four_places_@S@ __attribute__((vector_size(4 * @SIZE@)))
         *(@P@_four_@S@ *)(void *)(target + n * wide) = row[n];
       }
     }
-    for (; j < columns; ++j) {
+    for (size_t j = wholes; j < columns; ++j) {
       for (size_t n = i; n < i + 4; ++n) {
         to[j * wide + n] = from[n * apart + j];
       }
     }
   }
-  for (; i < rows; ++i) {
+  for (size_t i = fours; i < rows; ++i) {
     for (size_t j = 0; j < columns; ++j) {
       to[j * wide + i] = from[i * apart + j];
     }
@@ -151,9 +150,10 @@ PANELS = """\
   const size_t count = (steps + lanes - 1) / lanes;
   const size_t padded = count * lanes;
   const size_t block = @ROWS@u / @U@_TILE_ROWS * @U@_TILE_ROWS;
-  const size_t wide = columns < @COLUMNS@u ? columns : @COLUMNS@u;
+  const int packed = count > @U@_TILE_VECTORS; /* several panels need the weight */
+  const size_t wide = packed && columns > @COLUMNS@u ? @COLUMNS@u : columns;
   @F@ *const part = room + padded * columns;
-  @F@ *const sums = part + ((rows < @ROWS@u ? rows : @ROWS@u) + @SPARE@u) * wide;
+  @F@ *const sums = part + (packed ? ((rows < @ROWS@u ? rows : @ROWS@u) + @SPARE@u) * wide : 0);
   for (size_t p = 0, vectors; p < count; p += vectors) {
     vectors = @U@_PANEL(count - p);
     const size_t left = steps - p * lanes;
@@ -176,7 +176,7 @@ PANELS = """\
       const size_t some = columns - c < wide ? columns - c : wide;
       const @F@ *const origin = weight + r * columns + c;
       const @F@ *held = NULL;
-      if (count > @U@_TILE_VECTORS) {
+      if (packed) {
         held = part;
         for (size_t i = 0; i < taken; i += @U@_TILE_ROWS) {
           const size_t there = taken - i < @U@_TILE_ROWS ? taken - i : @U@_TILE_ROWS;
@@ -213,6 +213,43 @@ PANELS = """\
 #endif
 """
 
+FEW = """\
+#if defined(@U@_VECTOR)
+/* The sums of few columns: vectors of results, of the weight that is turned. */
+@U@_INLINE void @NAME@(const @F@ *restrict weight, size_t rows, size_t columns,
+    const @F@ *restrict x, size_t steps, @F@ *restrict room, @F@ *restrict out)
+{
+  const size_t wide = 4 * @U@_LANES_@S@;
+  const size_t whole = rows / wide * wide;
+  @TURN@(weight, columns, rows, columns, room, rows);
+  for (size_t k = 0; k < steps; ++k) {
+    for (size_t r = 0; r < whole; r += wide) {
+      @P@_vec_@S@ sum[4] = {{0}};
+      for (size_t c = 0; c < columns; ++c) {
+        const @F@ value = x[k * columns + c];
+        const @F@ *const terms = room + c * rows + r;
+        for (size_t v = 0; v < 4; ++v) {
+          const @P@_vec_@S@ some =
+              *(const @P@_vec_@S@ *)(const void *)(terms + v * @U@_LANES_@S@);
+          sum[v] @ADD_FEW@;
+        }
+      }
+      for (size_t v = 0; v < 4; ++v) {
+        *(@P@_vec_@S@ *)(void *)(out + k * rows + r + v * @U@_LANES_@S@) = sum[v];
+      }
+    }
+    for (size_t r = whole; r < rows; ++r) {
+      @F@ sum = @ZERO@;
+      for (size_t c = 0; c < columns; ++c) {
+        sum @ADD@;
+      }
+      out[k * rows + r] = sum;
+    }
+  }
+}
+#endif
+"""
+
 PROJECT = """\
 /* out[k][r] = sum over c ascending, from +0, of weight[r][c] * x[k][c], for each step k of the
    block.@HOW@ A vector holds one element of several steps, so that the weight is read as it
@@ -221,6 +258,10 @@ PROJECT = """\
     const @F@ *restrict x, size_t steps, @F@ *restrict room, @F@ *restrict out)
 {
 #if defined(@U@_VECTOR)
+  if (columns <= @FEW_COLUMNS@u) {
+    @FEW@(weight, rows, columns, x, steps, room, out);
+    return;
+  }
   for (size_t first = 0; first < steps; first += @MOST@u) {
     const size_t some = steps - first < @MOST@u ? steps - first : @MOST@u;
     @PANELS@(weight, rows, columns, x + first * columns, some, room, out + first * rows);
@@ -252,8 +293,10 @@ def project(kernels: Kernels, float_type: CType, *, fused: bool = False) -> str:
         "SIZE": str(float_type.size),
         "HOW": "\n   A product and its addition are rounded once." if fused else "",
     }
-    add_vector, add = "+= steps[v] * value", "+= weight[r * columns + c] * x[k * columns + c]"
+    add_few, add_vector = "+= some * value", "+= steps[v] * value"
+    add = "+= weight[r * columns + c] * x[k * columns + c]"
     if fused:
+        add_few = f"= {fused_vector(kernels)}(some, value, sum[v])"
         add_vector = f"= {fused_vector(kernels)}(steps[v], value, sum[i][v])"
         add = f"= {fused_scalar(kernels)}(weight[r * columns + c], x[k * columns + c], sum)"
     turn = kernels.add(f"turn_{float_type.short}", TURN, BITS=str(8 * float_type.size), **common)
@@ -270,12 +313,14 @@ def project(kernels: Kernels, float_type: CType, *, fused: bool = False) -> str:
         COLUMNS=str(kernel.ProjectOp.COLUMNS),
         **common,
     )
+    common |= {"ADD": add, "ZERO": "0.0f" if float_type.size == 4 else "0.0"}
+    few = kernels.add(f"project_{suffix.format('few')}", FEW, TURN=turn, ADD_FEW=add_few, **common)
     return kernels.add(
         f"project_{how}{float_type.short}",
         PROJECT,
         MOST=str(kernel.ProjectOp.MOST),
+        FEW_COLUMNS=str(kernel.ProjectOp.FEW),
+        FEW=few,
         PANELS=panels,
-        ADD=add,
-        ZERO="0.0f" if float_type.size == 4 else "0.0",
         **common,
     )

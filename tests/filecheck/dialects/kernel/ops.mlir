@@ -219,13 +219,13 @@ kernel.outer %a, %b steps %n list %l into %y : memref<4x3x2x5xf32>, memref<4x7x3
 
 // weighted sums of a block of steps; spikes as bits
 
-%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf32>, memref<4x5xf32>, memref<395xf32>, memref<4x7xf32>, index)
-kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x5xf32>, memref<395xf32> -> memref<4x7xf32>
+%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf32>, memref<4x5xf32>, memref<35xf32>, memref<4x7xf32>, index)
+kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x5xf32>, memref<35xf32> -> memref<4x7xf32>
 %s, %b = "test.op"() : () -> (memref<13xi8>, memref<2xi8>)
 kernel.pack %s into %b : memref<13xi8> into memref<2xi8>
 kernel.unpack %b into %s : memref<2xi8> into memref<13xi8>
 
-// CHECK:      kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x5xf32>, memref<395xf32> -> memref<4x7xf32>
+// CHECK:      kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x5xf32>, memref<35xf32> -> memref<4x7xf32>
 // CHECK:      kernel.pack %s into %b : memref<13xi8> into memref<2xi8>
 // CHECK-NEXT: kernel.unpack %b into %s : memref<2xi8> into memref<13xi8>
 
@@ -238,13 +238,13 @@ kernel.gather_steps %w, %x steps %n list %l into %y : memref<5x7xf32>, memref<4x
 kernel.gather_steps %w, %x spikes steps %n list %l init %b into %y : memref<5x7xf32>, memref<4x5xi8>, memref<5xi16> init memref<7xf32> -> memref<4x7xf32>
 %a, %r, %places, %p, %o = "test.op"() : () -> (memref<4x7xf32>, memref<5xi32>, memref<25xi16>, memref<28xf32>, memref<5x7xf32>)
 kernel.outer_rows %a, %x spikes steps %n active %r list %places panel %p into %o : memref<4x7xf32>, memref<4x5xi8>, memref<5xi32>, memref<25xi16>, memref<28xf32> -> memref<5x7xf32>
-%t, %q, %z = "test.op"() : () -> (memref<365xf32>, memref<3x7xf32>, memref<4x3xf32>)
-kernel.project fused %q, %a steps %n room %t into %z : memref<3x7xf32>, memref<4x7xf32>, memref<365xf32> -> memref<4x3xf32>
+%t, %q, %z = "test.op"() : () -> (memref<21xf32>, memref<3x7xf32>, memref<4x3xf32>)
+kernel.project fused %q, %a steps %n room %t into %z : memref<3x7xf32>, memref<4x7xf32>, memref<21xf32> -> memref<4x3xf32>
 
 // CHECK:      kernel.gather_steps %w, %x steps %n list %l into %y : memref<5x7xf32>, memref<4x5xi8>, memref<5xi16> -> memref<4x7xf32>
 // CHECK-NEXT: kernel.gather_steps %w, %x spikes steps %n list %l init %b into %y : memref<5x7xf32>, memref<4x5xi8>, memref<5xi16> init memref<7xf32> -> memref<4x7xf32>
 // CHECK:      kernel.outer_rows %a, %x spikes steps %n active %r list %places panel %p into %o : memref<4x7xf32>, memref<4x5xi8>, memref<5xi32>, memref<25xi16>, memref<28xf32> -> memref<5x7xf32>
-// CHECK:      kernel.project fused %q, %a steps %n room %t into %z : memref<3x7xf32>, memref<4x7xf32>, memref<365xf32> -> memref<4x3xf32>
+// CHECK:      kernel.project fused %q, %a steps %n room %t into %z : memref<3x7xf32>, memref<4x7xf32>, memref<21xf32> -> memref<4x3xf32>
 
 // -----
 

@@ -772,7 +772,7 @@ kernel.program @net block 1 {
 %w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf32>, memref<4x5xf32>, memref<20xf32>, memref<4x7xf32>, index)
 kernel.project %w, %x steps %n room %t into %y : memref<7x5xf32>, memref<4x5xf32>, memref<20xf32> -> memref<4x7xf32>
 
-// CHECK: | Operation does not verify: room: expected 395 elements, got memref<20xf32>
+// CHECK: | Operation does not verify: room: expected 35 elements, got memref<20xf32>
 
 // -----
 
@@ -820,8 +820,8 @@ kernel.outer_rows %a, %x steps %n active %r list %l panel %p into %y : memref<40
 
 // -----
 
-%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf64>, memref<4x5xf64>, memref<395xf64>, memref<4x7xf64>, index)
-kernel.project fused %w, %x steps %n room %t into %y : memref<7x5xf64>, memref<4x5xf64>, memref<395xf64> -> memref<4x7xf64>
+%w, %x, %t, %y, %n = "test.op"() : () -> (memref<7x5xf64>, memref<4x5xf64>, memref<35xf64>, memref<4x7xf64>, index)
+kernel.project fused %w, %x steps %n room %t into %y : memref<7x5xf64>, memref<4x5xf64>, memref<35xf64> -> memref<4x7xf64>
 
 // CHECK: | Operation does not verify: fused: expected elements of f32, got f64
 
