@@ -408,12 +408,15 @@ def _training_options(
         )
     found = {name: options.pop(name) for name in TRAIN if name in options}
     names = found.get("trainable")
+    if names == "all":
+        found["trainable"] = names = None
     if names is not None and (
-        isinstance(names, str)
+        isinstance(names, str | Mapping)
         or not isinstance(names, Iterable)
         or not all(isinstance(name, str) for name in names)
+        or not list(names)
     ):
-        raise error("SNC-C003", f"trainable: expected a list of names, got {names!r}")
+        raise error("SNC-C003", f"trainable: expected names of what is trained, got {names!r}")
     return found if time_block is None else {**found, "time_block": int(time_block)}
 
 

@@ -54,7 +54,7 @@ class Optimizer(ABC):
             raise _wrong(f"rounding: expected {' or '.join(ROUNDINGS)}, got {self.rounding!r}")
         if not is_whole(self.bits) or not 2 <= self.bits <= 16:
             raise _wrong(f"bits: expected 2 to 16, got {self.bits!r}")
-        if not self.headroom >= 1:
+        if not (is_real(self.headroom) and self.headroom >= 1):
             raise _wrong(f"headroom: expected at least 1, got {self.headroom!r}")
         if not is_whole(self.seed) or not 0 < self.seed < 1 << 32:
             raise _wrong(f"seed: expected a whole number from 1 to 2^32 - 1, got {self.seed!r}")

@@ -6,6 +6,7 @@ import ctypes
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +26,7 @@ from snncc.inputs import Streams, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.interpreters.program import in_model_order
 from snncc.network import Network
-from snncc.options import is_whole
+from snncc.options import is_real, is_whole
 from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.runtime.toolchain import FAST, find_compiler, has_fast_fma
 from snncc.training.gradients import Mode, Options
@@ -38,11 +39,28 @@ from snncc.training.surrogates import surrogate_of
 
 MAX_STEPS = (1 << 31) - 1
 """Of a sample: steps are counted in 32 bits on small processors."""
+MAX_SAMPLES = 1024
+"""That run at once: memory grows by each, and the time of one has long stopped to fall."""
 MAX_BLOCK = 32
 """The steps that run through a layer at once, where nobody says how many."""
 AT_ONCE_STEPS = 512
 """The steps of all samples that run at once, where nobody says how many do: more of them save
 less, and take more memory."""
+
+
+def _count(name: str, value: Any, most: int = MAX_STEPS) -> int:
+    """An option that counts. Raises SNC-C003."""
+    if not (is_whole(value) and 1 <= value <= most):
+        raise error("SNC-C003", f"{name}: expected a whole number from 1 to {most}, got {value!r}")
+    return int(value)
+
+
+def _floats(value: Any, what: str) -> Array:
+    """The nearest numbers that can be stored. Raises SNC-R001."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise error("SNC-R001", f"{what}: expected numbers, got {array.dtype}")
+    return array.astype(np.float32)
 
 
 class TrainProgram:
@@ -93,13 +111,12 @@ class TrainProgram:
 
         Raises SnnccError: SNC-C003 for options, SNC-T001 for a network that has no gradient.
         """
-        counts = {"steps": steps, "tape_steps": tape_steps, "time_block": time_block}
-        for name, value in {**counts, "samples": samples}.items():
-            if value is not None and not (is_whole(value) and 1 <= value <= MAX_STEPS):
-                raise error(
-                    "SNC-C003",
-                    f"{name}: expected a whole number from 1 to {MAX_STEPS}, got {value!r}",
-                )
+        steps = _count("steps", steps)
+        tape_steps = None if tape_steps is None else _count("tape_steps", tape_steps)
+        time_block = None if time_block is None else _count("time_block", time_block)
+        samples = None if samples is None else _count("samples", samples, MAX_SAMPLES)
+        if fused is not None and not isinstance(fused, bool):
+            raise error("SNC-C003", f"fused: expected True, False or None, got {fused!r}")
         self.network = network
         self.loss = 0.0
         """Of the last `train_step`: the mean over its samples."""
@@ -237,6 +254,8 @@ class TrainProgram:
     def apply(self, rate: float | None = None) -> None:
         """The update by the mean of the gradients since the last one; then these are 0 again."""
         wanted = self.optimizer.lr if rate is None else rate
+        if not (is_real(wanted) and 0 <= wanted < inf):
+            raise error("SNC-R001", f"rate: expected a number from 0 on, got {rate!r}")
         self._running.call("apply_gradients", ctypes.c_float(wanted))
 
     def _samples(self, streams: Streams, targets: Mapping[str, Array]) -> list[Array]:
@@ -268,6 +287,8 @@ class TrainProgram:
         found: dict[str, Array] = {}
         for name, (output, is_label) in self.programs.targets.items():
             array, shape = np.asarray(given[output]), shapes[name]
+            if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+                raise error("SNC-R003", f"target of output {output!r}: expected finite numbers")
             if is_label:
                 if array.dtype.kind in "iu" and array.size == batch:
                     flat = array.reshape(-1)
@@ -311,10 +332,12 @@ class TrainProgram:
     def set_parameters(self, given: Mapping[str, Any]) -> None:
         """Replaces parameters by arrays of their shapes. Raises SNC-R001."""
         known = {p.name: p for p in self.programs.parameters}
+        if not isinstance(given, Mapping):
+            raise error("SNC-R001", f"expected {{parameter: array}}, got {type(given).__name__}")
         for name, value in given.items():
             if name not in known:
                 raise error("SNC-R001", f"no trained parameter is named {name!r}")
-            array = np.asarray(value, np.float32)  # the nearest numbers that can be stored
+            array = _floats(value, f"parameter {name!r}")
             if array.shape != _shape(known[name].type):
                 raise error(
                     "SNC-R001",

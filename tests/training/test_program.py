@@ -427,6 +427,10 @@ def test_the_same_training_gives_the_same_bytes(net: Network) -> None:
         ({"trainable": ["nothing"]}, "SNC-C003 trainable: no parameter or layer"),
         ({"optimizer": "lbfgs"}, "SNC-C003 optimizer: expected one of sgd, adam"),
         ({"steps": 0}, "SNC-C003 steps: expected a whole number"),
+        ({"steps": "9"}, "SNC-C003 steps: expected a whole number"),
+        ({"steps": None}, "SNC-C003 steps: expected a whole number"),
+        ({"samples": 1 << 20}, "SNC-C003 samples: expected a whole number from 1 to 1024"),
+        ({"fused": "yes"}, "SNC-C003 fused: expected True, False or None"),
         ({"prefix": "No"}, "SNC-C003 prefix: expected lower-case"),
     ],
 )
@@ -453,8 +457,16 @@ def test_wrong_arrays(net: Network, data: tuple[Array, Array]) -> None:
         trained.train_step(x[:5], labels)
     with pytest.raises(snncc.SnnccError, match="SNC-R003 labels: expected whole numbers"):
         trained.train_step(x, labels + 1)
-    with pytest.raises(snncc.SnnccError, match="SNC-R003 target"):
-        trained.train_step(x, np.zeros((BATCH, 2)))
+    for wrong in (np.zeros((BATCH, 2)), np.full((BATCH, 3), np.nan), np.full((BATCH, 3), "a")):
+        with pytest.raises(snncc.SnnccError, match="SNC-R003 target"):
+            trained.train_step(x, wrong)
+    for rate in ("a", -1.0, float("nan")):
+        with pytest.raises(snncc.SnnccError, match="SNC-R001 rate: expected a number"):
+            trained.apply(rate)
+    with pytest.raises(snncc.SnnccError, match="SNC-R001 expected .parameter: array"):
+        trained.set_parameters([1.0])
+    with pytest.raises(snncc.SnnccError, match="SNC-R001 parameter 'w2': expected numbers"):
+        trained.set_parameters({"w2": "a"})
     with pytest.raises(snncc.SnnccError, match="SNC-R001 parameter 'w2': expected shape"):
         trained.set_parameters({"w2": np.zeros(3)})
     with pytest.raises(snncc.SnnccError, match="SNC-C003 optimizer"):

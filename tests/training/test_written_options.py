@@ -79,8 +79,12 @@ def test_surrogates_of_numbers_alone() -> None:
     ("options", "text"),
     [
         ({"loss": "mse"}, "loss: options of training, and none is asked for"),
-        ({"trainable": "fc", "train": "bptt"}, "trainable: expected a list of names, got 'fc'"),
-        ({"trainable": [3], "train": "bptt"}, "trainable: expected a list of names"),
+        (
+            {"trainable": "fc", "train": "bptt"},
+            "trainable: expected names of what is trained, got 'fc'",
+        ),
+        ({"trainable": [], "train": "bptt"}, "trainable: expected names of what is trained"),
+        ({"trainable": [3], "train": "bptt"}, "trainable: expected names"),
         ({"fold": "none", "train": "bptt"}, "fold: none is for inference"),
         ({"pack": "never", "train": "bptt"}, "pack: never is for inference"),
         ({"time_block": 0, "train": "bptt"}, "time_block: expected 1 to"),
