@@ -35,7 +35,7 @@ from snncc.dialects.snn.network import LAST, STREAM, SUM
 from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import describe, shape_of, stream_type
 from snncc.passes.scheduling import layout
-from snncc.passes.scheduling.bodies import constant_body
+from snncc.passes.scheduling.bodies import added, constant_body
 from snncc.passes.scheduling.layout import Place
 from snncc.passes.scheduling.learned import Learned
 from snncc.passes.scheduling.operations import lower, symbol_of, write_delay
@@ -620,8 +620,9 @@ class Scheduler:
                 continue
             element = stream_type(value).element_type
             block = Block(arg_types=[element, element])
-            total = arith.AddfOp(block.args[1], block.args[0])
-            block.add_ops([total, linalg.ops.YieldOp(total.result)])
+            builder = Builder(InsertPoint.at_end(block))
+            total = added(builder, block.args[1], block.args[0])
+            builder.insert(linalg.ops.YieldOp(total))
             for argument, hint in zip(block.args, ("x", "total"), strict=True):
                 argument.name_hint = hint
             self.generic([source], [target], [reads, writes], Region(block), "sum")

@@ -47,6 +47,8 @@ C_TYPES: dict[str, type[np.generic]] = {
     "uint16_t": np.uint16,
     "int8_t": np.int8,
     "int16_t": np.int16,
+    "uint32_t": np.uint32,
+    "int32_t": np.int32,
 }
 """The elements of arrays that the C and Python share."""
 
@@ -66,6 +68,8 @@ class TrainProgram:
     """
 
     mode: Mode = "bptt"
+    is_integer = False
+    """Whether C takes and gives whole numbers alone."""
 
     def __init__(
         self,
@@ -120,14 +124,11 @@ class TrainProgram:
             )
         segment = min(steps, tape_steps or steps)
         block = min(segment, time_block or MAX_BLOCK)
-        self.programs: Programs = schedule_training(
-            network,
+        self.programs: Programs = self._scheduled(
             loss,
             steps,
-            self.optimizer,
             trainable=trainable,
             block=block,
-            mode=self.mode,
             options=self._options(surrogate_of(surrogate)),
             samples=samples,
             fused=fused,
@@ -137,6 +138,11 @@ class TrainProgram:
         self._weights = weights
         self._toolchain = (None if cc is None else find_compiler(cc), tuple(cflags))
         self.package = self._emitted({p.name: p.initial for p in self.programs.parameters})
+
+    def _scheduled(self, loss: Loss | str, steps: int, **options: Any) -> Programs:
+        return schedule_training(
+            self.network, loss, steps, self.optimizer, mode=self.mode, **options
+        )
 
     def _options(self, surrogate: SurrogateAttr | None) -> Options:
         """How gradients are taken."""
@@ -160,15 +166,21 @@ class TrainProgram:
             self._segment,
             self.optimizer.lr,
             self._samples_at_once,
+            self.is_integer,
         )
-        scales = {name: stored.scale for name, stored in p.learned.integers.items()}
         return emit_training(
             training,
             prefix=self.prefix,
             title=self.network.name,
             weights=self._weights,
-            report={"scales": scales} if scales else {},
+            report=self._report(),
         )
+
+    def _report(self) -> dict[str, Any]:
+        """What the manifest says beside what it says of all trainings."""
+        integers = self.programs.learned.integers
+        scales = {name: stored.scale for name, stored in integers.items()}
+        return {"scales": scales} if scales else {}
 
     # --- the library
 
@@ -222,7 +234,7 @@ class TrainProgram:
             )
         targets = self._targets(target, streams.batch, streams.batched, streams.steps)
         arrays = self._samples(streams, targets)
-        losses = np.zeros(streams.batch, np.float32)
+        losses = self._losses(streams.batch)
         if self._samples_at_once > 1:
             places = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
             count = ctypes.c_size_t(streams.batch)
@@ -232,8 +244,16 @@ class TrainProgram:
             for sample in range(streams.batch):
                 places = [ctypes.c_void_p(start + sample * size) for start, size in rows]
                 self._call("train_step", *places)
-        self.loss = float(losses.sum(dtype=np.float64)) / streams.batch
+        self.loss = float(self._in_units(losses).sum(dtype=np.float64)) / streams.batch
         return self.loss
+
+    def _losses(self, count: int) -> Array:
+        """Room for the losses of samples, as C gives them."""
+        return np.zeros(count, np.float32)
+
+    def _in_units(self, losses: Array) -> Array:
+        """What they are worth."""
+        return losses
 
     def restart(self) -> None:
         """All as it was compiled: parameters, optimizer, gradients."""
@@ -324,9 +344,13 @@ class TrainProgram:
                     f"parameter {name!r}: expected shape {_shape(known[name].type)}, "
                     f"got {array.shape}",
                 )
-            stored = self.programs.learned.stored(name, array)
+            stored = self._stored(name, array)
             self._array(self.package.manifest["parameters"][name])[...] = stored
         self._call("train_refresh")
+
+    def _stored(self, name: str, array: Array) -> Array:
+        """A parameter of floats as it lies in the struct."""
+        return self.programs.learned.stored(name, array)
 
     def gradients(self) -> dict[str, Array]:
         """
@@ -352,7 +376,7 @@ class TrainProgram:
             if isinstance(op, snn.NetworkOp) and op.sym_name == finish.sym_name
         )
         for name, array in self.parameters().items():
-            _write(module, name, array)
+            write_parameter(module, name, array)
         run = NetworkInterpreter(module, network).run(sums)
         return {name.removeprefix(GRADIENT): array[0, 0] for name, array in run.outputs.items()}
 
@@ -403,7 +427,7 @@ class TrainProgram:
         """A copy of the network with the parameters as they are now."""
         module = self.network.module.clone()
         for name, array in self.parameters().items():
-            _write(module, name, array)
+            write_parameter(module, name, array)
         return remade(self.network, module)
 
     def save(self, folder: str | Path) -> Path:
@@ -415,8 +439,7 @@ class TrainProgram:
 
         training, network = self.package, self.network
         if "_memory" in vars(self):  # else nothing ran: files need no compiler
-            learned = self.programs.learned
-            stored = {name: learned.stored(name, a) for name, a in self.parameters().items()}
+            stored = {name: self._stored(name, a) for name, a in self.parameters().items()}
             training, network = self._emitted(stored), self.trained()
         inference = compile(for_use(network), prefix=self.prefix, weights=self._weights).package
         return save_package(with_inference(training, inference), Path(folder))
@@ -426,7 +449,7 @@ def _shape(type: Stream) -> tuple[int, ...]:
     return type.get_shape()
 
 
-def _write(module: ModuleOp, name: str, array: Array) -> None:
+def write_parameter(module: ModuleOp, name: str, array: Array) -> None:
     for op in module.ops:
         if isinstance(op, snn.ParameterOp) and op.sym_name.data == name:
             blob = isinstance(op.value, BlobAttr)
