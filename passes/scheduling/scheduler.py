@@ -178,6 +178,8 @@ class Scheduler:
         `bits`; both may be `sampled`.
         """
         signed = signed or (isinstance(value, SSAValue) and self.signs.is_signed(value))
+        shared = known and self.learned is not None and self.learned.is_signed(name)
+        signed = signed or (shared and isinstance(value, SSAValue))
         element = value if isinstance(value, Attribute) else stream_type(value).element_type
         reserved = self.traced_names if role is Role.STREAM and not known else ()
         wanted, name = name, self._unique(name, reserved)

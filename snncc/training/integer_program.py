@@ -12,7 +12,6 @@ from snncc.dialects.arrays import Array
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.errors import error
-from snncc.inputs import Streams
 from snncc.interpreters.program import in_model_order
 from snncc.network import Network
 from snncc.passes.online.feedback import FeedbackKind
@@ -127,10 +126,8 @@ class IntegerProgram(OnlineProgram):
 
     # --- training
 
-    def _samples(self, streams: Streams, targets: Mapping[str, Array]) -> list[Array]:
-        arrays = self.integers.inputs_of(streams.arrays)
-        whole = self.integers.inputs_of(targets)
-        return super()._samples(Streams(arrays, streams.steps, streams.batch, streams.batched), whole)
+    def _given(self, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
+        return self.integers.inputs_of(arrays)
 
     def _losses(self, count: int) -> Array:
         return np.zeros(count, np.int32)

@@ -128,7 +128,7 @@ def schedule_integers(
     plain, made = _cut_inputs(plain, found), _cut_inputs(made, Integers())
     learned_names = list(trained.parameters)
     found.wholes = whole_parameters(module, [made, plain], learned_names, optimizer.bits)
-    learned = Learned(learned_names)
+    learned = Learned(learned_names, whole=learned_names)
     held = {name for name, t in trained.targets.items() if t.is_label}
     compiler = IntegerCompiler(module, learned, block, held)
     compiler.found = found

@@ -19,7 +19,7 @@ class Observer(NetworkInterpreter):
     """An interpreter that keeps the magnitudes of all floats that it computes."""
 
     def __init__(self, module: ModuleOp, network: snn.NetworkOp):
-        super().__init__(module, network, blas=True)
+        super().__init__(module, network)
         self.seen = Seen()
 
     @property

@@ -264,12 +264,17 @@ class TrainProgram:
         wanted = self.optimizer.lr if rate is None else rate
         self._call("apply_gradients", ctypes.c_float(wanted))
 
+    def _given(self, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Inputs and targets as the C takes them."""
+        return arrays
+
     def _samples(self, streams: Streams, targets: Mapping[str, Array]) -> list[Array]:
         """A batch as the C takes it: arrays of one sample behind the other."""
         manifest = self.package.manifest
+        arrays, targets = self._given(streams.arrays), self._given(targets)
         return [
             *(
-                np.ascontiguousarray(streams.arrays[e["name"]].swapaxes(0, 1), C_TYPES[e["type"]])
+                np.ascontiguousarray(arrays[e["name"]].swapaxes(0, 1), C_TYPES[e["type"]])
                 for e in manifest["inputs"]
             ),
             *(
@@ -399,6 +404,7 @@ class TrainProgram:
         `Network.run` gives them.
         """
         streams = to_streams(self.network.op, x)
+        given = self._given(streams.arrays)
         manifest = self.package.manifest
         results: dict[str, Array] = {}
         for e in manifest["outputs"]:
@@ -406,7 +412,7 @@ class TrainProgram:
             results[e["name"]] = np.zeros((*leading, *e["shape"]), C_TYPES[e["type"]])
         for sample in range(streams.batch):
             arrays = [
-                np.ascontiguousarray(streams.arrays[e["name"]][:, sample], C_TYPES[e["type"]])
+                np.ascontiguousarray(given[e["name"]][:, sample], C_TYPES[e["type"]])
                 for e in manifest["inputs"]
             ]
             self._call(
