@@ -19,6 +19,8 @@ TRAINING = (
     "tape_steps",
     "feedback",
     "seed",
+    "arithmetic",
+    "calibrate_target",
 )
 """The values of `train_options`, beside `train`."""
 MEMORY = {

@@ -24,7 +24,7 @@ from snncc.dialects.arrays import Array
 from snncc.dialects.snn.network import SUM
 from snncc.dialects.snn.types import is_float, is_spike, shape_of, stream_type
 from snncc.errors import error
-from snncc.inputs import to_streams
+from snncc.inputs import are_sequences, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network
 from snncc.passes.fixed_point.formats import FACTOR, Format, NoFixedPoint, format_of
@@ -119,7 +119,7 @@ def schedule_integers(
     seeds = {f"d.{name}": weight for name, weight in losses.items()}
     made = online(trained, list(losses), seeds, list(plain.outputs)).networks[ONLINE]
     found = Integers()
-    data = _data(network, trained, plain, calibration, target)
+    data = _data(network, trained, plain, steps, calibration, target)
     made.properties["sym_name"], plain.properties["sym_name"] = map(StringAttr, (ONLINE, PREDICT))
     factors = gradient_factors(module, trained)
     declared = [p.clone() for p in module.ops if isinstance(p, snn.ParameterOp | snn.SurrogateOp)]
@@ -251,6 +251,7 @@ def _data(
     network: Network,
     trained: OnlineTrained,
     plain: snn.NetworkOp,
+    steps: int,
     calibration: Any,
     target: Any,
 ) -> dict[str, Array]:
@@ -261,7 +262,13 @@ def _data(
             "calibration: units of traces and signals follow from data",
             remedy="calibration=x, a few samples [T, B, ...]",
         )
-    streams = to_streams(network.op, calibration)
+    arrays = (
+        calibration
+        if isinstance(calibration, Mapping)
+        else dict.fromkeys(network.inputs, calibration)
+    )
+    held = not are_sequences(network.op, arrays)
+    streams = to_streams(network.op, calibration, steps=steps if held else None)
     some = {name: array[:, :SAMPLES] for name, array in streams.arrays.items()}
     batch = next(iter(some.values())).shape[1]
     streams = replace(streams, arrays=some, batch=batch)
