@@ -263,9 +263,7 @@ class FixedBody(FixedPoint):
             if not np.all(divisor != 0):
                 raise NoFixedPoint(f"{describe(self.neuron)}: a division by 0")
             factor = 1.0 / np.asarray(divisor, np.float64)
-            return self.times_constant(
-                "factor", self.numbers[op.lhs], factor, self._size(op.lhs)
-            )
+            return self.times_constant("factor", self.numbers[op.lhs], factor, self._size(op.lhs))
         sign = self.seen.sign(op.rhs)
         if sign == 0:
             raise NoFixedPoint(f"{describe(self.neuron)}: a division by what may be 0")

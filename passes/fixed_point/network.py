@@ -145,9 +145,10 @@ class _Rewriting:
             values.append(value)
         made = self._rebuilt(values, found)
         for op in reversed(old):
-            if op.parent is not None and not isinstance(op, snn.YieldOp):
-                if _has_floats(op) or all(r.first_use is None for r in op.results):
-                    Rewriter.erase_op(op, safe_erase=False)
+            if op.parent is None or isinstance(op, snn.YieldOp):
+                continue
+            if _has_floats(op) or all(r.first_use is None for r in op.results):
+                Rewriter.erase_op(op, safe_erase=False)
         made.verify()
         return Fixed(made, found, outputs)
 
@@ -258,6 +259,7 @@ class _Rewriting:
         wanted = format_of(largest, bits)
         if wanted.exponent < stream.format.exponent:
             wanted = Format(stream.format.exponent, wanted.limit)
+
         def write(b: FixedPoint, x: SSAValue) -> SSAValue:
             found = b.in_exponent(Number(x, stream.format), wanted.exponent, wanted.limit)
             return b.insert(arith.TruncIOp(found.value, i16))
@@ -448,4 +450,3 @@ def _is_conversion(op: snn.NeuronOp) -> bool:
     """Whether a neuron gives integers as floats, and nothing else."""
     kinds = [type(inner) for inner in op.body.block.ops]
     return kinds == [arith.SIToFPOp, snn.NextOp] and len(op.operands) == 1
-

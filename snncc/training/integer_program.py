@@ -16,15 +16,14 @@ from snncc.interpreters.program import in_model_order
 from snncc.network import Network
 from snncc.passes.online.feedback import FeedbackKind
 from snncc.runtime.toolchain import FAST
-from snncc.training.integer_schedules import Integers, schedule_integers
+from snncc.training.integer_schedules import PREDICT, Integers, schedule_integers
 from snncc.training.integer_updates import MOST, ONE
+from snncc.training.integers import remade
 from snncc.training.losses import Loss
 from snncc.training.online_program import OnlineProgram
 from snncc.training.optimizers import Optimizer
-from snncc.training.program import C_TYPES, write_parameter
-from snncc.training.integers import remade
+from snncc.training.program import write_parameter
 from snncc.training.samples import ONLINE
-from snncc.training.integer_schedules import PREDICT
 from snncc.training.schedules import Programs
 
 
@@ -40,9 +39,9 @@ class IntegerProgram(OnlineProgram):
         )
         loss = program.train_step(x, label)
 
-    Weights are signed integers of so many `bits`, biases of 32; nothing else remembers them. Traces,
-    pseudo-derivatives, learning signals and sums are fixed-point numbers, whose units follow
-    from a run of the float e-prop on the calibration data (the first 32 samples).
+    Weights are signed integers of so many `bits`, biases of 32; nothing else remembers them.
+    Traces, pseudo-derivatives, learning signals and sums are fixed-point numbers, whose units
+    follow from a run of the float e-prop on the calibration data (the first 32 samples).
 
     Python takes and gives floats as other programs do, and rounds them: what the C takes is
     whole numbers, whose units are in the header and the manifest (`units`).

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, log2
 
 import numpy as np
 from xdsl.dialects import arith
@@ -26,11 +25,9 @@ from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.body import Body, Scalar, build_neuron
 from snncc.dialects.snn.network import FIXED
 from snncc.dialects.snn.random import bits_of
-from snncc.dialects.snn.types import shape_of, stream_type
+from snncc.dialects.snn.types import shape_of
 from snncc.errors import error
 from snncc.interpreters.network import NetworkInterpreter
-from snncc.passes.differentiation.parameters import GRADIENT
-from snncc.passes.fixed_point.arithmetic import Number
 from snncc.passes.fixed_point.formats import Format, factor_format
 from snncc.passes.quantization.arithmetic import IntegerBuilder
 from snncc.passes.scheduling.learned import elements, root_of

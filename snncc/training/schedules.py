@@ -438,7 +438,9 @@ def parameters_of(module: ModuleOp) -> list[snn.ParameterOp]:
     return [op for op in module.ops if isinstance(op, snn.ParameterOp)]
 
 
-def parameter_of(programs: Programs, declared: snn.ParameterOp, states: tuple[str, ...]) -> Parameter:
+def parameter_of(
+    programs: Programs, declared: snn.ParameterOp, states: tuple[str, ...]
+) -> Parameter:
     name = declared.sym_name.data
     initial = programs.learned.stored(name, parameter_array(declared))
     return Parameter(name, declared.type, states, initial)

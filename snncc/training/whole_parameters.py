@@ -78,9 +78,7 @@ def whole_parameters(
         places = [place for network in networks for place in _places(network, name)]
         whole = _whole(name, places[0], bits)
         declared = next(
-            op
-            for op in module.ops
-            if isinstance(op, snn.ParameterOp) and op.sym_name.data == name
+            op for op in module.ops if isinstance(op, snn.ParameterOp) and op.sym_name.data == name
         )
         start = constant_of(places[0].rounded.outputs[0])
         assert start is not None
@@ -135,7 +133,8 @@ def _whole(name: str, place: _Place, bits: int) -> Whole:
         for op in place.rounded.body.block.ops
         if isinstance(op, arith.MaximumfOp | arith.MinimumfOp)
         for operand in op.operands
-        if isinstance(operand.owner, arith.ConstantOp) and isinstance(operand.owner.value, FloatAttr)
+        if isinstance(operand.owner, arith.ConstantOp)
+        and isinstance(operand.owner.value, FloatAttr)
     ]
     top = int(min(ends))
     unit = _unit(place, shape_of(place.use.result))
@@ -164,7 +163,9 @@ def _unit(place: _Place, shape: Sequence[int]) -> Array:
             whole = np.broadcast_to(step, shape_of(place.rounded.outputs[0])).astype(np.float64)
             array = whole.reshape(shape)
             first = array.reshape(array.shape[0], -1)[:, :1]
-            if np.array_equal(np.broadcast_to(first, (len(array), array[0].size)).ravel(), array.ravel()):
+            if np.array_equal(
+                np.broadcast_to(first, (len(array), array[0].size)).ravel(), array.ravel()
+            ):
                 return first.reshape(-1, *(1,) * (array.ndim - 1))
             return array
     divisors = [

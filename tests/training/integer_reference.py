@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from snncc.dialects import snn
-from snncc.dialects.arrays import Array, blob_of
+from snncc.dialects.arrays import Array
 from snncc.inputs import to_streams
 from snncc.interpreters.network import NetworkInterpreter, held_sum
 from snncc.training.integer_program import IntegerProgram
 from snncc.training.integer_updates import ONE
 from snncc.training.program import write_parameter
 from snncc.training.samples import ONLINE
+from snncc.training.schedules import order_of
 
 
 class Reference:
@@ -71,14 +72,10 @@ class Reference:
 
     def apply(self) -> None:
         runner = self.network("apply")
-        stored = {
-            buffer.known_as: buffer for buffer in self.program.programs.apply.buffers()
-        }
         given: dict[str, Array] = {"rate": np.full((1, 1, 1), ONE // self.samples, np.uint32)}
-        for name, value in runner.network.inputs.items():
+        for name in runner.network.inputs:
             if name != "rate":
                 given[name] = self._stored_sum(name)[None, None]
-        del stored, value
         names = {op: n for (op, _), n in runner.names.name_of.items()}
         states: dict[str, Array] = {}
         for op, known in names.items():
@@ -95,11 +92,6 @@ class Reference:
 
     def _stored_sum(self, name: str) -> Array:
         """A sum in the order in which it lies."""
-        from snncc.training.schedules import order_of
-
         online = self.program.programs.forward
         buffer = next(b for b in online.buffers() if b.known_as == name)
         return self.sums[name].ravel()[order_of(buffer)]
-
-
-__all__ = ["Reference", "blob_of"]

@@ -1,8 +1,9 @@
-"""Online training without floats: the interpreter's bits, float e-prop's direction, no soft floats."""
+"""Online training without floats: the interpreter's bits, the gradients of floats."""
 
 from __future__ import annotations
 
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,16 @@ def given(loss: str, samples: int) -> Array:
     return y if loss.startswith("ce") else np.eye(CLASSES, dtype=np.float32)[y]
 
 
+@cache
+def integers() -> snncc.Network:
+    return quantized(weights="int8")
+
+
+@cache
 def program(loss: str = "ce_per_step", bits: int = 8, cc: str = "gcc", **options) -> IntegerProgram:
+    """One for each set of options: who trains it restarts it first."""
     require_tool(cc)
-    network = options.pop("network", None) or quantized(weights="int8")
+    network = options.pop("network", None) or integers()
     rounding = options.pop("rounding", "stochastic")
     settings = {
         "steps": STEPS,
@@ -51,6 +59,7 @@ def program(loss: str = "ce_per_step", bits: int = 8, cc: str = "gcc", **options
 def test_c_has_the_bits_of_the_interpreter(loss: str, options: dict) -> None:
     """Whole runs: losses, and every parameter after every update; what is kept in the end."""
     trained = program(loss, **options)
+    trained.restart()
     reference = Reference(trained)
     x, target = stimulus(6), given(loss, 6)
     kept = trained.package.manifest["parameters"]
@@ -67,27 +76,33 @@ def test_c_has_the_bits_of_the_interpreter(loss: str, options: dict) -> None:
     np.testing.assert_array_equal(trained.run(x)["y"], trained.trained().run(x)["y"])
 
 
-@pytest.mark.parametrize("loss", ["ce_per_step", "mse"])
-def test_gradients_are_those_of_floats(loss: str) -> None:
+@pytest.mark.parametrize(
+    ("loss", "feedback"), [("ce_per_step", "symmetric"), ("mse", "symmetric"), ("mse", "random")]
+)
+def test_gradients_are_those_of_floats(loss: str, feedback: str) -> None:
     """
     The float e-prop of the same integers: spikes are the same, so what differs are 15-bit factors
     (2^-13 of what was seen) and their sums.
     """
     x, target = stimulus(8), given(loss, 8)
-    trained = program(loss)
-    floats = OnlineProgram(trained.network, loss, steps=STEPS, cc="gcc", cflags=("-O1",))
+    trained = program(loss, **({} if feedback == "symmetric" else {"feedback": feedback}))
+    trained.restart()
+    options = {"steps": STEPS, "feedback": feedback, "cc": "gcc", "cflags": ("-O1",)}
+    floats = OnlineProgram(trained.network, loss, **options)
     value = floats.train_step(x, target)
     assert trained.train_step(x, target) == pytest.approx(value, rel=5e-3)
     found, wanted = trained.gradients(), floats.gradients()
     assert set(found) == set(wanted) == {"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}
     for name, array in wanted.items():
+        assert abs(array).max() > 0, name
         assert abs(found[name] - array).max() < 5e-3 * abs(array).max(), name
 
 
 def test_updates_follow_the_gradients() -> None:
-    """On average as far as floats would move; as many bits as there are, the nearer."""
-    x, target = stimulus(8), given("mse", 8)
-    trained = program("mse", bits=16, rounding="nearest")
+    """As far as floats would move, but for one step of each number at random."""
+    x, target = stimulus(8), given("mse(reduction='sum')", 8)
+    trained = program("mse(reduction='sum')", bits=16, feedback="random", seed=3, time_block=5)
+    trained.restart()
     trained.train_step(x, target)
     gradients, before = trained.gradients(), trained.parameters()
     trained.apply(LR / 2)
@@ -96,14 +111,15 @@ def test_updates_follow_the_gradients() -> None:
         unit = trained.integers.wholes[name].unit
         wanted = -LR / 2 * gradient
         assert abs(wanted).max() > unit.min(), name
-        room = 0.51 * unit + 2e-3 * abs(wanted)  # a rounding, and 14-bit factors
+        room = 1.01 * unit + 2e-3 * abs(wanted)  # a rounding, and 14-bit factors
         room = room + 1e-7 * abs(before[name])  # parameters are given as float32
         assert (abs(after[name] - before[name] - wanted) <= room).all(), name
 
 
 def test_it_learns() -> None:
-    x, target = stimulus(12), given("mse_lowpass(low_pass=0.8)", 12)
-    trained = program("mse_lowpass(low_pass=0.8)", optimizer="sgd(lr=2, rounding='stochastic')")
+    x, target = stimulus(12), given("mse(reduction='sum')", 12)
+    trained = program("mse(reduction='sum')", bits=16, feedback="random", seed=3, time_block=5)
+    trained.restart()
     first = trained.train_step(x, target)
     for _ in range(40):
         trained.apply()
@@ -113,6 +129,7 @@ def test_it_learns() -> None:
 
 def test_a_sample_in_parts_and_other_parameters() -> None:
     trained = program()
+    trained.restart()
     x, label = stimulus(1)[:, 0], 2
     whole = trained.train_step(x, label)
     gradients = trained.gradients()
@@ -133,7 +150,8 @@ def test_no_soft_float_on_a_cortex_m0(tmp_path: Path) -> None:
     """What the training refers to; whatever the network needs alone is not looked at."""
     cc = require_tool("arm-none-eabi-gcc")
     nm = require_tool("arm-none-eabi-nm")
-    folder = program(bits=10).save(tmp_path / "out")
+    made = program("mse_lowpass(low_pass=0.8)", bits=10, cc="clang-19", rounding="nearest")
+    folder = made.save(tmp_path / "out")
     (source,) = folder.glob("src/*_train.c")
     flags = ["-std=c11", "-Os", "-mcpu=cortex-m0", "-mthumb", "-Wall", "-Wextra", "-Werror"]
     include = [f"-I{folder / 'include'}", f"-I{folder / 'src'}"]
