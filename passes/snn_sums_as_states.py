@@ -48,10 +48,9 @@ class SnnSumsAsStates(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for network in [n for n in op.ops if isinstance(n, snn.NetworkOp)]:
+            products_as_neurons(network)
             for inner in list(network.body.block.ops):
-                if isinstance(inner, snn.OuterOp) and shape_of(inner.left)[2] == 1:
-                    _replace(inner, _product(inner))
-                elif (
+                if (
                     isinstance(inner, snn.ReduceOp)
                     and inner.pool.data is Pool.SUM
                     and prod(shape_of(inner.result)) == 1
@@ -59,6 +58,13 @@ class SnnSumsAsStates(ModulePass):
                     _replace(inner, _weighted_sum(inner, network))
             if SUM in network.kinds.values():
                 _sums(network)
+
+
+def products_as_neurons(network: snn.NetworkOp) -> None:
+    """`snn.outer` of one position is a neuron whose operands broadcast; others stay."""
+    for op in list(network.body.block.ops):
+        if isinstance(op, snn.OuterOp) and shape_of(op.left)[2] == 1:
+            _replace(op, _product(op))
 
 
 def _replace(op: Operation, value: SSAValue) -> None:

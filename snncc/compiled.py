@@ -66,6 +66,8 @@ TRAIN = (
     "fused",
     "feedback",
     "seed",
+    "arithmetic",
+    "calibration_target",
 )
 """Options of `TrainProgram` and `OnlineProgram` that `compile` takes too."""
 
@@ -319,7 +321,10 @@ def compile(
 
     `quantize` (int8, int4, int3, ternary, qat) makes it one of integers first, calibrated with
     `calibration`; the other options of `snncc.quantize` are taken too. With `train` its weights
-    and biases follow floats, which are trained: all, or those of `trainable`.
+    and biases follow floats, which are trained: all, or those of `trainable`. With
+    `train="eprop", arithmetic="integer"` nothing is a float any more, and weights are trained as
+    integers (`snncc.training.IntegerProgram`); `calibration_target` are labels or targets of the
+    calibration data, which may be left out for labels.
 
     `prefix` starts every symbol of the C (default: the network's name, lower-case);
     `time_block` is how many steps `run` takes through a layer before the next (default: 1; in
@@ -359,7 +364,7 @@ def compile(
         if train is not None:
             quantization |= _quantized_for(network, training, calibration)
         network = to_integers(network, quantize, calibration=calibration, **quantization)
-    elif quantization or calibration is not None:
+    elif quantization or (calibration is not None and not _is_integer(training)):
         given = [*quantization, *([] if calibration is None else ["calibration"])]
         raise error(
             "SNC-C003",
@@ -367,6 +372,8 @@ def compile(
             remedy='give quantize="int8"',
         )
     if train is not None:
+        if _is_integer(training):
+            training["calibration"] = calibration
         return _training(network, train, training, prefix, weights, cc, cflags)
     prefix = prefix_of(network.name) if prefix is None else prefix
     _expect_prefix(prefix)
@@ -444,6 +451,7 @@ def _training(
     cc: str | None,
     cflags: Any,
 ) -> TrainProgram:
+    from snncc.training.integer_program import IntegerProgram
     from snncc.training.online_program import OnlineProgram
     from snncc.training.program import TrainProgram
 
@@ -455,6 +463,15 @@ def _training(
     for name, what in (online if train == "eprop" else through_time).items():
         if name in options:
             raise error("SNC-C003", f'{name}: {what}, with train="{train}"')
+    arithmetic = options.get("arithmetic", "float")
+    if arithmetic not in ("float", "integer"):
+        raise error("SNC-C003", f"arithmetic: expected float or integer, got {arithmetic!r}")
+    if arithmetic == "integer" and train != "eprop":
+        raise error(
+            "SNC-C003",
+            "arithmetic: integers are trained online",
+            remedy='train="eprop", or arithmetic="float"',
+        )
     missing = [name for name in ("loss", "steps") if name not in options]
     if missing:
         raise error(
@@ -466,7 +483,19 @@ def _training(
         _expect_prefix(prefix)
     flags = FAST if cflags is None else _words("cflags", cflags)
     kind = OnlineProgram if train == "eprop" else TrainProgram
+    if options.pop("arithmetic", "float") == "integer":
+        kind = IntegerProgram
+    elif "calibration_target" in options:
+        raise error(
+            "SNC-C003",
+            "calibration_target: units follow from it with integer arithmetic alone",
+            remedy='arithmetic="integer"',
+        )
     return kind(network, prefix=prefix, weights=weights, cc=cc, cflags=flags, **options)
+
+
+def _is_integer(training: Mapping[str, Any]) -> bool:
+    return bool(training.get("arithmetic") == "integer")
 
 
 def _expect_prefix(prefix: Any) -> None:

@@ -367,13 +367,17 @@ def _insert(p: StagePrinter, op: kernel.InsertOp) -> None:
 
 
 def _rearrange(p: StagePrinter, op: kernel.RearrangeOp) -> None:
+    type = p.type_of(op.out)
     name = moves.rearrange(
-        p.program.kernels, p.type_of(op.out), p.type_of(op.places), zeros=op.zeros is not None
+        p.program.kernels, type, p.type_of(op.places), zeros=op.zeros is not None
     )
     sizes = [_size(op.source)] if op.zeros is not None else []
+    source = p.texts[op.source]
+    if p.type_of(op.source) != type:  # the same bits, signed here or there
+        source = f"(const {type.name} *)({source})"
     p.call_kernel(
         name,
-        p.texts[op.source],
+        source,
         *sizes,
         p.texts[op.places],
         _size(op.places),

@@ -87,7 +87,7 @@ def _is_evaluated(op: Operation) -> bool:
             return True
         case NeuronOp():
             bare = not op.inputs and not op.initial_states
-            return bare and all(map(_is_known, op.body.block.ops))
+            return bare and (all(map(_is_known, op.body.block.ops)) or _is_whole(op))
         case Pool2dOp():
             return _is_reduction(op) and stream_type(op.result).element_type in (f32, f64)
         case _:
@@ -99,7 +99,7 @@ def evaluated(op: Operation, operands: Sequence[Array]) -> list[Array]:
     match op:
         case NeuronOp():
             known: dict[SSAValue, Array] = dict(zip(op.body.block.args, operands, strict=True))
-            values = scalars_of(op.body.block, known)
+            values = (_whole_scalars if _is_whole(op) else scalars_of)(op.body.block, known)
             wide = (np.broadcast_to(values[v], op.population) for v in op.terminator.outputs)
             return [np.ascontiguousarray(array) for array in wide]
         case ReshapeOp():
@@ -162,6 +162,33 @@ def _is_known(op: Operation) -> bool:
     return known or type(op) in FUNCTIONS or type(op) in _ARITHMETIC
 
 
+def _is_whole(op: NeuronOp) -> bool:
+    """Whether a body has integers alone: parameters that are stored with more bits."""
+    return all(
+        isinstance(inner, NextOp | arith.ConstantOp) or type(inner) in _WHOLE
+        for inner in op.body.block.ops
+    ) and all(
+        value.type in DTYPES and not isinstance(value.type, AnyFloat)
+        for inner in op.body.block.ops
+        for value in (*inner.operands, *inner.results)
+    )
+
+
+def _whole_scalars(block: Block, known: dict[SSAValue, Array]) -> dict[SSAValue, Array]:
+    values = dict(known)
+    for op in block.ops:
+        if not op.results:
+            continue
+        dtype = np.dtype(DTYPES[op.results[0].type])
+        if isinstance(op, arith.ConstantOp):
+            values[op.result] = _scalar(op, [])
+            continue
+        operands = [values[v].view(f"i{values[v].itemsize}").astype(np.int64) for v in op.operands]
+        found = np.asarray(_WHOLE[type(op)](*operands))
+        values[op.results[0]] = found.astype(f"i{dtype.itemsize}").view(dtype)
+    return values
+
+
 def _scalar(op: Operation, operands: Sequence[Array]) -> Array:
     dtype = DTYPES[op.results[0].type]
     if isinstance(op, arith.ConstantOp) and isinstance(op.value, FloatAttr | IntegerAttr):
@@ -211,6 +238,15 @@ _PREDICATES: dict[int, Callable[[Array, Array], Array]] = {
     13: lambda a, b: a != b,
 }
 """By MLIR's number: the ordered ones that are written often, and `une`."""
+
+_WHOLE: dict[type[Operation], Callable[..., Array]] = {
+    arith.ExtSIOp: lambda a: a,
+    arith.TruncIOp: lambda a: a,
+    arith.AddiOp: lambda a, b: a + b,
+    arith.AndIOp: lambda a, b: a & b,
+    arith.ShRSIOp: lambda a, b: a >> b,
+}
+"""Of signed numbers, which wrap."""
 
 _ARITHMETIC: dict[type[Operation], Callable[..., Array]] = {
     arith.AddfOp: lambda a, b: a + b,

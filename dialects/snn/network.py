@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import (
     SymbolRefAttr,
     TensorType,
     UnitAttr,
+    i32,
     i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -387,7 +388,8 @@ class NetworkOp(IRDLOperation):
     every cycle passes through a delay. Inputs and outputs are known by name.
 
     An output is a stream; or, where the word stands before its name, its `last` value or the
-    `sum` of all steps, added from +0 in the order in which the network goes.
+    `sum` of all steps, added from +0 in the order in which the network goes. A sum of i32 is held
+    at the ends of its type (-2^31 + 1 and 2^31 - 1), from step to step.
 
         snn.network reverse @net.backward ("d.y" %d : tensor<10xf32>, ...)
             -> (sum "d.w" : tensor<10x64xf32>, last "d.v" : tensor<10xf32>) { ... }
@@ -496,9 +498,10 @@ class NetworkOp(IRDLOperation):
                     f"got {', '.join(given)}"
                 )
         for name, value in self.outputs.items():
-            if self.kinds[name] == SUM and not is_float(stream_type(value).element_type):
+            element = stream_type(value).element_type
+            if self.kinds[name] == SUM and not is_float(element) and element != i32:
                 raise VerifyException(
-                    f'output "{name}": a sum over time is of floats, got {value.type}'
+                    f'output "{name}": a sum over time is of floats or i32, got {value.type}'
                 )
         for type in (*inputs, *outputs):
             if not isa(type, Stream) or any(size < 1 for size in type.get_shape()):

@@ -14,13 +14,14 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 import numpy as np
+from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
-from snncc.dialects.arrays import blob_of, dtype_of
+from snncc.dialects.arrays import blob_of, constant_of, dtype_of
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.network import FIXED, LEARNABLE
-from snncc.dialects.snn.types import node_name, shape_of, stream_type
+from snncc.dialects.snn.types import is_float, node_name, shape_of, stream_type
 from snncc.passes.differentiation.transposition import Transposition
 
 FeedbackKind: TypeAlias = Literal["symmetric", "random", "adaptive"]
@@ -66,11 +67,20 @@ class Feedback:
                 del self._weights[weight], self.parameters[op.symbol]
 
     def _made(self, op: WeightedSum) -> SSAValue:
-        """Normally distributed, with a variance of 1 / (inputs of an output)."""
+        """
+        Normally distributed, with a variance of 1 / (inputs of an output). Those for integers are
+        floats, as large as these are at first: of the unit in which they count.
+        """
         type = stream_type(op.weight)
         shape = shape_of(op.weight)
         generator = np.random.default_rng([self._seed, len(self.parameters)])
         numbers = generator.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+        if not is_float(type.element_type):
+            whole = constant_of(op.weight)
+            signed = np.zeros(1) if whole is None else whole.view(f"i{whole.itemsize}")
+            size = np.sqrt(np.mean(signed.astype(np.float64) ** 2)) or 1.0
+            numbers *= size * np.sqrt(np.prod(shape[1:]))
+            type = TensorType(self._t.element, shape)
         source = op.weight.owner
         of = source.symbol if isinstance(source, snn.UseOp) else node_name(op) or ""
         name = base = f"{PREFIX}.{of}".rstrip(".")

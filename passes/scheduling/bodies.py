@@ -7,7 +7,16 @@ from collections.abc import Container, Mapping, Sequence
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith, linalg
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, IntegerType, i1, i8
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    FloatAttr,
+    IntegerAttr,
+    IntegerType,
+    i1,
+    i8,
+    i32,
+    i64,
+)
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
@@ -56,9 +65,22 @@ def generic_body(
     results = [_store(builder, values[v]) for v in (*outputs, *neuron.terminator.states)]
     for place, total in totals.items():
         if place in summed:
-            results[place] = builder.insert(arith.AddfOp(total, results[place])).result
+            results[place] = added(builder, total, results[place])
     builder.insert(linalg.ops.YieldOp(*results))
     return Region(block)
+
+
+def added(builder: Builder, total: SSAValue, term: SSAValue) -> SSAValue:
+    """A sum over time after one more step; of i32, held at the ends of the type."""
+    if isinstance(term.type, AnyFloat):
+        return builder.insert(arith.AddfOp(total, term)).result
+    most = (1 << 31) - 1
+    wide = [builder.insert(arith.ExtSIOp(value, i64)).result for value in (total, term)]
+    after = builder.insert(arith.AddiOp(*wide)).result
+    for bound, end in ((most, arith.MinSIOp), (-most, arith.MaxSIOp)):
+        constant = builder.insert(arith.ConstantOp(IntegerAttr(bound, i64))).result
+        after = builder.insert(end(after, constant)).result
+    return builder.insert(arith.TruncIOp(after, i32)).result
 
 
 def constant_body(element: Attribute, value: float) -> Region:

@@ -78,8 +78,19 @@ class Learned:
     types: dict[str, Stream] = field(default_factory=dict[str, Stream])
     integers: dict[str, Stored] = field(default_factory=dict[str, Stored])
     """Those that are stored as whole numbers; programs read floats that are derived of them."""
+    whole: Collection[str] = ()
+    """Parameters that are signed integers themselves: programs read these."""
     copies: bool = False
     """Whether parameters are read as they were before the last update: all is derived."""
+
+    def is_signed(self, name: str) -> bool:
+        """Whether an array that programs share holds signed numbers: a parameter, or of one."""
+        return name in self.whole or any(
+            held.name == name
+            and isinstance(held.root.owner, Operation)
+            and any(source in self.whole for source in used_parameters(held.root.owner))
+            for held in self.held.values()
+        )
 
     def depends(self, value: SSAValue) -> bool:
         """Whether a value is computed of learned parameters and constants alone."""

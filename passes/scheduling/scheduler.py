@@ -35,7 +35,7 @@ from snncc.dialects.snn.network import LAST, STREAM, SUM
 from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import describe, shape_of, stream_type
 from snncc.passes.scheduling import layout
-from snncc.passes.scheduling.bodies import constant_body
+from snncc.passes.scheduling.bodies import added, constant_body
 from snncc.passes.scheduling.ends import find_ends, note_ends
 from snncc.passes.scheduling.layout import Place
 from snncc.passes.scheduling.learned import Learned
@@ -195,6 +195,8 @@ class Scheduler:
         `bits`; both may be `sampled`; a constant may be `packed` in some bits.
         """
         signed = signed or (isinstance(value, SSAValue) and self.signs.is_signed(value))
+        shared = known and self.learned is not None and self.learned.is_signed(name)
+        signed = signed or (shared and isinstance(value, SSAValue))
         element = value if isinstance(value, Attribute) else stream_type(value).element_type
         reserved = self.traced_names if role is Role.STREAM and not known else ()
         wanted, name = name, self._unique(name, reserved)
@@ -648,8 +650,9 @@ class Scheduler:
                 continue
             element = stream_type(value).element_type
             block = Block(arg_types=[element, element])
-            total = arith.AddfOp(block.args[1], block.args[0])
-            block.add_ops([total, linalg.ops.YieldOp(total.result)])
+            builder = Builder(InsertPoint.at_end(block))
+            total = added(builder, block.args[1], block.args[0])
+            builder.insert(linalg.ops.YieldOp(total))
             for argument, hint in zip(block.args, ("x", "total"), strict=True):
                 argument.name_hint = hint
             self.generic([source], [target], [reads, writes], Region(block), "sum")

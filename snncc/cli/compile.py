@@ -10,6 +10,7 @@ from snncc.errors import error
 from snncc.options import LoadOptions
 
 if TYPE_CHECKING:
+    from snncc.cli.quantize import Quantization
     from snncc.network import Network
 
 
@@ -43,6 +44,8 @@ def run_compile(
     expect_folder(output)
     network = load_with(model, options)
     print_warnings(network.warnings)
+    if training is not None:
+        training |= _calibration(chosen, training, network, steps)
     if chosen is not None:
         if training is not None:
             chosen = chosen.trained(training.pop("trainable", None))
@@ -53,6 +56,43 @@ def run_compile(
         _compile(network, output, print_after, values)
     if isinstance(network, QuantizedNetwork):
         print_report(network.report)
+
+
+def _calibration(
+    chosen: Quantization | None, training: dict[str, Any], network: Network, steps: int | None
+) -> dict[str, Any]:
+    """What units of integer arithmetic follow from: inputs, and their targets."""
+    from snncc.cli.inputs import read_inputs
+    from snncc.inputs import entry, open_npz
+
+    target = training.pop("calibrate_target", None)
+    if training.get("arithmetic") != "integer":
+        if target is not None:
+            raise error(
+                "SNC-C003",
+                "--calibrate-target: is for integer arithmetic",
+                remedy="add --arithmetic integer",
+            )
+        return {}
+    if chosen is None or chosen.calibrate is None:
+        raise error(
+            "SNC-C003",
+            "--arithmetic integer: the network has to be one of integers, and units follow from "
+            "data",
+            remedy="add --quantize int8 --calibrate X.npz",
+        )
+    given = read_inputs(chosen.calibrate, network, steps, of_samples=True)
+    found: dict[str, Any] = {"calibration": given.streams.arrays}
+    if target is None:
+        return found
+    with open_npz(chosen.calibrate, "SNC-R003") as file:
+        if target not in file.files:
+            raise error(
+                "SNC-R003",
+                f"--calibrate-target {target!r}: {chosen.calibrate} has no such array",
+                remedy=f"it has {', '.join(file.files)}",
+            )
+        return {**found, "calibration_target": entry(file, target, chosen.calibrate, "SNC-R003")}
 
 
 def _compile(

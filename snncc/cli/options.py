@@ -181,6 +181,16 @@ def train_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Of eprop: the weights by which learning signals go back [default: symmetric].",
         ),
         option("--seed", type=int, metavar="N", help="Of random or adaptive feedback."),
+        option(
+            "--arithmetic",
+            type=click.Choice(["float", "integer"]),
+            help="Of eprop with --quantize: integer has no floats at all [default: float].",
+        ),
+        option(
+            "--calibrate-target",
+            metavar="NAME",
+            help="Of integer arithmetic: the array of --calibrate that holds labels or targets.",
+        ),
     ]
     for decorate in reversed(decorators):
         command = decorate(command)

@@ -21,6 +21,8 @@ TRAINING = (
     "fused",
     "feedback",
     "seed",
+    "arithmetic",
+    "calibrate_target",
 )
 """The values of `train_options`, beside `train`."""
 MEMORY = {

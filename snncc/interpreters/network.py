@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import AnyFloat, ModuleOp
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, i32
 from xdsl.interpreter import (
     Interpreter,
     InterpreterFunctions,
@@ -253,6 +253,13 @@ class StreamFunctions(InterpreterFunctions):
         difference = args[0] - args[1]
         fires = difference > 0 if op.comparison.data is Comparison.GT else difference >= 0
         return (fires.astype(np.uint8),)
+
+
+def held_sum(total: Array, term: Array) -> Array:
+    """The sum of two arrays of i32, held at the ends of the type."""
+    most = (1 << 31) - 1
+    after = signed(total, i32) + signed(term, i32)
+    return to_stream(np.clip(after, -most, most), i32)
 
 
 def lowest(element: Attribute) -> float:
@@ -523,7 +530,8 @@ class _Collected:
 
     def _add(self, terms: Iterable[Array]) -> None:
         for term in terms:
-            self._parts = [(self._parts[0] if self._parts else np.zeros_like(term)) + term]
+            total = self._parts[0] if self._parts else np.zeros_like(term)
+            self._parts = [total + term if term.dtype.kind == "f" else held_sum(total, term)]
 
     def _products(
         self, op: snn.OuterOp, values: _Block, streams: StreamFunctions

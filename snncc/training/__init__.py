@@ -6,6 +6,7 @@ Training: losses, gradients, and programs that train where they run.
 """
 
 from snncc.training.gradients import GradientsByName, value_and_grad
+from snncc.training.integer_program import IntegerProgram
 from snncc.training.losses import (
     CrossEntropy,
     Loss,
@@ -24,6 +25,7 @@ __all__ = [
     "Adam",
     "CrossEntropy",
     "GradientsByName",
+    "IntegerProgram",
     "Loss",
     "MeanSquaredError",
     "OnlineProgram",

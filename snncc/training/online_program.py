@@ -129,9 +129,9 @@ class OnlineProgram(TrainProgram):
         """The loss of the sample that was begun. Raises SNC-C003 where none was."""
         if not self._is_open:
             raise error("SNC-C003", "no sample was begun", remedy="call begin_sample first")
-        value = ctypes.c_float()
-        self._running.call("train_sample_end", ctypes.byref(value))
-        self.loss = value.value
+        value = self._losses(1)
+        self._running.call("train_sample_end", ctypes.c_void_p(value.ctypes.data))
+        self.loss = float(self._in_units(value)[0])
         return self.loss
 
     @property

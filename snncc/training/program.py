@@ -78,6 +78,8 @@ class TrainProgram:
     """
 
     mode: Mode = "bptt"
+    is_integer = False
+    """Whether C takes and gives whole numbers alone."""
 
     def __init__(
         self,
@@ -140,14 +142,11 @@ class TrainProgram:
         self._segment = segment
         self._weights: Literal["auto", "c", "bin"] = weights
         self._schedule = partial(
-            schedule_training,
-            network,
+            self._scheduled,
             loss,
             steps,
-            self.optimizer,
             trainable=trainable,
             block=min(segment, time_block or MAX_BLOCK),
-            mode=self.mode,
             options=self._options(surrogate_of(surrogate)),
             fused=self.fused,
         )
@@ -162,6 +161,11 @@ class TrainProgram:
         programs = self._schedule(samples=samples)
         first = {p.name: p.initial for p in programs.parameters}
         return Running(programs, self._emitted(programs, first, samples), *self._toolchain)
+
+    def _scheduled(self, loss: Loss | str, steps: int, **options: Any) -> Programs:
+        return schedule_training(
+            self.network, loss, steps, self.optimizer, mode=self.mode, **options
+        )
 
     def _options(self, surrogate: SurrogateAttr | None) -> Options:
         """How gradients are taken."""
@@ -185,15 +189,21 @@ class TrainProgram:
             self.optimizer.lr,
             samples,
             self.fused,
+            self.is_integer,
         )
-        scales = {name: stored.scale for name, stored in p.learned.integers.items()}
         return emit_training(
             training,
             prefix=self.prefix,
             title=self.network.name,
             weights=self._weights,
-            report={"scales": scales} if scales else {},
+            report=self._report(p),
         )
+
+    def _report(self, programs: Programs) -> dict[str, Any]:
+        """What the manifest says beside what it says of all trainings."""
+        integers = programs.learned.integers
+        scales = {name: stored.scale for name, stored in integers.items()}
+        return {"scales": scales} if scales else {}
 
     def _widen(self, batch: int) -> None:
         """Before a batch of several: as many at once as pay, in groups of one size."""
@@ -233,7 +243,7 @@ class TrainProgram:
             )
         targets = self._targets(target, streams.batch, streams.batched, streams.steps)
         arrays = self._samples(streams, targets)
-        losses = np.zeros(streams.batch, np.float32)
+        losses = self._losses(streams.batch)
         self._widen(streams.batch)
         if self._running.at_once > 1:
             places = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
@@ -244,8 +254,16 @@ class TrainProgram:
             for sample in range(streams.batch):
                 places = [ctypes.c_void_p(start + sample * size) for start, size in rows]
                 self._running.call("train_step", *places)
-        self.loss = float(losses.sum(dtype=np.float64)) / streams.batch
+        self.loss = float(self._in_units(losses).sum(dtype=np.float64)) / streams.batch
         return self.loss
+
+    def _losses(self, count: int) -> Array:
+        """Room for the losses of samples, as C gives them."""
+        return np.zeros(count, np.float32)
+
+    def _in_units(self, losses: Array) -> Array:
+        """What they are worth."""
+        return losses
 
     def restart(self) -> None:
         """All as it was compiled: parameters, optimizer, gradients."""
@@ -258,12 +276,17 @@ class TrainProgram:
             raise error("SNC-R001", f"rate: expected a number from 0 on, got {rate!r}")
         self._running.call("apply_gradients", ctypes.c_float(wanted))
 
+    def _given(self, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Inputs and targets as the C takes them."""
+        return arrays
+
     def _samples(self, streams: Streams, targets: Mapping[str, Array]) -> list[Array]:
         """A batch as the C takes it: arrays of one sample behind the other."""
         manifest = self.package.manifest
+        arrays, targets = self._given(streams.arrays), self._given(targets)
         return [
             *(
-                np.ascontiguousarray(streams.arrays[e["name"]].swapaxes(0, 1), C_TYPES[e["type"]])
+                np.ascontiguousarray(arrays[e["name"]].swapaxes(0, 1), C_TYPES[e["type"]])
                 for e in manifest["inputs"]
             ),
             *(
@@ -344,9 +367,13 @@ class TrainProgram:
                     f"parameter {name!r}: expected shape {_shape(known[name].type)}, "
                     f"got {array.shape}",
                 )
-            stored = self.programs.learned.stored(name, array)
+            stored = self._stored(name, array)
             self._running.array(self.package.manifest["parameters"][name])[...] = stored
         self._running.call("train_refresh")
+
+    def _stored(self, name: str, array: Array) -> Array:
+        """A parameter of floats as it lies in the struct."""
+        return self.programs.learned.stored(name, array)
 
     def gradients(self) -> dict[str, Array]:
         """
@@ -373,7 +400,7 @@ class TrainProgram:
             if isinstance(op, snn.NetworkOp) and op.sym_name == finish.sym_name
         )
         for name, array in self.parameters().items():
-            _write(module, name, array)
+            write_parameter(module, name, array)
         run = NetworkInterpreter(module, network).run(sums)
         return {name.removeprefix(GRADIENT): array[0, 0] for name, array in run.outputs.items()}
 
@@ -385,6 +412,7 @@ class TrainProgram:
         `Network.run` gives them.
         """
         streams = to_streams(self.network.op, x)
+        given = self._given(streams.arrays)
         manifest = self.package.manifest
         results: dict[str, Array] = {}
         for e in manifest["outputs"]:
@@ -392,7 +420,7 @@ class TrainProgram:
             results[e["name"]] = np.zeros((*leading, *e["shape"]), C_TYPES[e["type"]])
         for sample in range(streams.batch):
             arrays = [
-                np.ascontiguousarray(streams.arrays[e["name"]][:, sample], C_TYPES[e["type"]])
+                np.ascontiguousarray(given[e["name"]][:, sample], C_TYPES[e["type"]])
                 for e in manifest["inputs"]
             ]
             self._running.call(
@@ -413,7 +441,7 @@ class TrainProgram:
         """A copy of the network with the parameters as they are now."""
         module = self.network.module.clone()
         for name, array in self.parameters().items():
-            _write(module, name, array)
+            write_parameter(module, name, array)
         return remade(self.network, module)
 
     def save(self, folder: str | Path) -> Path:
@@ -426,7 +454,7 @@ class TrainProgram:
         training, network = self.package, self.network
         if self._running.is_started:  # else nothing ran: files need no compiler
             p = self.programs
-            stored = {n: p.learned.stored(n, a) for n, a in self.parameters().items()}
+            stored = {name: self._stored(name, array) for name, array in self.parameters().items()}
             samples = training.manifest.get("samples_at_once", 1)
             training, network = self._emitted(p, stored, samples), self.trained()
         inference = compile(for_use(network), prefix=self.prefix, weights=self._weights).package
@@ -437,7 +465,7 @@ def _shape(type: Stream) -> tuple[int, ...]:
     return type.get_shape()
 
 
-def _write(module: ModuleOp, name: str, array: Array) -> None:
+def write_parameter(module: ModuleOp, name: str, array: Array) -> None:
     for op in module.ops:
         if isinstance(op, snn.ParameterOp) and op.sym_name.data == name:
             blob = isinstance(op.value, BlobAttr)

@@ -25,6 +25,8 @@ C_TYPES: dict[str, type[np.generic]] = {
     "uint16_t": np.uint16,
     "int8_t": np.int8,
     "int16_t": np.int16,
+    "uint32_t": np.uint32,
+    "int32_t": np.int32,
 }
 """The elements of arrays that the C and Python share."""
 

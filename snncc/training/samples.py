@@ -59,7 +59,7 @@ def _restricted(network: snn.NetworkOp, outputs: Sequence[str]) -> snn.NetworkOp
     ends = copy.yield_op
     copy.body.block.insert_op_before(snn.YieldOp(streams), ends)
     copy.body.block.erase_op(ends)
-    return _rebuilt(copy, list(zip(outputs, streams, kinds, strict=True)))
+    return rebuilt(copy, list(zip(outputs, streams, kinds, strict=True)))
 
 
 def _with_constants(network: snn.NetworkOp, values: Mapping[str, float]) -> snn.NetworkOp:
@@ -80,10 +80,10 @@ def _with_constants(network: snn.NetworkOp, values: Mapping[str, float]) -> snn.
         block.insert_op_before(constant, first)
         argument.replace_all_uses_with(constant.result)
         block.erase_arg(argument)
-    return _rebuilt(copy, outputs, kept)
+    return rebuilt(copy, outputs, kept)
 
 
-def _rebuilt(
+def rebuilt(
     network: snn.NetworkOp,
     outputs: Sequence[tuple[str, SSAValue, str]],
     inputs: Sequence[str] | None = None,

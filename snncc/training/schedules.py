@@ -43,6 +43,7 @@ from snncc.passes.scheduling.batch_norms import write_factors
 from snncc.passes.scheduling.forward import forget_surrogates
 from snncc.passes.scheduling.learned import Learned, elements, prepare_network, root_of
 from snncc.passes.scheduling.scheduler import Scheduler
+from snncc.storage import context
 from snncc.training.gradients import Mode, Options, Trained, prepared, trained_by
 from snncc.training.integers import expect_trainable
 from snncc.training.losses import Loss, loss_of
@@ -136,7 +137,7 @@ def schedule_training(
             "the network takes a whole sequence at once: it has no steps to sum a loss over",
         )
     expect_trainable(module, op)
-    names = _trainable(module, op, trainable)
+    names = trainable_names(module, op, trainable)
     plain = op.clone()
     options = replace(options or Options(), wrt=names)
     trained = trained_by(mode)(module, op, loss_of(loss), steps, options)
@@ -161,7 +162,7 @@ def schedule_training(
     targets = {name: (found.output, found.is_label) for name, found in trained.targets.items()}
     held = {name for name, (_, is_label) in targets.items() if is_label}
     held |= {f"{GRADIENT}{name}" for name in rates}
-    compiler = _Compiler(module, learned, block, held, fused=fused)
+    compiler = Compiler(module, learned, block, held, fused=fused)
     seeds = {f"{GRADIENT}{name}": weight for name, weight in losses.items()}
     if isinstance(trained, OnlineTrained):
         made = online(trained, [*losses, *rates], seeds, list(plain.outputs))
@@ -210,7 +211,7 @@ def schedule_training(
     return programs
 
 
-def _trainable(
+def trainable_names(
     module: ModuleOp, network: snn.NetworkOp, wanted: Collection[str] | None
 ) -> list[str]:
     known = list(wanted_of(module, network, inputs=[]).parameters)
@@ -244,7 +245,7 @@ class Samples:
 
 
 @dataclass
-class _Compiler:
+class Compiler:
     """Schedules networks that share parameters."""
 
     module: ModuleOp
@@ -265,13 +266,15 @@ class _Compiler:
         """`states` are the names of states; then nothing is left out, though nothing reads it."""
         module = self._beside(network)
         if states is None:
-            _run(module, "snn-record-names")
+            run_passes(module, "snn-record-names")
             forget_surrogates(network)
-            _run(module, "canonicalize")
+            run_passes(module, "canonicalize")
             write_factors(network, self.learned)
-            _run(module, "snn-fuse-elementwise", "canonicalize", "cse", "dce")
+            run_passes(module, "snn-fuse-elementwise", "canonicalize", "cse", "dce")
         module.verify()
         network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
+        if states is None:
+            network = self.rewritten(module, network)
         steps = self.block if block is None else block
         scheduler = Scheduler(
             network,
@@ -296,15 +299,19 @@ class _Compiler:
             ) from None
         made = ModuleOp([program])
         made.verify()
-        _run(made, "canonicalize")
+        run_passes(made, "canonicalize")
         KernelVerifyOrder().apply(Context(), made)
         return program
+
+    def rewritten(self, module: ModuleOp, network: snn.NetworkOp) -> snn.NetworkOp:
+        """The network, whose elementwise operations are bodies, as it is to be scheduled."""
+        return network
 
     def with_bodies(self, network: snn.NetworkOp) -> snn.NetworkOp:
         """A copy whose elementwise operations are bodies, for a schedule."""
         copy = network.clone()
         module = self._beside(copy)
-        _run(module, "snn-fuse-elementwise", "canonicalize", "cse", "dce")
+        run_passes(module, "snn-fuse-elementwise", "canonicalize", "cse", "dce")
         return next(op for op in module.ops if isinstance(op, snn.NetworkOp)).clone()
 
     def _beside(self, network: snn.NetworkOp) -> ModuleOp:
@@ -330,25 +337,25 @@ def _apart(networks: Iterable[snn.NetworkOp], rates: Collection[str]) -> str | N
     return "first values of states" if lasts else None
 
 
-def _run(module: ModuleOp, *names: str) -> None:
+def run_passes(module: ModuleOp, *names: str) -> None:
     """Passes, by name."""
     ours, xdsl = get_all_passes(), get_xdsl_passes()
     for name in names:
         step: ModulePass = (ours.get(name) or xdsl[name])()()
-        step.apply(Context(), module)
+        step.apply(context(), module)
 
 
-def _add_rates(programs: Programs, compiler: _Compiler, trained: Trained) -> None:
+def _add_rates(programs: Programs, compiler: Compiler, trained: Trained) -> None:
     """The program that follows the rates of samples, where the loss has such."""
     outputs = [b for b in programs.forward.buffers(Role.OUTPUT) if not b.has_rows]
-    stored = {buffer.known_as: _order_of(buffer) for buffer in outputs}
+    stored = {buffer.known_as: order_of(buffer) for buffer in outputs}
     made = rates_network(trained.terms, stored, f32)
     if made is not None:
         programs.rates = made.values
         programs.sample[RATES] = compiler.compile(made.network, block=1)
 
 
-def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -> None:
+def _add_update(programs: Programs, compiler: Compiler, optimizer: Optimizer) -> None:
     """
     The network of one step that ends a batch: `finish`, and a neuron for each parameter. It
     reads the sums and writes the parameters as they lie in the other programs.
@@ -368,7 +375,7 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
     for name, value in {} if finish is None else finish.inputs.items():
         type, size = stream_type(value), prod(shape_of(value))
         read = argument(name, TensorType(type.element_type, (size,)))
-        order = _order_of(stored[name])
+        order = order_of(stored[name])
         arguments[value] = elements(block, read, np.argsort(order).reshape(shape_of(value)))
     float_type = f32  # what `prepared` makes of all floats
     rate = argument(RATE, TensorType(float_type, (1,)))
@@ -423,7 +430,7 @@ def _add_update(programs: Programs, compiler: _Compiler, optimizer: Optimizer) -
         )
         block.add_op(neuron)
         names[neuron] = states
-        programs.parameters.append(_parameter(programs, declared, states))
+        programs.parameters.append(parameter_of(programs, declared, states))
     block.add_op(snn.YieldOp([]))
     for op in reversed(list(block.ops)):  # what the composed rearrangements replaced
         unread = op.results and all(result.first_use is None for result in op.results)
@@ -439,13 +446,15 @@ def parameters_of(module: ModuleOp) -> list[snn.ParameterOp]:
     return [op for op in module.ops if isinstance(op, snn.ParameterOp)]
 
 
-def _parameter(programs: Programs, declared: snn.ParameterOp, states: tuple[str, ...]) -> Parameter:
+def parameter_of(
+    programs: Programs, declared: snn.ParameterOp, states: tuple[str, ...]
+) -> Parameter:
     name = declared.sym_name.data
     initial = programs.learned.stored(name, parameter_array(declared))
     return Parameter(name, declared.type, states, initial)
 
 
-def _order_of(buffer: kernel.BufferOp) -> Indices:
+def order_of(buffer: kernel.BufferOp) -> Indices:
     """The place of each stored element of an output in the model's order."""
     if buffer.order is None:
         return np.arange(prod(buffer.shape))

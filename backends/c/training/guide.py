@@ -159,7 +159,7 @@ def _online(layout: Layout) -> list[str]:
         *_head(layout, rows=False),
         "int main(void)",
         "{",
-        "  float loss = 0.0f;",
+        f"  {layout.training.loss_type} loss = 0;",
         *(f"  {t.type.name} {t.symbol}[{t.size}]; /* as the network runs */" for t in outputs),
         f"  {p}_train_begin(&s);",
         "  for (unsigned batch = 0; batch < 100; ++batch) {",

@@ -78,7 +78,7 @@ def header_text(layout: Layout, title: str, const_bytes: int) -> str:
             f"#define {u}_BLOCK_STEPS {layout.forward.op.block_steps}u",
             *([] if t.is_online else _tape_steps(layout)),
             *sizes,
-            f"#define {u}_RATE {float(np.float32(t.rate))!r}f",
+            *_rate(layout),
             f"#define {u}_BYTES {layout.state.size}u",
             f"#define {u}_CONST_BYTES {const_bytes}u",
             "",
@@ -110,7 +110,7 @@ def header_text(layout: Layout, title: str, const_bytes: int) -> str:
             *(_in_parts(layout) if t.is_online else []),
             *batch_declaration(layout),
             "/* The update by the mean gradient of the samples since the last one. */",
-            f"{p}_train_status_t {p}_apply_gradients({p}_train_t *s, float rate);",
+            f"{p}_train_status_t {p}_apply_gradients({p}_train_t *s, {t.rate_type} rate);",
             "",
             "/* `steps` steps from the first on, with the parameters as they are now. */",
             *wrapped(f"{predict_signature(layout)};", 0),
@@ -123,6 +123,16 @@ def header_text(layout: Layout, title: str, const_bytes: int) -> str:
             "",
         ]
     )
+
+
+def _rate(layout: Layout) -> list[str]:
+    u, t = layout.unit.upper, layout.training
+    if not t.is_integer:
+        return [f"#define {u}_RATE {float(np.float32(t.rate))!r}f"]
+    return [
+        f"/* the learning rate {t.rate:g}; half of the number is half of it, at most twice */",
+        f"#define {u}_RATE 65536u",
+    ]
 
 
 def _tape_steps(layout: Layout) -> list[str]:

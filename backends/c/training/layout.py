@@ -52,10 +52,20 @@ class Training:
     """The samples that run at once, all their steps in one block."""
     fused: bool = False
     """Whether gradients go from layer to layer by sums of products that are not rounded."""
+    is_integer: bool = False
+    """Whether there are no floats: the loss is a whole number, and rates are in 2^-16 of `rate`."""
 
     @property
     def is_online(self) -> bool:
         return ONLINE in self.programs
+
+    @property
+    def loss_type(self) -> str:
+        return "int32_t" if self.is_integer else "float"
+
+    @property
+    def rate_type(self) -> str:
+        return "uint32_t" if self.is_integer else "float"
 
     @property
     def segments(self) -> int:

@@ -37,7 +37,8 @@ def steps_signature(layout: Layout) -> str:
 
 def end_signature(layout: Layout) -> str:
     p = layout.prefix
-    return f"{p}_train_status_t {p}_train_sample_end({p}_train_t *s, float *loss)"
+    loss = f"{layout.training.loss_type} *loss"
+    return f"{p}_train_status_t {p}_train_sample_end({p}_train_t *s, {loss})"
 
 
 def online_text(layout: Layout) -> list[str]:

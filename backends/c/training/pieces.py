@@ -56,6 +56,9 @@ def loss_terms(layout: Layout, row: str = "") -> list[str]:
     `sum`: the loss of a sample, from the outputs that hold its terms. `row` is the sample's,
     where there are several.
     """
+    if layout.training.is_integer:
+        (name,) = layout.training.losses
+        return [f"const int32_t sum = {layout.member[f'losses.{name}']}[0];"]
     lines = ["float sum = 0.0f;"]
     index = "t" if row else "i"
     weights = layout.training.losses

@@ -36,7 +36,11 @@ def sample_places(layout: Layout, row: str) -> dict[str, tuple[str, str]]:
 
 def step_signature(layout: Layout) -> str:
     p = layout.prefix
-    parameters = [f"{p}_train_t *s", *sample_parameters(layout)[0], "float *loss"]
+    parameters = [
+        f"{p}_train_t *s",
+        *sample_parameters(layout)[0],
+        f"{layout.training.loss_type} *loss",
+    ]
     return f"{p}_train_status_t {p}_train_step({', '.join(parameters)})"
 
 

@@ -284,16 +284,23 @@ def _apply(layout: Layout) -> str:
     p, u, t = layout.prefix, layout.unit.upper, layout.training
     places = {name: (layout.member[f"sums.{name}"], "") for name in t.sums}
     places |= {"rate": ("&rate", ""), "scale": ("&scale", "")}
+    scale = ["  const float scale = 1.0f / (float)s->samples[0];"]
+    if t.is_integer:  # one number: what the sums are multiplied with
+        places["rate"] = ("&scale", "")
+        scale = [
+            f"  const uint32_t most = {1 << 17}u;",
+            "  const int32_t scale = (int32_t)((rate < most ? rate : most) / s->samples[0]);",
+        ]
     counted = [f"  s->open[0] = s->open[0] != 0 ? {BEGUN}u : 0;"] if t.is_online else []
     return "\n".join(
         [
-            f"{p}_train_status_t {p}_apply_gradients({p}_train_t *s, float rate)",
+            f"{p}_train_status_t {p}_apply_gradients({p}_train_t *s, {t.rate_type} rate)",
             "{",
             *guard(layout, []),
             "  if (s->samples[0] == 0) {",
             f"    return {u}_OK;",
             "  }",
-            "  const float scale = 1.0f / (float)s->samples[0];",
+            *scale,
             *wrapped(layout.call(APPLY, places, "1u"), 1),
             "  memset(&s->sums, 0, sizeof s->sums);",
             "  s->samples[0] = 0;",

@@ -24,7 +24,7 @@ snn.network @net ("a" %a : tensor<1x3x2xf32>, "b" %b : tensor<1x4x1xf32>) -> ("c
 
 // -----
 
-// CHECK: output "a": a sum over time is of floats
+// CHECK: output "a": a sum over time is of floats or i32
 snn.network @net ("a" %a : tensor<2xi1>) -> (sum "a" : tensor<2xi1>) {
   snn.yield %a : tensor<2xi1>
 }

@@ -1,0 +1,205 @@
+"""Online training without floats: the interpreter's bits, the gradients of floats."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import snncc
+from snncc.dialects.arrays import Array
+from snncc.training import IntegerProgram, OnlineProgram
+from snncc.training.integer_updates import ONE
+from tests.tools import require_tool
+from tests.trainable_networks import CLASSES, STEPS, labels, quantized, real, stimulus
+from tests.training.integer_reference import Reference
+
+LR = 0.05
+
+
+def given(loss: str, samples: int) -> Array:
+    y = labels(samples)
+    return y if loss.startswith("ce") else np.eye(CLASSES, dtype=np.float32)[y]
+
+
+@cache
+def integers() -> snncc.Network:
+    return quantized(weights="int8")
+
+
+@cache
+def program(loss: str = "ce_per_step", bits: int = 8, cc: str = "gcc", **options) -> IntegerProgram:
+    """One for each set of options: who trains it restarts it first."""
+    require_tool(cc)
+    network = options.pop("network", None) or integers()
+    rounding = options.pop("rounding", "stochastic")
+    settings = {
+        "steps": STEPS,
+        "calibration": stimulus(16, seed=2),
+        "calibration_target": given(loss, 16),
+        "optimizer": f"sgd(lr={LR}, rounding={rounding!r}, bits={bits})",
+        "cc": cc,
+        "cflags": ("-O1", "-Werror"),
+        **options,
+    }
+    return IntegerProgram(network, loss, **settings)
+
+
+@pytest.mark.parametrize(
+    ("loss", "options"),
+    [
+        ("ce_per_step", {}),
+        ("mse_lowpass(low_pass=0.8)", {"bits": 10, "cc": "clang-19", "rounding": "nearest"}),
+        ("mse(reduction='sum')", {"bits": 16, "feedback": "random", "seed": 3, "time_block": 5}),
+    ],
+)
+def test_c_has_the_bits_of_the_interpreter(loss: str, options: dict) -> None:
+    """Whole runs: losses, and every parameter after every update; what is kept in the end."""
+    trained = program(loss, **options)
+    trained.restart()
+    reference = Reference(trained)
+    x, target = stimulus(6), given(loss, 6)
+    kept = trained.package.manifest["parameters"]
+    for _ in range(3):
+        assert trained.train_step(x, target) == reference.train_step(x, target)
+        trained.apply()
+        reference.apply()
+        for name, wanted in reference.parameters.items():
+            found = trained._running.array(kept[name]).view(wanted.dtype)
+            np.testing.assert_array_equal(found, wanted, name)
+    moved = [(reference.parameters[n] != first).sum() for n, first in reference.first.items()]
+    assert min(moved) > 0
+    np.testing.assert_array_equal(trained.run(x)["y"], reference.outputs(x)["y"])
+    np.testing.assert_array_equal(trained.run(x)["y"], trained.trained().run(x)["y"])
+
+
+@pytest.mark.parametrize(
+    ("loss", "feedback"), [("ce_per_step", "symmetric"), ("mse", "symmetric"), ("mse", "random")]
+)
+def test_gradients_are_those_of_floats(loss: str, feedback: str) -> None:
+    """
+    The float e-prop of the same integers: spikes are the same, so what differs are 15-bit factors
+    (2^-13 of what was seen) and their sums.
+    """
+    x, target = stimulus(8), given(loss, 8)
+    trained = program(loss, **({} if feedback == "symmetric" else {"feedback": feedback}))
+    trained.restart()
+    options = {"steps": STEPS, "feedback": feedback, "cc": "gcc", "cflags": ("-O1",)}
+    floats = OnlineProgram(trained.network, loss, **options)
+    value = floats.train_step(x, target)
+    assert trained.train_step(x, target) == pytest.approx(value, rel=5e-3)
+    found, wanted = trained.gradients(), floats.gradients()
+    assert set(found) == set(wanted) == {"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}
+    for name, array in wanted.items():
+        assert abs(array).max() > 0, name
+        assert abs(found[name] - array).max() < 5e-3 * abs(array).max(), name
+
+
+def test_updates_follow_the_gradients() -> None:
+    """As far as floats would move, but for one step of each number at random."""
+    x, target = stimulus(8), given("mse(reduction='sum')", 8)
+    trained = program("mse(reduction='sum')", bits=16, feedback="random", seed=3, time_block=5)
+    trained.restart()
+    trained.train_step(x, target)
+    gradients, before = trained.gradients(), trained.parameters()
+    trained.apply(LR / 2)
+    after = trained.parameters()
+    for name, gradient in gradients.items():
+        unit = trained.integers.wholes[name].unit
+        wanted = -LR / 2 * gradient
+        assert abs(wanted).max() > unit.min(), name
+        room = 1.01 * unit + 2e-3 * abs(wanted)  # a rounding, and 14-bit factors
+        room = room + 1e-7 * abs(before[name])  # parameters are given as float32
+        assert (abs(after[name] - before[name] - wanted) <= room).all(), name
+
+
+def test_it_learns() -> None:
+    x, target = stimulus(12), given("mse(reduction='sum')", 12)
+    trained = program("mse(reduction='sum')", bits=16, feedback="random", seed=3, time_block=5)
+    trained.restart()
+    first = trained.train_step(x, target)
+    for _ in range(40):
+        trained.apply()
+        trained.train_step(x, target)
+    assert trained.loss < 0.75 * first
+
+
+def test_a_sample_in_parts_and_other_parameters() -> None:
+    trained = program()
+    trained.restart()
+    x, label = stimulus(1)[:, 0], 2
+    whole = trained.train_step(x, label)
+    gradients = trained.gradients()
+    trained.restart()
+    trained.begin_sample()
+    outputs = [trained.train_steps(part, label)["y"] for part in (x[:5], x[5:])]
+    assert trained.end_sample() == whole
+    np.testing.assert_array_equal(np.concatenate(outputs), trained.run(x)["y"])
+    for name, array in trained.gradients().items():
+        np.testing.assert_array_equal(array, gradients[name])
+    weight = trained.parameters()["fc1.weight"]
+    trained.set_parameters({"fc1.weight": weight[::-1]})
+    unit = trained.integers.wholes["fc1.weight"].unit
+    assert (abs(trained.parameters()["fc1.weight"] - weight[::-1]) <= 0.51 * unit).mean() > 0.9
+
+
+def test_no_soft_float_on_a_cortex_m0(tmp_path: Path) -> None:
+    """What the training refers to; whatever the network needs alone is not looked at."""
+    cc = require_tool("arm-none-eabi-gcc")
+    nm = require_tool("arm-none-eabi-nm")
+    made = program("mse_lowpass(low_pass=0.8)", bits=10, cc="clang-19", rounding="nearest")
+    folder = made.save(tmp_path / "out")
+    (source,) = folder.glob("src/*_train.c")
+    flags = ["-std=c11", "-Os", "-mcpu=cortex-m0", "-mthumb", "-Wall", "-Wextra", "-Werror"]
+    include = [f"-I{folder / 'include'}", f"-I{folder / 'src'}"]
+    subprocess.run([cc, *flags, *include, "-c", source, "-o", tmp_path / "t.o"], check=True)
+    listed = subprocess.run([nm, "-u", tmp_path / "t.o"], check=True, capture_output=True)
+    names = {line.split()[-1] for line in listed.stdout.decode().splitlines()}
+    helpers = {name for name in names if name.startswith("__")}
+    assert helpers <= {"__aeabi_lmul", "__aeabi_uidiv", "__aeabi_idiv", "__aeabi_llsl"}
+    text = source.read_text("utf-8") + next(folder.glob("include/*_train.h")).read_text("utf-8")
+    assert "float" not in text.replace("floats", "").replace("softfloat", "")
+
+
+def test_through_compile() -> None:
+    """The same program, with one call."""
+    require_tool("gcc")
+    x = stimulus(16, seed=2)
+    made = snncc.compile(
+        real(),
+        quantize="int8",
+        method="mse",
+        calibration=x,
+        train="eprop",
+        arithmetic="integer",
+        loss="ce_per_step",
+        steps=STEPS,
+        optimizer=f"sgd(lr={LR}, rounding='stochastic')",
+        calibration_target=given("ce", 16),
+    )
+    assert isinstance(made, IntegerProgram)
+    name = "src/small_train.c"
+    assert made.package.files[name] == program().package.files[name]
+    assert made.package.manifest["units"]["rate"] == 1 / ONE
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimizer": "adam"}, "optimizer: integer arithmetic has SGD with rounding"),
+        ({"optimizer": "sgd(lr=0.1)"}, "optimizer: integer arithmetic has SGD with rounding"),
+        ({"bits": 6}, "fc1.weight.*bits: expected at least 8"),
+        ({"feedback": "adaptive"}, "feedback: adaptive weights are floats"),
+        ({"loss": "ce_count"}, "loss: integer arithmetic has one loss"),
+        ({"loss": "mse + 0.1 * ce_per_step"}, "loss: integer arithmetic has one loss"),
+        ({"loss": "mse", "calibration_target": None}, "calibration_target: not given"),
+        ({"calibration": None}, "calibration: units of traces and signals follow from data"),
+        ({"network": real()}, "arithmetic: the network computes in floats"),
+    ],
+)
+def test_what_is_refused(options: dict, message: str) -> None:
+    with pytest.raises(snncc.SnnccError, match=message):
+        program(**options)
