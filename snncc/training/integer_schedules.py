@@ -154,6 +154,7 @@ def schedule_integers(
         steps,
         None,
         module,
+        may_join=False,
     )
     (term,) = losses
     found.loss = losses[term] * found.outputs[ONLINE][term].unit
