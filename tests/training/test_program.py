@@ -463,7 +463,7 @@ def test_wrong_arrays(net: Network, data: tuple[Array, Array]) -> None:
     for rate in ("a", -1.0, float("nan")):
         with pytest.raises(snncc.SnnccError, match="SNC-R001 rate: expected a number"):
             trained.apply(rate)
-    with pytest.raises(snncc.SnnccError, match="SNC-R001 expected .parameter: array"):
+    with pytest.raises(snncc.SnnccError, match=r"SNC-R001 expected .parameter: array"):
         trained.set_parameters([1.0])
     with pytest.raises(snncc.SnnccError, match="SNC-R001 parameter 'w2': expected numbers"):
         trained.set_parameters({"w2": "a"})
