@@ -14,7 +14,15 @@ from snncc.dialects.arrays import Array
 from snncc.training import IntegerProgram, OnlineProgram
 from snncc.training.integer_updates import ONE
 from tests.tools import require_tool
-from tests.trainable_networks import CLASSES, STEPS, labels, quantized, real, stimulus
+from tests.trainable_networks import (
+    CLASSES,
+    STEPS,
+    detached,
+    labels,
+    quantized,
+    real,
+    stimulus,
+)
 from tests.training.integer_reference import Reference
 
 LR = 0.05
@@ -203,3 +211,17 @@ def test_through_compile() -> None:
 def test_what_is_refused(options: dict, message: str) -> None:
     with pytest.raises(snncc.SnnccError, match=message):
         program(**options)
+
+
+def test_inputs_below_zero() -> None:
+    """
+    Signed integers are read as such by eligibility traces, of floats too: a layer's gradient is
+    that of backpropagation but for the memory behind it.
+    """
+    x, y = stimulus(8) * 2 - 1, labels(8)
+    net = quantized(real(detached), calibration=stimulus(16, seed=2) * 2 - 1)
+    options = {"wrt": ["fc1.weight"]}
+    _, wanted = snncc.value_and_grad(net, "ce_per_step", x, y, **options)
+    _, found = snncc.value_and_grad(net, "ce_per_step", x, y, mode="eprop", **options)
+    a, b = wanted["fc1.weight"].ravel(), found["fc1.weight"].ravel()
+    assert a @ b > 0.8 * np.linalg.norm(a) * np.linalg.norm(b)
