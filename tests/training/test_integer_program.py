@@ -85,17 +85,20 @@ def test_c_has_the_bits_of_the_interpreter(loss: str, options: dict) -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "feedback"), [("ce_per_step", "symmetric"), ("mse", "symmetric"), ("mse", "random")]
+    ("loss", "feedback", "limit"),
+    [("ce_per_step", "symmetric", 5e-3), ("mse(reduction='sum')", "random", 2e-2)],
 )
-def test_gradients_are_those_of_floats(loss: str, feedback: str) -> None:
+def test_gradients_are_those_of_floats(loss: str, feedback: str, limit: float) -> None:
     """
     The float e-prop of the same integers: spikes are the same, so what differs are 15-bit factors
-    (2^-13 of what was seen) and their sums.
+    (2^-13 of what was seen) and their sums; and random weights, which have 7 bits and a sign.
     """
     x, target = stimulus(8), given(loss, 8)
-    trained = program(loss, **({} if feedback == "symmetric" else {"feedback": feedback}))
+    more = {"bits": 16, "feedback": "random", "seed": 3, "time_block": 5}
+    trained = program(loss, **({} if feedback == "symmetric" else more))
     trained.restart()
     options = {"steps": STEPS, "feedback": feedback, "cc": "gcc", "cflags": ("-O1",)}
+    options |= {} if feedback == "symmetric" else {"seed": 3}
     floats = OnlineProgram(trained.network, loss, **options)
     value = floats.train_step(x, target)
     assert trained.train_step(x, target) == pytest.approx(value, rel=5e-3)
@@ -103,7 +106,7 @@ def test_gradients_are_those_of_floats(loss: str, feedback: str) -> None:
     assert set(found) == set(wanted) == {"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}
     for name, array in wanted.items():
         assert abs(array).max() > 0, name
-        assert abs(found[name] - array).max() < 5e-3 * abs(array).max(), name
+        assert abs(found[name] - array).max() < limit * abs(array).max(), name
 
 
 def test_updates_follow_the_gradients() -> None:
