@@ -19,7 +19,8 @@ from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
-from snncc.dialects.snn.types import is_float, shape_of, stream_type
+from snncc.dialects.snn.signs import Signs
+from snncc.dialects.snn.types import is_float, is_spike, shape_of, stream_type
 from snncc.passes.differentiation.transposition import Transposition
 from snncc.passes.online.coefficients import Coefficient, Jacobian, Tap, is_uniform
 
@@ -107,6 +108,7 @@ class Ports:
     parameters: dict[str, SSAValue] = field(default_factory=dict[str, SSAValue])
     states: dict[str, SSAValue] = field(default_factory=dict[str, SSAValue])
     _names: dict[SSAValue, str] = field(default_factory=dict[SSAValue, str])
+    _signed: set[str] = field(default_factory=set[str])
     _scalars: dict[str, Scalar] = field(default_factory=dict[str, Scalar])
     _sums: dict[object, Scalar] = field(default_factory=dict[object, Scalar])
     _body: Body | None = None
@@ -118,6 +120,8 @@ class Ports:
                 group, letter = (self.parameters, "p") if fixed else (self.inputs, "x")
                 self._names[value] = f"{letter}{len(group)}"
                 group[self._names[value]] = value
+                if _is_signed(value):
+                    self._signed.add(self._names[value])
 
     def keep(self, initial: Sequence[SSAValue]) -> list[str]:
         """States, by name."""
@@ -126,11 +130,11 @@ class Ports:
         return names
 
     def enter(self, body: Body, scalars: Mapping[str, Scalar]) -> None:
-        """The body begins; spikes and counts are read as numbers."""
+        """The body begins; spikes, counts and signed integers are read as numbers."""
         self._body = body
-        self._scalars = {
-            name: s if is_float(s.element) else body.to_float(s) for name, s in scalars.items()
-        }
+        for name, s in scalars.items():
+            number = body.signed_to_float if name in self._signed else body.to_float
+            self._scalars[name] = s if is_float(s.element) else number(s)
 
     def state(self, name: str) -> Scalar:
         return self._scalars[name]
@@ -164,6 +168,16 @@ class Ports:
             assert self._body is not None
             return self._body.constant(0.0)
         return result
+
+
+def _is_signed(value: SSAValue) -> bool:
+    """Whether a stream is of signed integers: inputs of networks of integers are."""
+    element = stream_type(value).element_type
+    if is_float(element) or is_spike(element):
+        return False
+    owner = value.owner
+    network = owner.parent_op()
+    return isinstance(network, snn.NetworkOp) and Signs(network).is_signed(value)
 
 
 class Traces:
