@@ -467,7 +467,7 @@ def _training(
     if prefix is not None:
         _expect_prefix(prefix)
     flags = FAST if cflags is None else _words("cflags", cflags)
-    kind = OnlineProgram if train == "eprop" else TrainProgram
+    kind: type[TrainProgram] = OnlineProgram if train == "eprop" else TrainProgram
     if options.pop("arithmetic", "float") == "integer":
         kind = IntegerProgram
     elif "calibration_target" in options:
