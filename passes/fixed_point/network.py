@@ -129,9 +129,9 @@ class _Rewriting:
             if rule is None:
                 raise NoFixedPoint(f"{describe(op)}: {op.name} has no fixed-point form")
             rule(self, op)
-        for given, made, format in self.delays:
+        for given, delay, format in self.delays:
             self.where = self.network.yield_op
-            made.operands = [self._in_format(given.stream, format), made.init]
+            delay.operands = [self._in_format(given.stream, format), delay.init]
         kinds = self.network.kinds
         outputs: dict[str, Format] = {}
         values: list[SSAValue] = []
@@ -308,7 +308,8 @@ class _Rewriting:
             for name, array in body.parameters.items()
         ]
         made = snn.NeuronOp(
-            *kept[:2],
+            kept[0],
+            kept[1],
             [*kept[2], *parameters],
             [TensorType(value.type, op.population) for value in last.outputs],
             Region(body.block),
@@ -393,12 +394,14 @@ class _Rewriting:
         first = self.constant(op.init)
         if first is None:
             raise NoFixedPoint(f"{describe(op)}: starts from a stream")
+        if len(op.steps_per_element) > 1:
+            raise NoFixedPoint(f"{describe(op)}: its delays differ")
         largest = max(self.seen.of(op.stream), float(np.abs(first).max(initial=0.0)))
         format = format_of(largest, FACTOR)
         init = self._array("first", format.whole(first), i16)
         shape = shape_of(op.stream)
         stand_in = self._array("stand_in", np.arange(prod(shape)).reshape(shape) % 2, i16)
-        made = snn.DelayOp(stand_in, op.steps, init, node=node_name(op))
+        made = snn.DelayOp(stand_in, op.depth, init, node=node_name(op))
         self.streams[op.result] = Stream(self._insert(made), format)
         self.delays.append((op, made, format))
 

@@ -48,7 +48,7 @@ def output_scales(network: snn.NetworkOp) -> dict[str, Array]:
     """
     found: dict[str, Array] = {}
     for name, value in network.outputs.items():
-        scale = _scale_of_stream(_whole(value), set())
+        scale = _scale_of_stream(whole_of(value), set())
         if scale is not None:
             found[name] = scale
     return found
@@ -74,7 +74,7 @@ def in_units(result: Mapping[str, Any], scales: Mapping[str, Array]) -> dict[str
     }
 
 
-def _whole(value: SSAValue) -> SSAValue:
+def whole_of(value: SSAValue) -> SSAValue:
     """The whole numbers that an output is made of: `x * scale` undone, else the output."""
     op = value.owner
     if not isinstance(op, snn.NeuronOp) or op.initial_states or len(op.inputs) != 1:

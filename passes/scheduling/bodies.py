@@ -75,8 +75,8 @@ def added(builder: Builder, total: SSAValue, term: SSAValue) -> SSAValue:
     if isinstance(term.type, AnyFloat):
         return builder.insert(arith.AddfOp(total, term)).result
     most = (1 << 31) - 1
-    wide = [builder.insert(arith.ExtSIOp(value, i64)).result for value in (total, term)]
-    after = builder.insert(arith.AddiOp(*wide)).result
+    before, more = (builder.insert(arith.ExtSIOp(value, i64)).result for value in (total, term))
+    after: SSAValue = builder.insert(arith.AddiOp(before, more)).result
     for bound, end in ((most, arith.MinSIOp), (-most, arith.MaxSIOp)):
         constant = builder.insert(arith.ConstantOp(IntegerAttr(bound, i64))).result
         after = builder.insert(end(after, constant)).result

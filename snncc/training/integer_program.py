@@ -118,7 +118,10 @@ class IntegerProgram(OnlineProgram):
                 "loss": found.loss,
                 "rate": 1.0 / ONE,
                 "inputs": {name: f.unit for name, f in found.formats.items()},
-                "outputs": {name: f.unit for name, f in found.outputs[PREDICT].items()},
+                "outputs": {
+                    **{name: unit.ravel().tolist() for name, unit in found.units.items()},
+                    **{name: f.unit for name, f in found.outputs[PREDICT].items()},
+                },
                 "sums": {n: found.outputs[ONLINE][n].unit for n in programs.sums},
             },
         }
@@ -153,11 +156,15 @@ class IntegerProgram(OnlineProgram):
         return self._floats(super().run(x), PREDICT)
 
     def _floats(self, arrays: dict[str, Array], program: str) -> dict[str, Array]:
-        formats = self.integers.outputs[program]
-        return {
-            name: (array * formats[name].unit).astype(np.float32) if name in formats else array
-            for name, array in arrays.items()
-        }
+        formats, units = self.integers.outputs[program], self.integers.units
+        found: dict[str, Array] = {}
+        for name, array in arrays.items():
+            if name in units:
+                array = array.astype(np.float32) * units[name]
+            elif name in formats:
+                array = (array * formats[name].unit).astype(np.float32)
+            found[name] = array
+        return found
 
     # --- parameters and gradients
 

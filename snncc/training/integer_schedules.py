@@ -10,7 +10,7 @@ as the quantized network rounds them, targets to their unit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network
 from snncc.passes.fixed_point.formats import FACTOR, Format, NoFixedPoint, format_of
 from snncc.passes.fixed_point.network import fixed_point
+from snncc.passes.quantization.scales import output_scales, whole_of
 from snncc.passes.scheduling.learned import Learned, prepare_network
 from snncc.passes.snn_sums_as_states import products_as_neurons
 from snncc.training.gradients import Options, prepared
@@ -61,6 +62,9 @@ class Integers:
     """Of inputs and targets that are rounded to the nearest of a unit."""
     outputs: dict[str, dict[str, Format]] = field(default_factory=dict[str, dict[str, Format]])
     """Program -> its outputs that are fixed-point numbers."""
+    units: dict[str, Array] = field(default_factory=dict[str, Array])
+    """Output of the network -> what its whole numbers are worth, where they were floats: float32,
+    broadcasts to the output."""
     networks: dict[str, tuple[ModuleOp, snn.NetworkOp]] = field(
         default_factory=dict[str, tuple[ModuleOp, snn.NetworkOp]]
     )
@@ -119,12 +123,14 @@ def schedule_integers(
     seeds = {f"d.{name}": weight for name, weight in losses.items()}
     made = online(trained, list(losses), seeds, list(plain.outputs)).networks[ONLINE]
     found = Integers()
-    data = _data(network, trained, plain, steps, calibration, target)
+    data = _data(network, trained, steps, calibration, target)
     made.properties["sym_name"], plain.properties["sym_name"] = map(StringAttr, (ONLINE, PREDICT))
     factors = gradient_factors(module, trained)
     declared = [p.clone() for p in module.ops if isinstance(p, snn.ParameterOp | snn.SurrogateOp)]
     module = ModuleOp([*declared, made, plain])
     products_as_neurons(made)
+    found.units = {n: unit.astype(np.float32) for n, unit in output_scales(plain).items()}
+    plain, made = (_cut_outputs(each, found.units) for each in (plain, made))
     plain, made = _cut_inputs(plain, found), _cut_inputs(made, Integers())
     learned_names = list(trained.parameters)
     found.wholes = whole_parameters(module, [made, plain], learned_names, optimizer.bits)
@@ -251,7 +257,6 @@ def _losses(trained: OnlineTrained) -> dict[str, float]:
 def _data(
     network: Network,
     trained: OnlineTrained,
-    plain: snn.NetworkOp,
     steps: int,
     calibration: Any,
     target: Any,
@@ -285,7 +290,8 @@ def _data(
             remedy="calibration_target=array, of the shape of the output",
         )
     else:
-        arrays = target if isinstance(target, Mapping) else dict.fromkeys(plain.outputs, target)
+        wanted = {t.output for t in trained.targets.values()}
+        arrays = target if isinstance(target, Mapping) else dict.fromkeys(wanted, target)
         target = {name: _first(np.asarray(array), batch) for name, array in arrays.items()}
     return {**some, **trained.targets_of(target, streams)}
 
@@ -313,6 +319,19 @@ def _cut_inputs(network: snn.NetworkOp, found: Integers) -> snn.NetworkOp:
         op.results[0].replace_all_uses_with(new)
         Rewriter.erase_op(op)
     outputs = [(n, v, network.kinds[n]) for n, v in network.outputs.items()]
+    made = rebuilt(network, outputs)
+    Rewriter.replace_op(network, made, [])
+    return made
+
+
+def _cut_outputs(network: snn.NetworkOp, names: Collection[str]) -> snn.NetworkOp:
+    """Where a network makes floats of whole numbers for an output, these are the output."""
+    outputs = [
+        (name, whole_of(value) if name in names else value, network.kinds[name])
+        for name, value in network.outputs.items()
+    ]
+    ends = network.yield_op
+    Rewriter.replace_op(ends, snn.YieldOp([value for _, value, _ in outputs]), [])
     made = rebuilt(network, outputs)
     Rewriter.replace_op(network, made, [])
     return made

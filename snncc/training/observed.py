@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects.builtin import AnyFloat, ModuleOp
+from xdsl.interpreter import Interpreter
 from xdsl.ir import Operation
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.types import is_float, shape_of, stream_type
-from snncc.interpreters.network import NetworkInterpreter, aligned, run_neuron
+from snncc.interpreters.network import NetworkInterpreter, aligned
 from snncc.interpreters.scalars import from_stream, run_body
 from snncc.passes.fixed_point.formats import Seen
 
@@ -23,7 +24,7 @@ class Observer(NetworkInterpreter):
         self.seen = Seen()
 
     @property
-    def interpreter(self):
+    def interpreter(self) -> Interpreter:
         """That of single operations."""
         return self._interpreter
 
@@ -32,9 +33,7 @@ class Observer(NetworkInterpreter):
     ) -> tuple[Sequence[Array], list[Array]]:
         if isinstance(op, snn.NeuronOp):
             self._watch(op, arguments)
-            results, after = run_neuron(self._interpreter, op, arguments)
-        else:
-            results, after = super()._run_op(op, arguments)
+        results, after = super()._run_op(op, arguments)
         for operand, array in zip(op.operands, arguments, strict=True):
             if not isinstance(operand.owner, Operation) and is_float(
                 stream_type(operand).element_type

@@ -77,6 +77,28 @@ def test_networks_of_integers(snncc, folder: Path) -> None:
     assert "const int8_t net_fc" in Path("o", "src", "net_weights.c").read_text()
 
 
+def test_training_without_floats(snncc, folder: Path) -> None:
+    random = np.random.default_rng(0)
+    np.savez("x.npz", x=random.random((8, 6, 3), np.float32), y=random.random((8, 6, 5)))
+    integers = ["--trainable", "fc", "--quantize", "int8", "--method", "max"]
+    arguments = [*integers, "--calibrate", "x.npz", "--train", "eprop", "--steps", "8"]
+    loss = ["--loss", "mse(output='v')", "--optimizer", "sgd(rounding='stochastic')"]
+    arguments += [*loss, *WITH, "--arithmetic", "integer"]
+    code, _, err = snncc("compile", "net.mlir", *arguments, "-o", "o")
+    assert code == 1
+    assert "calibration_target: not given" in err
+    code, _, err = snncc("compile", "net.mlir", *arguments, "--calibrate-target", "z", "-o", "o")
+    assert code == 1
+    assert "x.npz has no such array" in err
+    code, out, err = snncc("compile", "net.mlir", *arguments, "--calibrate-target", "y", "-o", "o")
+    assert code == 0, err
+    (manifest,) = (json.loads(path.read_text()) for path in Path("o").glob("*_train.json"))
+    assert {entry["type"] for entry in manifest["parameters"].values()} == {"int8_t"}
+    assert all(entry["type"] != "float" for entry in manifest["outputs"])
+    assert {entry["type"] for entry in manifest["inputs"]} == {"int8_t"}
+    assert ["fc.weight", "5x3", "15", "15", "B"] in [line.split() for line in out.splitlines()]
+
+
 @pytest.mark.parametrize("train", ["bptt", "eprop"])
 def test_options_reach_the_compiler(
     snncc, folder: Path, train: str, monkeypatch: pytest.MonkeyPatch
