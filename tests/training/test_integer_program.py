@@ -77,7 +77,7 @@ def test_recurrent_neurons_and_a_membrane(tmp_path: Path) -> None:
         trained.apply()
         reference.apply()
         for name, wanted in reference.parameters.items():
-            found = trained._array(kept[name]).view(wanted.dtype)
+            found = trained._running.array(kept[name]).view(wanted.dtype)
             np.testing.assert_array_equal(found, wanted, name)
             assert (wanted != reference.first[name]).any(), name
     found = trained.run(x)
