@@ -12,7 +12,7 @@ import numpy as np
 from snncc.passes.mapping.hypergraph import Hypergraph, contract
 from snncc.passes.mapping.problem import Floats, Integers
 
-MOST_PINS = 20_000
+MOST_PINS = 4_000
 """Pins looked at to rate the partners of one vertex, those of small nets first."""
 
 SHARE = 2.2

@@ -94,28 +94,33 @@ class _Search:
         return sorted({fewest, min(most, math.ceil(1.15 * fewest)), min(most, 2 * fewest), most})
 
     def start(self, graph: Hypergraph, order: Integers, cores: int) -> list[_Candidate]:
+        """Starts on the coarsest level, refined: first in packets, then in hops."""
         weight = self.weight(graph)
         cores = min(cores, graph.n)
         found = [in_order(order, weight, cores)]
         if graph.n <= DENSE and cores > 1:
             found.append(spectral(graph, weight, cores))
-        return [self.settle(graph, core) for core in found]
+        starts = []
+        for core in found:
+            state = State(graph, self.problem.steps(), self.problem.limits, core)
+            improve(state, SOFT * unit(state), 4, self.rng)
+            at = self.replace(state, 0.2)
+            price = SOFT * unit(state)
+            improve(state, price, 4, self.rng)
+            starts.append(_Candidate(state.core.copy(), at, worth(state, price)))
+        return starts
 
-    def settle(self, graph: Hypergraph, core: Integers) -> _Candidate:
-        """A start on the coarsest level, refined: first in packets, then in hops."""
-        state = State(graph, self.problem.steps(), self.problem.limits, core)
-        improve(state, SOFT * unit(state), 4, self.rng)
-        at = self.replace(state, 0.3)
-        improve(state, SOFT * unit(state), 6, self.rng)
-        best = _Candidate(state.core.copy(), at, worth(state, SOFT * unit(state)))
-        price = SOFT * unit(state)
-        for hot in (0.02, 0.1):
+    def settle(self, graph: Hypergraph, start: _Candidate) -> _Candidate:
+        """A start after annealing, if it is better then."""
+        best = start
+        for hot in (0.03,):
             state = self.state(graph, best.core, best.at)
-            anneal(state, price, hot * price / SOFT, hot * price / SOFT / 20.0, 12, self.rng)
-            at = self.replace(state, 0.3, best.at)
-            improve(state, price, 6, self.rng)
-            if worth(state, price) < best.worth:
-                best = _Candidate(state.core.copy(), at, worth(state, price))
+            level = unit(state)
+            anneal(state, SOFT * level, hot * level, hot * level / 20.0, 10, self.rng)
+            at = self.replace(state, 0.2, best.at)
+            improve(state, SOFT * level, 4, self.rng)
+            if worth(state, SOFT * level) < best.worth:
+                best = _Candidate(state.core.copy(), at, worth(state, SOFT * level))
         return best
 
     # --- Levels
@@ -158,7 +163,7 @@ class _Search:
                 break
         starts.sort(key=lambda start: start.worth)
         for start in starts:
-            if self.up(graphs, labels, start, rounds):
+            if self.up(graphs, labels, self.settle(graphs[-1], start), rounds):
                 break
 
     def again(self, rounds: int = 4) -> None:
@@ -196,7 +201,7 @@ class _Search:
             return None
         state = self.state(self.graph, core, np.arange(self.problem.cores))
         self.take(core, np.arange(self.problem.cores), state)
-        at = self.replace(state, 1.0)
+        at = self.replace(state, 0.3)
         self.take(core, at, state)
         return state.cost
 
@@ -212,7 +217,7 @@ class _Search:
             self.again()
             if other.worth < self.best.worth:
                 self.best = other
-        for _ in range(round(2 * self.effort)):
+        for _ in range(round(self.effort)):
             before = self.best.worth
             self.again()
             if self.best.worth > 0.998 * before:

@@ -108,7 +108,7 @@ def place(
         candidates.append(np.concatenate([current, rest]))
     if count == 1:
         return candidates[0][:cores]
-    steps = int(effort * OPERATIONS / (4.0 * count**2 + 40_000))
+    steps = int(effort * min(OPERATIONS / (4.0 * count**2 + 40_000), 16 * count**2))
     best, least = candidates[0], _cost(flow, linear, hops, candidates[0])
     found = []
     for start in candidates:

@@ -43,9 +43,11 @@ def improve(state: State, price: float, rounds: int, rng: np.random.Generator) -
     """[n, K] changes as they were when last computed: they propose partners"""
     for turn in range(rounds):
         before = worth(state, price)
-        for v in rng.permutation(state.graph.n):
+        order = rng.permutation(state.graph.n)
+        for v in order[state.touched[order]] if turn > 1 else order:
             delta = state.deltas(v)
             table[v] = delta
+            state.touched[v] = False
             total = delta
             if state.limited.any():
                 if delta.min() >= -slack and not state.over[state.core[v]]:

@@ -39,11 +39,15 @@ class State:
             self.loads[1] = self._axons()
         self.nets = np.split(graph.nets, graph.nets_ptr[1:-1])
         self.out = np.split(graph.out, graph.out_ptr[1:-1])
+        self._rows = np.split(graph.pins, graph.ptr[1:-1])
+        self.touched = np.ones(graph.n, bool)
+        """[n] whether `deltas` may have changed since the mark was taken off"""
         self.set_distances(distances)
 
     def set_distances(self, distances: Floats) -> None:
         """Other distances for the same assignment."""
         self.distances = distances
+        self.touched[:] = True
         self._between = np.ascontiguousarray(distances[: self.k])
         full = self.graph.rate[:, None] * distances[self.row]
         self.cost = float(full[self.pins > 0].sum())
@@ -124,6 +128,13 @@ class State:
         """[3, K] load above the capacity, as a part of the capacity."""
         return np.maximum(self.loads / self.capacity - 1.0, 0.0)
 
+    def _touch(self, nets: Integers) -> None:
+        """Mark what may see other changes now."""
+        for net in nets:
+            self.touched[self._rows[net]] = True
+        home = self.graph.home[nets]
+        self.touched[home[home >= 0]] = True
+
     def traffic(self) -> Floats:
         """[R, K] packets from each start (`Problem.distances`) to each core."""
         traffic = np.zeros(self.distances.shape)
@@ -160,13 +171,16 @@ class State:
         self.loads[2, a] -= graph.synapses[v]
         self.loads[2, b] += graph.synapses[v]
         if self.limited[1]:
-            come, go = self._axon_changes(v)
-            self.loads[1, a] -= go
-            self.loads[1, b] += come[b]
+            axons, fewer = self._axon_changes(v)
+            self.loads[1, a] -= fewer
+            self.loads[1, b] += axons[b]
         from_a, to_b = nets * k + a, nets * k + b
         left = self._flat_pins.take(from_a) - 1
+        come = self._flat_pins.take(to_b) + 1
         self._flat_pins[from_a] = left
-        self._flat_pins[to_b] += 1
+        self._flat_pins[to_b] = come
+        self._touch(nets[(left <= 1) | (come == 1)])
+        self._touch(out)
         gone = np.flatnonzero(left == 0)
         last = nets[gone]
         self._flat_enter[from_a[gone]] = graph.rate[last] * self.distances[self.row[last], a]
