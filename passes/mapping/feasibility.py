@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snncc.passes.mapping.hypergraph import hypergraph
 from snncc.passes.mapping.problem import Problem
 from snncc.passes.mapping.state import RESOURCES, State
 
@@ -50,16 +49,15 @@ def check(problem: Problem) -> None:
     """Raises `Infeasible` where a count proves it, with all that is found."""
     limits = problem.limits
     found = []
-    graph = hypergraph(problem)
     label = problem.vertices()
-    pairs = np.unique(problem.source * max(graph.n, 1) + label[problem.target])
-    fan_in = np.bincount(pairs % max(graph.n, 1), minlength=graph.n)
-    if not limits.own_axons:
-        own = pairs // max(graph.n, 1)
-        inside = own < problem.neurons
-        inside[inside] = label[own[inside]] == pairs[inside] % max(graph.n, 1)
-        fan_in -= np.bincount(pairs[inside] % max(graph.n, 1), minlength=graph.n)
-    loads = {"neurons": graph.neurons, "axons": fan_in, "synapses": graph.synapses}
+    n = int(label.max(initial=-1)) + 1
+    loads = {"neurons": np.bincount(label, minlength=n)}
+    if limits.axons is not None:
+        pairs = np.unique(problem.source * n + label[problem.target])
+        source, vertex = pairs // n, pairs % n
+        own = np.concatenate([label, np.full(problem.inputs, -1)])[source] == vertex
+        loads["axons"] = np.bincount(vertex[~own | limits.own_axons], minlength=n)
+    loads["synapses"] = np.bincount(label[problem.target], minlength=n)
     for resource, load in loads.items():
         limit = getattr(limits, resource)
         if limit is None:

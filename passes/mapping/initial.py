@@ -102,10 +102,12 @@ def _fiedler(joined: Floats) -> Floats:
     return np.asarray(vector if vector[np.argmax(np.abs(vector))] > 0 else -vector)
 
 
-def spectral(graph: Hypergraph, weight: Floats, cores: int) -> Integers:
-    """[n] parts 0 .. cores - 1 of about equal weight by recursive spectral bisection."""
-    core = np.zeros(graph.n, np.int64)
-    joined = affinity(graph)
+def spectral(joined: Floats, weight: Floats, cores: int) -> Integers:
+    """
+    [n] parts 0 .. cores - 1 of about equal weight by recursive spectral bisection of `joined`
+    [n, n].
+    """
+    core = np.zeros(weight.size, np.int64)
 
     def halve(members: Integers, first: int, count: int) -> None:
         if count == 1 or members.size <= 1:
@@ -128,5 +130,5 @@ def spectral(graph: Hypergraph, weight: Floats, cores: int) -> Integers:
         halve(members[order[:split]], first, below)
         halve(members[order[split:]], first + below, count - below)
 
-    halve(np.arange(graph.n), 0, cores)
+    halve(np.arange(weight.size), 0, cores)
     return core

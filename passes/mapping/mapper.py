@@ -15,7 +15,7 @@ import numpy as np
 from snncc.passes.mapping.coarsening import hierarchy
 from snncc.passes.mapping.feasibility import Infeasible, check, shortage
 from snncc.passes.mapping.hypergraph import Hypergraph, hypergraph
-from snncc.passes.mapping.initial import DENSE, in_order, sequential, spectral
+from snncc.passes.mapping.initial import DENSE, affinity, in_order, sequential, spectral
 from snncc.passes.mapping.placement import place
 from snncc.passes.mapping.problem import Floats, Integers, Problem
 from snncc.passes.mapping.refinement import HARD, anneal, improve, repair, unit, worth
@@ -99,7 +99,7 @@ class _Search:
         cores = min(cores, graph.n)
         found = [in_order(order, weight, cores)]
         if graph.n <= DENSE and cores > 1:
-            found.append(spectral(graph, weight, cores))
+            found.append(spectral(affinity(graph), weight, cores))
         starts = []
         for core in found:
             state = State(graph, self.problem.steps(), self.problem.limits, core)
