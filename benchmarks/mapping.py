@@ -57,11 +57,11 @@ def row(case: Case) -> dict[str, Any]:
 
 def line(found: dict[str, Any]) -> str:
     ours = found["ours"]
-    packets = " / ".join(f"{count:.0f}" for count in found["packets"])
+    packets = " / ".join(f"{count:.5g}" for count in found["packets"])
     bound = "" if found["optimum"] is None else f"{ours / found['optimum']:.3f}"
     return (
-        f"| {found['network']} | {found['neurons']} | {found['synapses']} | {ours:.1f} "
-        f"| {found['sequential']:.1f} | {found['placed']:.1f} | {found['graph cut']:.1f} "
+        f"| {found['network']} | {found['neurons']} | {found['synapses']} | {ours:.5g} "
+        f"| {found['sequential']:.5g} | {found['placed']:.5g} | {found['graph cut']:.5g} "
         f"| {ours / found['sequential']:.3f} | {ours / found['graph cut']:.3f} | {packets} "
         f"| {bound} | {found['seconds']:.1f} |"
     )

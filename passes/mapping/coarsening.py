@@ -25,10 +25,7 @@ class _Ratings:
     def __init__(self, graph: Hypergraph):
         self.graph = graph
         size = np.diff(graph.ptr)
-        total = size + (graph.home >= 0)
-        # silent sources take axons too: they join vertices, but weakly
-        quiet = 1e-3 * float(graph.rate.mean()) if graph.rate.any() else 1.0
-        self.weight = (graph.rate + quiet * graph.axons) / np.maximum(total - 1, 1)
+        self.weight = graph.ties()
         words = np.random.default_rng(0).integers(0, 2**63, graph.n, np.uint64)
         sums = np.concatenate([[np.uint64(0)], np.cumsum(words[graph.pins], dtype=np.uint64)])
         digest = sums[graph.ptr[1:]] - sums[graph.ptr[:-1]]
@@ -58,7 +55,7 @@ class _Ratings:
         rows.append(home[at_home])
         every = np.concatenate(rows)
         weight = np.concatenate([np.repeat(weights, sizes), self.weight[nets[at_home]]])
-        return np.bincount(every, weight, graph.n)
+        return np.asarray(np.bincount(every, weight, graph.n), np.float64)
 
 
 def coarsen(

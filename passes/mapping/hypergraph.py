@@ -57,36 +57,59 @@ class Hypergraph:
     def net_of_pin(self) -> Integers:
         return np.repeat(np.arange(self.m), np.diff(self.ptr))
 
+    def ties(self) -> Floats:
+        """
+        [m] rate / (pins - 1), the home counted as a pin: how much a net holds two vertices
+        together. Silent sources take axons too, and tie weakly.
+        """
+        quiet = 1e-3 * float(self.rate.mean()) if self.rate.any() else 1.0
+        pins = np.diff(self.ptr) + (self.home >= 0)
+        return np.asarray((self.rate + quiet * self.axons) / np.maximum(pins - 1, 1))
+
 
 def pointers(sorted_keys: Integers, size: int) -> Integers:
     """[size + 1] where each key's run starts."""
     return np.searchsorted(sorted_keys, np.arange(size + 1))
 
 
-def _build(
-    weights: tuple[Integers, Integers, Integers],
-    nets: tuple[Floats, Integers, Integers, Integers, Integers],
-    net: Integers,
-    pin: Integers,
-) -> Hypergraph:
+Weights = tuple[Integers, Integers, Integers]
+"""neurons, synapses, resident"""
+
+Nets = tuple[Floats, Integers, Integers, Integers, Integers]
+"""rate, axons, home, fixed, loops"""
+
+
+def _build(weights: Weights, nets: Nets, net: Integers, pin: Integers) -> Hypergraph:
     """`net`, `pin`: distinct pairs sorted by net, no pin its net's home."""
+    neurons, synapses, resident = weights
     rate, axons, home, fixed, loops = nets
-    n, m = weights[0].size, rate.size
-    ptr = pointers(net, m)
+    n, m = neurons.size, rate.size
     by_pin = np.argsort(pin, kind="stable")
     homes = np.flatnonzero(home >= 0)
     by_home = homes[np.argsort(home[homes], kind="stable")]
     return Hypergraph(
-        *weights, *nets, pin, ptr,
-        net[by_pin], pointers(pin[by_pin], n), by_home, pointers(home[by_home], n),
-    )  # fmt: skip
+        neurons=neurons,
+        synapses=synapses,
+        resident=resident,
+        rate=rate,
+        axons=axons,
+        home=home,
+        fixed=fixed,
+        loops=loops,
+        pins=pin,
+        ptr=pointers(net, m),
+        nets=net[by_pin],
+        nets_ptr=pointers(pin[by_pin], n),
+        out=by_home,
+        out_ptr=pointers(home[by_home], n),
+    )
 
 
 def _contracted(
     n: int,
     label: Integers,
-    weights: tuple[Integers, Integers, Integers],
-    nets: tuple[Floats, Integers, Integers, Integers, Integers],
+    weights: Weights,
+    nets: Nets,
     net: Integers,
     pin: Integers,
 ) -> Hypergraph:
@@ -138,7 +161,7 @@ def _contracted(
     return _build(
         (neurons, synapses, resident),
         (
-            np.bincount(merged, rate[kept], m),
+            np.bincount(merged, rate[kept], m).astype(np.float64),
             np.bincount(merged, axons[kept], m).astype(np.int64),
             home[first], fixed[first], loops[first],
         ),

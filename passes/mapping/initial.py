@@ -77,18 +77,15 @@ def in_order(order: Integers, weight: Floats, cores: int) -> Integers:
 
 
 def affinity(graph: Hypergraph) -> Floats:
-    """[n, n] sum rate / (pins - 1) over the nets that join two vertices, their homes included."""
+    """[n, n] sum of `ties` over the nets that join two vertices, their homes included."""
     incidence = np.zeros((graph.m, graph.n), np.float32)
     incidence[graph.net_of_pin(), graph.pins] = 1.0
     homes = np.flatnonzero(graph.home >= 0)
     incidence[homes, graph.home[homes]] = 1.0
-    pins = incidence.sum(axis=1)
-    quiet = 1e-3 * float(graph.rate.mean()) if graph.rate.any() else 1.0
-    weight = (graph.rate + quiet * graph.axons) / np.maximum(pins - 1.0, 1.0)
-    scaled = incidence * np.sqrt(weight).astype(np.float32)[:, None]
+    scaled = incidence * np.sqrt(graph.ties()).astype(np.float32)[:, None]
     joined = (scaled.T @ scaled).astype(np.float64)
     np.fill_diagonal(joined, 0.0)
-    return joined
+    return np.asarray(joined)
 
 
 def _fiedler(joined: Floats) -> Floats:

@@ -25,6 +25,12 @@ from snncc.passes.mapping.state import State
 SOFT = 4.0
 """The price of one core's overload in units of its cost, while vertices are clusters."""
 
+HOT = 0.03
+"""The temperature at which annealing starts, in units of a core's cost."""
+
+TABLE = 400_000
+"""Nets x cores of the coarsest level up to which more than one number of cores is tried."""
+
 COARSE = 12
 """Vertices for each core at the coarsest level, about."""
 
@@ -112,16 +118,13 @@ class _Search:
 
     def settle(self, graph: Hypergraph, start: _Candidate) -> _Candidate:
         """A start after annealing, if it is better then."""
-        best = start
-        for hot in (0.03,):
-            state = self.state(graph, best.core, best.at)
-            level = unit(state)
-            anneal(state, SOFT * level, hot * level, hot * level / 20.0, 10, self.rng)
-            at = self.replace(state, 0.2, best.at)
-            improve(state, SOFT * level, 4, self.rng)
-            if worth(state, SOFT * level) < best.worth:
-                best = _Candidate(state.core.copy(), at, worth(state, SOFT * level))
-        return best
+        state = self.state(graph, start.core, start.at)
+        level = unit(state)
+        anneal(state, SOFT * level, HOT * level, HOT * level / 20.0, 10, self.rng)
+        at = self.replace(state, 0.2, start.at)
+        improve(state, SOFT * level, 4, self.rng)
+        value = worth(state, SOFT * level)
+        return _Candidate(state.core.copy(), at, value) if value < start.worth else start
 
     # --- Levels
 
@@ -136,9 +139,7 @@ class _Search:
             state = self.state(graphs[level], core, at)
             last = level == 0
             if last and not repair(state):
-                if self.failed is None or (
-                    state.overload().sum() < self.failed.overload().sum()
-                ):
+                if self.failed is None or (state.overload().sum() < self.failed.overload().sum()):
                     self.failed = state
                 return False
             price = (HARD if last else SOFT) * unit(state)
@@ -152,14 +153,12 @@ class _Search:
 
     def multilevel(self, rounds: int = 6) -> None:
         largest = self.largest()
-        graphs, labels = hierarchy(
-            self.graph, max(160, COARSE * self.fewest()), largest, self.rng
-        )
+        graphs, labels = hierarchy(self.graph, max(160, COARSE * self.fewest()), largest, self.rng)
         order = _first_order(graphs, labels)
         starts: list[_Candidate] = []
         for count in self.counts():
             starts += self.start(graphs[-1], order, count)
-            if len(starts) > 2 and graphs[-1].m * self.problem.cores > 4e5:
+            if len(starts) > 2 and graphs[-1].m * self.problem.cores > TABLE:
                 break
         starts.sort(key=lambda start: start.worth)
         for start in starts:
@@ -206,13 +205,13 @@ class _Search:
         return state.cost
 
     def run(self) -> Mapping:
-        in_order = self.sequential()
+        plain = self.sequential()
         first = self.best
         self.multilevel()
         if self.best is None:
             assert self.failed is not None
             raise Infeasible([shortage(self.problem, self.failed)])
-        if first is not None and in_order is not None and in_order < 1.2 * self.best.worth:
+        if first is not None and plain is not None and plain < 1.2 * self.best.worth:
             self.best, other = first, self.best
             self.again()
             if other.worth < self.best.worth:

@@ -35,7 +35,7 @@ def _renew(change: Floats, flow: Floats, linear: Floats, hops: Floats, at: Integ
     gaps = between_r - between_s
     # sum over k of the two terms that a pair (i, j) has with r and s
     outer = (flows[:, None] - flows[None]) * (gaps[None] - gaps[:, None])
-    new = change + outer
+    new: Floats = change + outer
     exact = _rows(flow, linear, hops, at, (r, s))
     for row, values in zip((r, s), exact, strict=True):
         new[row] = values
@@ -47,11 +47,16 @@ def _rows(
     flow: Floats, linear: Floats, hops: Floats, at: Integers, rows: tuple[int, ...]
 ) -> list[Floats]:
     between = hops[np.ix_(at, at)]
-    moved = flow @ between
-    total = moved + linear[:, at]
-    stay = np.diagonal(total)
+    stay = (flow * between).sum(axis=1) + linear[np.arange(at.size), at]
     return [
-        total[i] - stay[i] + total[:, i] - stay + 2.0 * flow[i] * between[i] for i in rows
+        flow[i] @ between
+        + linear[i, at]
+        - stay[i]
+        + flow @ between[i]
+        + linear[:, at[i]]
+        - stay
+        + 2.0 * flow[i] * between[i]
+        for i in rows
     ]
 
 
@@ -110,7 +115,7 @@ def place(
         return candidates[0][:cores]
     steps = int(effort * min(OPERATIONS / (4.0 * count**2 + 40_000), 16 * count**2))
     best, least = candidates[0], _cost(flow, linear, hops, candidates[0])
-    found = []
+    found: list[tuple[float, int, Integers]] = []
     for start in candidates:
         at = _descend(flow, linear, hops, start.copy())
         found.append((_cost(flow, linear, hops, at), len(found), at))
@@ -146,7 +151,7 @@ def _tabu(
     change = _exchanges(flow, linear, hops, at)
     for step in range(steps):
         back = until[:, at]
-        barred = (back > step) & (back.T > step)
+        barred = (back > step) & (step < back.T)
         better = cost + change < least - 1e-9 * abs(least)
         open_ = np.where((barred & ~better) | lower, np.inf, change)
         r, s = divmod(int(np.argmin(open_)), size)

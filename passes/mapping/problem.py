@@ -81,7 +81,7 @@ class Problem:
             )
         for name, size in (("source", self.sources), ("target", self.neurons)):
             ends = getattr(self, name)
-            if ends.size and not (0 <= ends.min() and ends.max() < size):
+            if ends.size and (ends.min() < 0 or ends.max() >= size):
                 raise ValueError(
                     f"{name}: expected 0 .. {size - 1}, got {ends.min()} .. {ends.max()}"
                 )
@@ -108,7 +108,7 @@ class Problem:
         port = np.asarray(self.port, np.int64)
         if port.shape != (self.inputs,):
             raise ValueError(f"port: expected [{self.inputs}], got {list(port.shape)}")
-        if port.size and not (-1 <= port.min() and port.max() < len(self.ports)):
+        if port.size and (port.min() < -1 or port.max() >= len(self.ports)):
             raise ValueError(
                 f"port: expected -1 .. {len(self.ports) - 1}, got {port.min()} .. {port.max()}"
             )
@@ -117,7 +117,7 @@ class Problem:
     def _check_groups(self) -> None:
         members = [np.asarray(group, np.int64).ravel() for group in self.groups]
         every = np.concatenate(members) if members else np.zeros(0, np.int64)
-        if every.size and not (0 <= every.min() and every.max() < self.neurons):
+        if every.size and (every.min() < 0 or every.max() >= self.neurons):
             raise ValueError(f"groups: expected neurons 0 .. {self.neurons - 1}")
         if np.unique(every).size != every.size:
             raise ValueError("groups: a neuron stands twice; join the groups that share it")

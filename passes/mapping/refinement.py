@@ -142,18 +142,18 @@ def repair(state: State, rounds: int = 12) -> bool:
 def _unload(state: State, a: int) -> None:
     members = np.flatnonzero(state.core == a)
     keys = []
-    for v in members:
+    for v in members.tolist():
         delta, change = state.deltas(v), state.price_changes(v)
         helps = change < -1e-12
         keys.append(float((delta[helps] / -change[helps]).min()) if helps.any() else np.inf)
-    for i in np.argsort(keys, kind="stable"):
+    for i in np.argsort(keys, kind="stable").tolist():
         if not np.isfinite(keys[i]) or not state.over[a]:
             return
         v = int(members[i])
         delta, change = state.deltas(v), state.price_changes(v)
-        helps = np.flatnonzero(change < -1e-12)
+        useful = np.flatnonzero(change < -1e-12)
         # first what takes most overload away, then what costs least
-        helps = helps[change[helps] <= 0.999 * float(change[helps].min(initial=0.0))]
-        if helps.size:
-            b = int(helps[np.argmin(delta[helps])])
+        useful = useful[change[useful] <= 0.999 * float(change[useful].min(initial=0.0))]
+        if useful.size:
+            b = int(useful[np.argmin(delta[useful])])
             state.move(v, b, float(delta[b]))

@@ -72,7 +72,7 @@ class State:
         """[K] the change of the cost if the vertex went to each core."""
         graph, a = self.graph, self.core[v]
         nets, out = self.nets[v], self.out[v]
-        delta = np.add.reduce(self.enter.take(nets, axis=0), axis=0)
+        delta: Floats = np.add.reduce(self.enter.take(nets, axis=0), axis=0)
         last = nets[self._flat_pins.take(nets * self.k + a) == 1]
         if last.size:
             delta -= graph.rate.take(last) @ self.distances[:, a].take(self.row.take(last))
@@ -126,7 +126,7 @@ class State:
 
     def overload(self) -> Floats:
         """[3, K] load above the capacity, as a part of the capacity."""
-        return np.maximum(self.loads / self.capacity - 1.0, 0.0)
+        return np.asarray(np.maximum(self.loads / self.capacity - 1.0, 0.0))
 
     def _touch(self, nets: Integers) -> None:
         """Mark what may see other changes now."""
@@ -145,7 +145,7 @@ class State:
     @property
     def over(self) -> NDArray[np.bool_]:
         """[K] where a limit is broken"""
-        return (self.loads > self.capacity).any(axis=0)
+        return np.asarray((self.loads > self.capacity).any(axis=0))
 
     def price_changes(self, v: int) -> Floats:
         """[K] the change of the sum of `overload` if the vertex went to each core."""
