@@ -68,15 +68,13 @@ def shuffled(given: Problem, seed: int = 0) -> Problem:
     return replace(given, source=every[given.source], target=name[given.target], rate=rate)
 
 
-def layered() -> Problem:
-    """256 inputs, dense layers of 512, 512, 256 and 10."""
-    parts = [
-        dense(256, 512, 1290, 0),
-        dense(512, 512, 0, 512),
-        dense(512, 256, 512, 1024),
-        dense(256, 10, 1024, 1280),
-    ]
-    return problem(1290, parts, 16, 4, 128, inputs=256)
+def layered(inputs: int, sizes: tuple[int, ...], cores: int, width: int, held: int) -> Problem:
+    """Inputs at the corner and dense layers."""
+    ends = np.cumsum(sizes).tolist()
+    parts = [dense(inputs, sizes[0], ends[-1], 0)]
+    for i in range(1, len(sizes)):
+        parts.append(dense(sizes[i - 1], sizes[i], ends[i - 1] - sizes[i - 1], ends[i - 1]))
+    return problem(ends[-1], parts, cores, width, held, inputs)
 
 
 def convolutional(size: int, channels: int, cores: int, width: int) -> Problem:
@@ -159,7 +157,7 @@ def planted(count: int, width: int, size: int) -> tuple[Problem, float]:
 
 def cases() -> list[Case]:
     return [
-        Case("layered, 16 cores", layered()),
+        Case("layered, 16 cores", layered(256, (512, 512, 256, 10), 16, 4, 128)),
         Case("convolutional in order, 16 cores", convolutional(16, 5, 16, 4)),
         Case("convolutional, 16 cores", shuffled(convolutional(16, 5, 16, 4))),
         Case("convolutional, 64 cores", shuffled(convolutional(32, 5, 64, 8))),

@@ -30,7 +30,7 @@ class Shortage:
         return self.needed - self.available
 
     def __str__(self) -> str:
-        verb = "needs" if self.proved else "came to, in the best mapping that was found,"
+        verb = "needs" if self.proved else "held, in the best mapping that was tried,"
         return (
             f"{self.resource}: {self.where} {verb} {self.needed} > {self.available}: "
             f"{self.excess} too many; {self.remedy}"

@@ -31,6 +31,9 @@ HOT = 0.03
 TABLE = 400_000
 """Nets x cores of the coarsest level up to which more than one number of cores is tried."""
 
+SMALL = 5_000_000
+"""Pins x cores up to which three hierarchies are tried instead of one."""
+
 COARSE = 12
 """Vertices for each core at the coarsest level, about."""
 
@@ -207,7 +210,9 @@ class _Search:
     def run(self) -> Mapping:
         plain = self.sequential()
         first = self.best
-        self.multilevel()
+        small = self.graph.pins.size * self.problem.cores <= SMALL
+        for _ in range(max(1, round(self.effort * (3 if small else 1)))):
+            self.multilevel()
         if self.best is None:
             assert self.failed is not None
             raise Infeasible([shortage(self.problem, self.failed)])
@@ -240,9 +245,10 @@ def map_network(problem: Problem, seed: int = 0, effort: float = 1.0) -> Mapping
     """
     Neurons to cores and cores to places such that packets x hops is small and all limits hold.
 
-    The result depends on the problem, `seed` and `effort` only, and is never above the sequential
-    fill, where that fits. `effort` scales the steps of placement and the number of cycles; 0 is
-    one pass. Raises `Infeasible`.
+    The result depends on the problem, `seed` and `effort` only (and, by the rounding of products of
+    matrices, on the machine), and is never above the sequential fill, where that fits. `effort`
+    scales the steps of placement and the numbers of hierarchies and cycles; 0 is one pass without
+    a search of places. Raises `Infeasible`.
     """
     if not effort >= 0:
         raise ValueError(f"effort: expected 0 or more, got {effort}")

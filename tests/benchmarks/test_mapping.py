@@ -11,8 +11,8 @@ from benchmarks.graph_cut import CutState, graph, graph_cut
 from snncc.passes.mapping import map_network, sequential_mapping
 
 PROBLEMS = {
-    "layered": (lambda: networks.layered(), 1.0),
-    "convolutional": (lambda: networks.shuffled(networks.convolutional(12, 3, 9, 3)), 0.8),
+    "layered": (lambda: networks.layered(32, (64, 64, 32, 10), 9, 3, 24), 1.0),
+    "convolutional": (lambda: networks.shuffled(networks.convolutional(12, 2, 4, 2)), 0.8),
     "residual": (lambda: networks.residual(8, 4, 8, 4), 1.0),
     "recurrent": (lambda: networks.recurrent(512, 16, 8, 4), 1.0),
     "small world": (lambda: networks.shuffled(networks.small_world(512, 16, 8, 4)), 0.8),
