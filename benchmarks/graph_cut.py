@@ -71,6 +71,9 @@ class CutState:
     def over(self) -> np.ndarray:
         return (self.loads > self.capacity).any(axis=0)
 
+    def over_at(self, core: int) -> bool:
+        return bool(self.loads[0, core] > self.capacity[0, 0])
+
     def price_changes(self, v: int) -> np.ndarray:
         load, room, weight = self.loads[0], self.capacity[0, 0], self.graph.neurons[v]
         now = np.maximum(load / room - 1.0, 0.0)

@@ -30,6 +30,7 @@ class _Ratings:
         sums = np.concatenate([[np.uint64(0)], np.cumsum(words[graph.pins], dtype=np.uint64)])
         digest = sums[graph.ptr[1:]] - sums[graph.ptr[:-1]]
         _, first, self.kind = np.unique(digest, return_index=True, return_inverse=True)
+        self.merged = first.size < graph.m
         self.common = np.bincount(self.kind, self.weight)
         self.rows = [graph.pins[graph.ptr[e] : graph.ptr[e + 1]] for e in first]
         self.size = size[first]
@@ -39,7 +40,9 @@ class _Ratings:
         graph = self.graph
         nets = graph.nets[graph.nets_ptr[v] : graph.nets_ptr[v + 1]]
         out = graph.out[graph.out_ptr[v] : graph.out_ptr[v + 1]]
-        kinds = np.unique(self.kind[nets])
+        kinds = np.sort(self.kind[nets])
+        if self.merged:
+            kinds = kinds[np.diff(kinds, prepend=-1) > 0]
         kinds = kinds[np.argsort(self.size[kinds], kind="stable")]
         kinds = kinds[: max(1, int(np.searchsorted(np.cumsum(self.size[kinds]), MOST_PINS)))]
         home = graph.home[nets]

@@ -95,7 +95,8 @@ class _Search:
         ]
         if not parts:
             parts = [graph.neurons.astype(np.float64)]
-        return np.asarray(max(parts, key=lambda part: float(part.sum())))
+        # vertices that take nothing of it are spread too
+        return np.asarray(max(parts, key=lambda part: float(part.sum())) + 1e-6 * graph.neurons)
 
     def counts(self) -> list[int]:
         """Numbers of cores to start with: full ones, with room, and all."""
@@ -247,8 +248,8 @@ def map_network(problem: Problem, seed: int = 0, effort: float = 1.0) -> Mapping
 
     The result depends on the problem, `seed` and `effort` only (and, by the rounding of products of
     matrices, on the machine), and is never above the sequential fill, where that fits. `effort`
-    scales the steps of placement and the numbers of hierarchies and cycles; 0 is one pass without
-    a search of places. Raises `Infeasible`.
+    scales the steps of placement and the numbers of hierarchies and cycles; 0 is one pass with
+    places by descent. Raises `Infeasible`.
     """
     if not effort >= 0:
         raise ValueError(f"effort: expected 0 or more, got {effort}")

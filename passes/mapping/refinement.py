@@ -50,7 +50,7 @@ def improve(state: State, price: float, rounds: int, rng: np.random.Generator) -
             state.touched[v] = False
             total = delta
             if state.limited.any():
-                if delta.min() >= -slack and not state.over[state.core[v]]:
+                if delta.min() >= -slack and not state.over_at(int(state.core[v])):
                     continue
                 total = delta + price * state.price_changes(v)
             b = int(np.argmin(total))
@@ -101,6 +101,8 @@ def _weighing(state: State, v: int, members: Integers, a: int, b: int) -> Floats
         if state.limited[row]:
             room = state.capacity[row, 0]
             lighter = weight[members] - weight[v]
+            if not lighter.any():
+                continue
             for load in (state.loads[row, a] + lighter, state.loads[row, b] - lighter):
                 change += np.maximum(load / room - 1.0, 0.0)
             change -= np.maximum(state.loads[row, [a, b]] / room - 1.0, 0.0).sum()

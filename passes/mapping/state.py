@@ -26,6 +26,7 @@ class State:
         self.core = core.astype(np.int64)
         given = (limits.neurons, limits.axons, limits.synapses)
         self.capacity = np.array([[np.inf if limit is None else limit] for limit in given])
+        self.rooms = self.capacity[:, 0].tolist()
         self.limited = np.isfinite(self.capacity[:, 0])
         places = graph.net_of_pin() * self.k + self.core[graph.pins]
         self.pins = np.bincount(places, minlength=graph.m * self.k).reshape(graph.m, self.k)
@@ -146,6 +147,12 @@ class State:
     def over(self) -> NDArray[np.bool_]:
         """[K] where a limit is broken"""
         return np.asarray((self.loads > self.capacity).any(axis=0))
+
+    def over_at(self, core: int) -> bool:
+        """`over` of one core"""
+        return any(
+            load > room for load, room in zip(self.loads[:, core].tolist(), self.rooms, strict=True)
+        )
 
     def price_changes(self, v: int) -> Floats:
         """[K] the change of the sum of `overload` if the vertex went to each core."""
