@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snncc.passes.mapping.problem import Problem
+from snncc.passes.mapping.problem import Integers, Problem
 from snncc.passes.mapping.state import RESOURCES, State
 
 
@@ -53,10 +53,7 @@ def check(problem: Problem) -> None:
     n = int(label.max(initial=-1)) + 1
     loads = {"neurons": np.bincount(label, minlength=n)}
     if limits.axons is not None:
-        pairs = np.unique(problem.source * n + label[problem.target])
-        source, vertex = pairs // n, pairs % n
-        own = np.concatenate([label, np.full(problem.inputs, -1)])[source] == vertex
-        loads["axons"] = np.bincount(vertex[~own | limits.own_axons], minlength=n)
+        loads["axons"] = _least_axons(problem, label, loads["neurons"])
     loads["synapses"] = np.bincount(label[problem.target], minlength=n)
     for resource, load in loads.items():
         limit = getattr(limits, resource)
@@ -71,6 +68,21 @@ def check(problem: Problem) -> None:
         raise Infeasible(found)
 
 
+def _least_axons(problem: Problem, label: Integers, neurons: Integers) -> Integers:
+    """[n] axons that each vertex needs wherever it is."""
+    n, limits = neurons.size, problem.limits
+    pairs = np.unique(problem.source * n + label[problem.target])
+    source, vertex = pairs // n, pairs % n
+    if limits.own_axons:
+        return np.bincount(vertex, minlength=n)
+    # neurons that share its core send for nothing: as many as there is room for
+    home = np.concatenate([label, np.full(problem.inputs, -1)])[source]
+    others = np.bincount(vertex[(home >= 0) & (home != vertex)], minlength=n)
+    room = problem.neurons if limits.neurons is None else limits.neurons
+    inputs = np.bincount(vertex[home < 0], minlength=n)
+    return inputs + np.maximum(others - np.maximum(room - neurons, 0), 0)
+
+
 def _too_few(problem: Problem, resource: str, total: int, limit: int) -> Shortage:
     cores = -(-total // limit)
     return Shortage(
@@ -83,7 +95,7 @@ def _too_few(problem: Problem, resource: str, total: int, limit: int) -> Shortag
 
 
 def _too_large(
-    problem: Problem, resource: str, label: np.ndarray, vertex: int, load: np.ndarray, limit: int
+    problem: Problem, resource: str, label: Integers, vertex: int, load: Integers, limit: int
 ) -> Shortage:
     members = np.flatnonzero(label == vertex)
     several = int((load > limit).sum())

@@ -56,6 +56,25 @@ def test_own_axons_count_where_the_core_says_so():
     assert found.utilisation["axons"].tolist() == [0]
 
 
+def test_sources_that_may_share_the_core_are_not_counted_against_it():
+    """Neuron 0 listens to three neurons and two inputs: with room for all, two axons do."""
+    ends = [1, 2, 3, 4, 5], [0] * 5
+
+    def mapped(axons, neurons):
+        limits = Limits(axons=axons, neurons=neurons, own_axons=False)
+        return map_network(Problem(4, *ends, np.ones(6), 2, (2, 1), limits))
+
+    assert mapped(2, None).utilisation["axons"].max() == 2
+    with pytest.raises(Infeasible, match="axons: neuron 0 needs 3 > 2") as refused:
+        mapped(2, 3)
+    assert refused.value.shortages[0].proved
+    assert mapped(3, 3).packets == 3
+
+
+def test_a_limit_of_what_there_is_none_of():
+    assert map_network(problem(3, [], [], limits=Limits(synapses=8))).packets == 0
+
+
 def test_what_the_search_cannot_pack_is_not_called_a_proof():
     """Five pairs do not fit four cores of three neurons, although ten neurons would."""
     pairs = [[2 * i, 2 * i + 1] for i in range(5)]
