@@ -20,7 +20,13 @@ def get_all_dialects() -> dict[str, Callable[[], "Dialect"]]:
 
         return KERNEL
 
+    def get_core() -> "Dialect":
+        from snncc.dialects.core import CORE
+
+        return CORE
+
     return {
+        "core": get_core,
         "kernel": get_kernel,
         "snn": get_snn,
     }

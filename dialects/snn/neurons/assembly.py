@@ -61,9 +61,9 @@ class Assembly:
         self._fixed.append(op)
         return op.result
 
-    def delayed(self, type: Stream, node: str) -> DelayOp:
-        """A stream one step late; it stands first, and `close` says of what."""
-        delay = DelayOp(create_ssa_value(type), 1, self.zero(type), node)
+    def delayed(self, type: Stream, node: str, steps: int = 1) -> DelayOp:
+        """A stream some steps late; it stands first, and `close` says of what."""
+        delay = DelayOp(create_ssa_value(type), steps, self.zero(type), node)
         self._delays.append(delay)
         return delay
 

@@ -1,0 +1,337 @@
+"""
+The description of a chip: what it can hold and how it computes, as data.
+
+One YAML file a chip (`backends/cores/CHIP/chip.yaml`) is everything that the compiler knows of
+it: legalization fits networks to it, its equations make the bodies of the chip's bit-exact
+model, limits decide what fits, memories say where each number lies. `docs/adding.md` shows how
+one is written.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cached_property
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from snncc.dialects.core.equations import RECEPTORS, EquationError, names_read, parse
+from snncc.dialects.core.memories import Memory, Register
+
+SCHEMA = "snncc.chip/1"
+
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+Count: TypeAlias = Annotated[int, Field(ge=0, le=1 << 24)]
+Bits: TypeAlias = Annotated[int, Field(ge=1, le=32)]
+
+INPUT = "input"
+"""Where edges from outside of the chip come from."""
+
+
+class Part(BaseModel):
+    """A part of a description: no other keys than those listed, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Source(Part):
+    """What the description was written from."""
+
+    text: str
+    licence: str | None = None
+    checked_with: str | None = None
+    """An independent simulator or RTL that agrees."""
+
+
+class State(Part):
+    """A register of each neuron, or of each receptor of it; it starts at 0."""
+
+    bits: Bits
+    per: Literal["neuron", "receptor"] = "neuron"
+
+
+class Parameter(Part):
+    """A number that neurons are configured with."""
+
+    low: int
+    high: int
+    per: Literal["neuron", "receptor", "group", "class"] = "neuron"
+    """A group is neurons that share it, `Neuron.group` of them; a class all neurons."""
+    default: int | None = None
+    """What it is where nothing asks for another value."""
+
+    @model_validator(mode="after")
+    def _is_range(self) -> Parameter:
+        if self.low > self.high:
+            raise ValueError(f"expected low <= high, got {self.low} and {self.high}")
+        if self.default is not None and not self.low <= self.default <= self.high:
+            raise ValueError(f"default: expected {self.low} to {self.high}, got {self.default}")
+        return self
+
+
+class Arrivals(Part):
+    """How what arrives in a step is added to a register."""
+
+    overflow: Literal["saturate", "saturate_symmetric", "wrap", "wrap_high"]
+    bits: Bits
+    per: Literal["source", "index", "step"]
+    """
+    After what the register is fitted: each source, in the order of the edges and ascending in
+    each; each index, where sources of equal index of all edges are added first; or once, after
+    the sum of all.
+    """
+
+
+class Decay(Part):
+    """
+    What one step leaves of a number x, with a parameter p; rounding stands in the equations.
+
+        shift       x (1 - 2^-p)
+        fraction    x p / 2^bits
+        complement  x (2^bits - offset - p) / 2^bits
+        closer      x moved towards 0 by p
+        none        x
+    """
+
+    form: Literal["shift", "fraction", "complement", "closer", "none"]
+    parameter: Name | None = None
+    bits: int = 0
+    offset: int = 0
+
+    @model_validator(mode="after")
+    def _names_parameter(self) -> Decay:
+        if (self.form == "none") != (self.parameter is None):
+            raise ValueError("a decay has a parameter, unless its form is none")
+        return self
+
+
+class Current(Part):
+    """A receptor: J' = a J + g sum of w x, where g is 1, or a where new input decays too."""
+
+    decay: Decay
+    gain: Literal["one", "decay"] = "one"
+
+
+class Reset(Part):
+    """
+    What a spike does to the membrane: takes the threshold from it (of a membrane that decayed
+    since, where `after` is `decay`), or sets it to 0.
+    """
+
+    kind: Literal["subtract", "zero"]
+    after: Literal["spike", "decay"] = "spike"
+
+
+class Approximates(Part):
+    """
+    What the equations are without rounding and saturation; legalization fits to this, and a test
+    compares it with the equations.
+
+        J_k' = a_k J_k + g_k sum of w x          (without `current`: J_k = sum of w x)
+        u    = a v + sum over k of J_k' + bias
+        z    = u >= threshold, reset
+    """
+
+    membrane: Decay
+    current: Current | None = None
+    bias: Name | None = None
+    threshold: Name | None = None
+    """None: a readout that does not spike; its output is the membrane."""
+    compare: Literal["gt", "ge"] = "ge"
+    reset: Reset | None = None
+    threshold_shift: int = 0
+    bias_shift: int = 0
+    input_shift: int = 0
+    """Bits by which the equations shift what is configured."""
+
+
+class Neuron(Part):
+    """One class of neurons of the chip."""
+
+    count: Count
+    """In one core."""
+    receptors: Annotated[int, Field(ge=1, le=16)] = 1
+    states: dict[Name, State]
+    parameters: dict[Name, Parameter] = {}
+    group: Annotated[int, Field(ge=1, le=1 << 16)] = 1
+    """How many neighbours share the parameters that are `per: group`."""
+    arrivals: Arrivals
+    arithmetic: Literal[32, 64] = 32
+    """The width in which the equations are computed."""
+    step: str
+    output: Name = "spikes"
+    """What leaves the neuron: spikes, or a state."""
+    most: Annotated[int, Field(ge=1, le=255)] = 1
+    """Spikes in one step."""
+    approximates: Approximates
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return parse(self.step)
+
+    @property
+    def membrane(self) -> str:
+        """The state that is compared with the threshold or read out: the last one."""
+        return list(self.states)[-1]
+
+    @model_validator(mode="after")
+    def _is_closed(self) -> Neuron:
+        try:
+            read = names_read(self.tree)
+        except EquationError as fault:
+            raise ValueError(f"step: line {fault.line}: {fault}") from None
+        known = {*self.states, *self.parameters, RECEPTORS}
+        for name, line in read.items():
+            if name not in known:
+                raise ValueError(f"step: line {line}: {name} is no state or parameter")
+        assigned = {
+            node.id
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Name)
+            and isinstance(node.ctx, ast.Store)
+            or isinstance(node, ast.Name)
+            and node.id in self.states
+        }
+        if self.output not in assigned:
+            raise ValueError(f"step: {self.output} is the output and is never assigned")
+        a = self.approximates
+        named = [a.membrane.parameter, a.bias, a.threshold]
+        named += [a.current.decay.parameter] if a.current else []
+        for name in named:
+            if name is not None and name not in self.parameters:
+                raise ValueError(f"approximates: {name} is no parameter")
+        if (a.threshold is None) != (self.output != "spikes"):
+            raise ValueError("approximates: neurons that spike have a threshold, others have none")
+        if (a.threshold is None) != (a.reset is None):
+            raise ValueError("approximates: neurons that spike have a reset, others have none")
+        return self
+
+
+class Shift(Part):
+    """All weights of an edge class are shifted left by one number, a setting of the chip."""
+
+    setting: Name
+    low: int = 0
+    high: int
+
+
+class Edge(Part):
+    """A class of connections."""
+
+    source: Name
+    """`input` or a class of neurons."""
+    target: Name
+    low: int
+    high: int
+    """The ends of a weight."""
+    latency: Annotated[int, Field(ge=0, le=64)]
+    """Steps from a spike to its arrival, without `delay`."""
+    delay: Annotated[int, Field(ge=0, le=1024)] = 0
+    """The most steps that a connection may add."""
+    receptors: Annotated[int, Field(ge=1, le=16)] = 1
+    shift: Shift | None = None
+    levels: Annotated[int, Field(ge=1, le=256)] | None = None
+    """How many different weights a neuron may have; None: any."""
+    self_connections: bool = True
+    synapses: Count | None = None
+    """In one core."""
+
+
+class Input(Part):
+    """Spikes that come from outside."""
+
+    count: Count
+    """In one core."""
+    most: Annotated[int, Field(ge=1, le=255)] = 1
+    """Spikes of one input in a step that the chip takes."""
+
+
+class Grid(Part):
+    """Cores on a mesh."""
+
+    width: Annotated[int, Field(ge=1, le=1024)] = 1
+    height: Annotated[int, Field(ge=1, le=1024)] = 1
+    fan_out: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    """How many axons a neuron reaches; None: any."""
+    axon_types: Annotated[int, Field(ge=1, le=256)] | None = None
+    """A weight is chosen by the type of its axon: so many are there. None: it is its own."""
+
+
+class Shared(Part):
+    """Inputs and neurons of one core that take places of one address space."""
+
+    places: Count
+    of: list[Name]
+
+
+class Cost(Part):
+    """Energies in picojoules and times in nanoseconds, each with its source."""
+
+    source: str
+    energy_per_synaptic_operation_pJ: float | None = None
+    energy_per_neuron_update_pJ: float | None = None
+    energy_per_spike_pJ: float | None = None
+    energy_per_hop_pJ: float | None = None
+
+
+class Learning(Part):
+    """An engine that learns on the chip."""
+
+    rule: Literal["eprop"]
+    surrogate_segments: Annotated[int, Field(ge=1, le=64)]
+    surrogate_low: int
+    surrogate_high: int
+    of: Name
+    """The class of neurons that learn."""
+    readout: Name
+
+
+class Description(Part):
+    """A chip. Every field is in the file; see `backends/cores/*/chip.yaml`."""
+
+    schema_: Literal["snncc.chip/1"] = Field(alias="schema")
+    name: Name
+    title: str
+    source: Source
+    emitter: Name | None = None
+    """Who writes a configuration; None: the chip has a model, and no format."""
+    execution: Literal["timestep", "events"] = "timestep"
+    inputs: Input
+    neurons: dict[Name, Neuron]
+    edges: dict[Name, Edge]
+    """In the order in which what arrives is added."""
+    grid: Grid = Grid()
+    shared: Shared | None = None
+    settings: dict[Name, Parameter] = {}
+    """Numbers of the chip as a whole, beside the shifts of edges."""
+    registers: list[Register] = []
+    memories: list[Memory] = []
+    learning: Learning | None = None
+    cost: Cost | None = None
+
+    @property
+    def readout(self) -> str | None:
+        """The class from which no edge starts, where there is one."""
+        starts = {edge.source for edge in self.edges.values()}
+        return next((name for name in self.neurons if name not in starts), None)
+
+    def edges_to(self, target: str) -> dict[str, Edge]:
+        return {name: edge for name, edge in self.edges.items() if edge.target == target}
+
+    @model_validator(mode="after")
+    def _is_connected(self) -> Description:
+        for name, edge in self.edges.items():
+            if edge.source != INPUT and edge.source not in self.neurons:
+                raise ValueError(f"edges.{name}: source: {edge.source} is no class of neurons")
+            if edge.target not in self.neurons:
+                raise ValueError(f"edges.{name}: target: {edge.target} is no class of neurons")
+            if edge.receptors > self.neurons[edge.target].receptors:
+                raise ValueError(f"edges.{name}: receptors: {edge.target} has fewer")
+            if edge.low > edge.high:
+                raise ValueError(f"edges.{name}: expected low <= high")
+        for place in self.shared.of if self.shared else ():
+            if place != INPUT and place not in self.neurons:
+                raise ValueError(f"shared: {place} is no class of neurons")
+        if self.learning and {self.learning.of, self.learning.readout} - set(self.neurons):
+            raise ValueError("learning: names a class of neurons that is not there")
+        return self

@@ -1,0 +1,334 @@
+"""A network in the numbers of a chip: inputs, populations, synapses, outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    DictionaryAttr,
+    FlatSymbolRefAttrConstr,
+    IntegerAttr,
+    IntegerType,
+    StringAttr,
+    SymbolNameConstraint,
+    SymbolRefAttr,
+    i64,
+)
+from xdsl.ir import Block, Operation, Region
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_op_definition,
+    lazy_traits_def,
+    prop_def,
+    region_def,
+    traits_def,
+)
+from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
+from xdsl.utils.exceptions import VerifyException
+
+from snncc.dialects.arrays import Array, parameter_array
+from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.symbols import symbol_named
+
+
+def numbers_of(user: Operation, reference: SymbolRefAttr) -> Array:
+    """The signed whole numbers of a parameter that an operation names."""
+    name = reference.root_reference.data
+    declared = symbol_named(user, name)
+    if not isinstance(declared, ParameterOp):
+        raise VerifyException(f'no snn.parameter is named "{name}"')
+    if not isinstance(declared.type.element_type, IntegerType):
+        raise VerifyException(f'parameter "{name}": expected whole numbers, got {declared.type}')
+    array = parameter_array(declared)
+    return array.view(f"i{array.dtype.itemsize}").astype(np.int64)
+
+
+def _shape(values: Sequence[int]) -> DenseArrayBase:
+    return DenseArrayBase.from_list(i64, list(values))
+
+
+@irdl_op_definition
+class InputOp(IRDLOperation):
+    """
+    Spikes from outside, `size` of them in the order of the elements of a stream:
+
+        core.input @x shape [8]
+    """
+
+    name = "core.input"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    shape = prop_def(DenseArrayBase.constr(i64))
+
+    traits = lazy_traits_def(lambda: (HasParent(ProgramOp),))
+
+    assembly_format = "$sym_name `shape` $shape attr-dict"
+
+    def __init__(self, name: str, shape: Sequence[int]):
+        super().__init__(properties={"sym_name": StringAttr(name), "shape": _shape(shape)})
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape.get_values(), dtype=np.int64))
+
+
+@irdl_op_definition
+class PopulationOp(IRDLOperation):
+    """
+    Neurons of one class of the chip, with what they are configured with: arrays of whole numbers,
+    [neurons], or [receptors, neurons] where each receptor has its own.
+
+        core.population @lif1 class "hidden" shape [100] parameters {threshold = @lif1.threshold}
+
+    Elements are neurons in the order of the layer that they came from.
+    """
+
+    name = "core.population"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    neuron_class = prop_def(StringAttr)
+    shape = prop_def(DenseArrayBase.constr(i64))
+    parameters = prop_def(DictionaryAttr)
+
+    traits = lazy_traits_def(lambda: (HasParent(ProgramOp),))
+
+    assembly_format = "$sym_name `class` $neuron_class `shape` $shape `parameters` $parameters attr-dict"
+
+    def __init__(
+        self, name: str, neuron_class: str, shape: Sequence[int], parameters: Mapping[str, str]
+    ):
+        references = {key: SymbolRefAttr(symbol) for key, symbol in parameters.items()}
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(name),
+                "neuron_class": StringAttr(neuron_class),
+                "shape": _shape(shape),
+                "parameters": DictionaryAttr(references),
+            }
+        )
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape.get_values(), dtype=np.int64))
+
+    def numbers(self, name: str) -> Array:
+        """A parameter's numbers, [neurons] or [receptors, neurons]."""
+        reference = self.parameters.data[name]
+        assert isinstance(reference, SymbolRefAttr)
+        return numbers_of(self, reference)
+
+    def verify_(self) -> None:
+        for name, reference in self.parameters.data.items():
+            if not isinstance(reference, SymbolRefAttr):
+                raise VerifyException(f"{name}: expected a parameter, got {reference}")
+            if not isinstance(self.get_toplevel_object(), Operation):
+                continue
+            shape = self.numbers(name).shape
+            if shape[-1:] != (self.size,) or len(shape) > 2:
+                raise VerifyException(
+                    f"{name}: expected [{self.size}] or [receptors, {self.size}], got {list(shape)}"
+                )
+
+
+@irdl_op_definition
+class SynapsesOp(IRDLOperation):
+    """
+    Connections of one class, from an input or a population to a population: three arrays of
+    equal length, sorted by (source, target), each pair once.
+
+        core.synapses @s0 from @x to @lif1 edge "input" receptor 0 delay 0
+            sources @s0.sources targets @s0.targets weights @s0.weights
+
+    Spikes arrive `delay` steps later than the edge's latency says.
+    """
+
+    name = "core.synapses"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    source = prop_def(FlatSymbolRefAttrConstr)
+    target = prop_def(FlatSymbolRefAttrConstr)
+    edge = prop_def(StringAttr)
+    receptor = prop_def(IntegerAttr.constr(i64))
+    delay = prop_def(IntegerAttr.constr(i64))
+    sources = prop_def(FlatSymbolRefAttrConstr)
+    targets = prop_def(FlatSymbolRefAttrConstr)
+    weights = prop_def(FlatSymbolRefAttrConstr)
+
+    traits = lazy_traits_def(lambda: (HasParent(ProgramOp),))
+
+    assembly_format = (
+        "$sym_name `from` $source `to` $target `edge` $edge `receptor` $receptor `delay` $delay "
+        "`sources` $sources `targets` $targets `weights` $weights attr-dict"
+    )
+
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        target: str,
+        edge: str,
+        receptor: int,
+        delay: int,
+        arrays: tuple[str, str, str],
+    ):
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(name),
+                "source": SymbolRefAttr(source),
+                "target": SymbolRefAttr(target),
+                "edge": StringAttr(edge),
+                "receptor": IntegerAttr(receptor, i64),
+                "delay": IntegerAttr(delay, i64),
+                **{
+                    key: SymbolRefAttr(symbol)
+                    for key, symbol in zip(("sources", "targets", "weights"), arrays, strict=True)
+                },
+            }
+        )
+
+    @property
+    def source_name(self) -> str:
+        return self.source.root_reference.data
+
+    @property
+    def target_name(self) -> str:
+        return self.target.root_reference.data
+
+    def table(self) -> tuple[Array, Array, Array]:
+        """(sources, targets, weights), each [synapses]."""
+        references = (self.sources, self.targets, self.weights)
+        sources, targets, weights = (numbers_of(self, reference) for reference in references)
+        return sources, targets, weights
+
+    def verify_(self) -> None:
+        program = self.parent_op()
+        if not isinstance(program, ProgramOp):
+            return
+        source, target = program.endings.get(self.source_name), program.endings.get(self.target_name)
+        if source is None or not isinstance(target, PopulationOp):
+            raise VerifyException("expected an input or population, and a population")
+        sources, targets, weights = self.table()
+        if not sources.shape == targets.shape == weights.shape or sources.ndim != 1:
+            raise VerifyException("sources, targets, weights: expected arrays of one length")
+        for what, places, size in (
+            ("sources", sources, source.size),
+            ("targets", targets, target.size),
+        ):
+            if places.size and not (0 <= places.min() and places.max() < size):
+                raise VerifyException(f"{what}: expected 0 to {size - 1}")
+        order = sources * target.size + targets
+        if (np.diff(order) <= 0).any():
+            raise VerifyException("expected pairs sorted by (source, target), each once")
+
+
+@irdl_op_definition
+class OutputOp(IRDLOperation):
+    """
+    What a population gives to the outside, `lag` steps later than the network that it was made of:
+
+        core.output @y from @readout lag 2
+    """
+
+    name = "core.output"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    source = prop_def(FlatSymbolRefAttrConstr)
+    lag = prop_def(IntegerAttr.constr(i64))
+
+    traits = lazy_traits_def(lambda: (HasParent(ProgramOp),))
+
+    assembly_format = "$sym_name `from` $source `lag` $lag attr-dict"
+
+    def __init__(self, name: str, source: str, lag: int):
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(name),
+                "source": SymbolRefAttr(source),
+                "lag": IntegerAttr(lag, i64),
+            }
+        )
+
+
+@irdl_op_definition
+class ProgramOp(IRDLOperation):
+    """
+    A network in the numbers of a chip, and where on the chip it lies:
+
+        core.program @digits on "xylo" settings {IWBS = 3 : i64} {
+          core.input @x shape [8]
+          core.population @lif1 class "hidden" ...
+          ...
+        }
+
+    Without `core.place` nothing is placed yet.
+    """
+
+    name = "core.program"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    chip = prop_def(StringAttr)
+    settings = prop_def(DictionaryAttr)
+    body = region_def("single_block")
+
+    traits = traits_def(IsolatedFromAbove(), NoTerminator(), SymbolOpInterface())
+
+    assembly_format = "$sym_name `on` $chip `settings` $settings $body attr-dict"
+
+    def __init__(
+        self,
+        name: str,
+        chip: str,
+        settings: Mapping[str, int],
+        operations: Sequence[Operation],
+    ):
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(name),
+                "chip": StringAttr(chip),
+                "settings": DictionaryAttr(
+                    {key: IntegerAttr(value, i64) for key, value in settings.items()}
+                ),
+            },
+            regions=[Region(Block(list(operations)))],
+        )
+
+    @property
+    def setting(self) -> dict[str, int]:
+        found = {}
+        for key, value in self.settings.data.items():
+            assert isinstance(value, IntegerAttr)
+            found[key] = int(value.value.data)
+        return found
+
+    @property
+    def endings(self) -> dict[str, InputOp | PopulationOp]:
+        """Inputs and populations by name: what synapses start from."""
+        return {
+            op.sym_name.data: op
+            for op in self.body.block.ops
+            if isinstance(op, InputOp | PopulationOp)
+        }
+
+    @property
+    def inputs(self) -> dict[str, InputOp]:
+        return {name: op for name, op in self.endings.items() if isinstance(op, InputOp)}
+
+    @property
+    def populations(self) -> dict[str, PopulationOp]:
+        return {name: op for name, op in self.endings.items() if isinstance(op, PopulationOp)}
+
+    @property
+    def synapses(self) -> list[SynapsesOp]:
+        return [op for op in self.body.block.ops if isinstance(op, SynapsesOp)]
+
+    @property
+    def outputs(self) -> dict[str, OutputOp]:
+        return {op.sym_name.data: op for op in self.body.block.ops if isinstance(op, OutputOp)}
+
+    def members(self, neuron_class: str) -> Iterator[PopulationOp]:
+        """The populations of one class, in their order."""
+        for op in self.populations.values():
+            if op.neuron_class.data == neuron_class:
+                yield op

@@ -1,0 +1,11 @@
+"""
+The bit-exact model of a chip: a network of integers whose bodies come from the description.
+
+    from snncc.passes.chip_model import model_of
+
+    module = model_of(program, description)     # core.program -> a module with one snn.network
+"""
+
+from snncc.passes.chip_model.network import Accumulate, model_of
+
+__all__ = ["Accumulate", "model_of"]

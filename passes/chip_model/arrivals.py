@@ -1,0 +1,168 @@
+"""What arrives at a population in a step: weighted sums, or one event after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects.builtin import IntegerType
+from xdsl.ir import SSAValue
+
+from snncc.dialects.arrays import Array
+from snncc.dialects.core.description import Arrivals
+from snncc.dialects.snn.body import Body, Scalar
+from snncc.dialects.snn.linear import LinearOp
+from snncc.dialects.snn.neurons.arithmetic import fit
+from snncc.dialects.snn.neurons.assembly import Assembly
+from snncc.dialects.snn.places import NOWHERE
+from snncc.dialects.snn.shape import RearrangeOp
+from snncc.dialects.snn.types import integer_width
+
+
+@dataclass(frozen=True)
+class Drive:
+    """Spikes of the sources of one edge, in the chip's order, and their weights."""
+
+    name: str
+    stream: SSAValue
+    """[sources]"""
+    weights: Array
+    """[sources, neurons]"""
+    shift: int
+
+
+@dataclass(frozen=True)
+class _Term:
+    """A port of weights times counts, or of a sum that is taken already."""
+
+    count: str
+    weight: str | None
+    shift: int
+
+
+class Arriving:
+    """
+    The inputs and parameters that a neuron needs for what arrives at one receptor, and the
+    scalars that its body makes of them.
+    """
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        rule: Arrivals,
+        node: str,
+        drives: Sequence[Drive],
+        width: int,
+        *,
+        one_by_one: bool,
+    ):
+        self._a = assembly
+        self._rule = rule
+        self._node = node
+        self._width = width
+        self.inputs: dict[str, SSAValue] = {}
+        self.parameters: dict[str, SSAValue] = {}
+        self.unfitted: SSAValue | None = None
+        """What is fitted after the sum: where it needs no fitting, no order shows."""
+        drives = [drive for drive in drives if drive.weights.any()]
+        if not one_by_one:
+            self._events = [[self._sum(drive) for drive in drives]]
+        elif rule.per == "source":
+            self._events = [[term] for drive in drives for term in self._slots(drive)]
+        else:
+            self._events = self._indices(drives)
+
+    def write(self, b: Body, ports: dict[str, Scalar], x: Scalar) -> Scalar:
+        """x after each event was added to it and fitted."""
+        for event in self._events:
+            if not event:
+                continue
+            amount = self._amount(b, ports, event[0])
+            for term in event[1:]:
+                amount = amount + self._amount(b, ports, term)
+            if self._rule.per == "index" and len(self._events) > 1:
+                amount = fit(amount, self._rule.bits, self._rule.overflow)
+            x = x + amount
+            self.unfitted = x.value
+            x = fit(x, self._rule.bits, self._rule.overflow)
+        return x
+
+    def _amount(self, b: Body, ports: dict[str, Scalar], term: _Term) -> Scalar:
+        if term.weight is None:
+            amount = extended(b, ports[term.count], self._width)
+        else:
+            count = ports[term.count]
+            wide = b.extend_unsigned(count, self._width)
+            amount = wide * b.extend(ports[term.weight], self._width)
+        return amount << term.shift if term.shift else amount
+
+    def _sum(self, drive: Drive) -> _Term:
+        weight = self._a.weight(f"{drive.name}.weight", np.ascontiguousarray(drive.weights.T))
+        total = LinearOp(drive.stream, weight, element=IntegerType(32), node=drive.name)
+        port = f"{drive.name}.sum".replace(".", "_")
+        self.inputs[port] = self._a.add(total)
+        return _Term(port, None, drive.shift)
+
+    def _slots(self, drive: Drive) -> list[_Term]:
+        places, weights = slots(drive.weights)
+        return [
+            self._term(drive, f"{drive.name}_{index}", row, w)
+            for index, (row, w) in enumerate(zip(places, weights, strict=True))
+        ]
+
+    def _indices(self, drives: Sequence[Drive]) -> list[list[_Term]]:
+        """Events of equal index of all drives together, ascending."""
+        most = max((len(drive.weights) for drive in drives), default=0)
+        reached = np.zeros((most, drives[0].weights.shape[1] if drives else 0), bool)
+        for drive in drives:
+            reached[: len(drive.weights)] |= drive.weights != 0
+        order = np.argsort(~reached, axis=0, kind="stable")
+        events = []
+        for index in range(int(reached.sum(axis=0).max(initial=0))):
+            event = []
+            for drive in drives:
+                held = order[index] < len(drive.weights)
+                row = np.where(held, order[index], 0)
+                w = drive.weights[row, np.arange(row.size)]
+                w = np.where(held & reached[order[index], np.arange(row.size)], w, 0)
+                if w.any():
+                    places = np.where(w != 0, row, NOWHERE)
+                    event.append(self._term(drive, f"{drive.name}_{index}", places, w))
+            events.append(event)
+        return events
+
+    def _term(self, drive: Drive, name: str, places: Array, weights: Array) -> _Term:
+        """One source of each neuron: its count, and its weight."""
+        sources = set(places.tolist()) - {NOWHERE}
+        if len(sources) == 1:  # the same for all
+            (source,) = sources
+            port = f"{drive.name}_from_{source}".replace(".", "_")
+            if port not in self.inputs:
+                self.inputs[port] = self._a.element(drive.stream, source)
+        else:
+            port = name.replace(".", "_")
+            self.inputs[port] = self._a.add(RearrangeOp(drive.stream, places))
+        weight = f"w_{name}".replace(".", "_")
+        self.parameters[weight] = self._a.parameter(
+            f"{name}.weight", weights.astype(drive.weights.dtype)
+        )
+        return _Term(port, weight, drive.shift)
+
+
+def slots(weights: Array) -> tuple[Array, Array]:
+    """
+    The sources of each neuron, ascending, and their weights, both [slots, neurons]: the order
+    in which a neuron adds does not depend on sources that do not reach it. Of a neuron with
+    fewer sources the last slots are empty (NOWHERE, weight 0).
+    """
+    reached = weights != 0
+    # the sources that reach a neuron first, each group in its order
+    order = np.argsort(~reached, axis=0, kind="stable")[: reached.sum(axis=0).max()]
+    used = np.take_along_axis(weights, order, axis=0)
+    return np.where(used != 0, order, NOWHERE), used
+
+
+def extended(b: Body, x: Scalar, width: int) -> Scalar:
+    """The same signed number in a type of `width` bits, which it may have already."""
+    return x if integer_width(x.element) == width else b.extend(x, width)

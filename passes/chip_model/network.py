@@ -1,0 +1,350 @@
+"""
+A `core.program` as a network of streams, with the chip's own arithmetic.
+
+Inputs are spikes or counts, outputs what the populations give. A trace has the registers of each
+population as POPULATION.STATE (of receptors i0, i1, ...).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+from xdsl.dialects.builtin import IntegerType, ModuleOp, TensorType, i1, i8
+from xdsl.ir import SSAValue
+
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array
+from snncc.dialects.core.description import INPUT, Description, Edge, Neuron
+from snncc.dialects.core.equations import Scope, Value, write
+from snncc.dialects.core.program import PopulationOp, ProgramOp, SynapsesOp
+from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
+from snncc.dialects.snn.network import DelayOp
+from snncc.dialects.snn.neurons.assembly import Assembly
+from snncc.dialects.snn.types import is_spike, shape_of, stream_type
+from snncc.passes.chip_model.arrivals import Arriving, Drive, extended
+from snncc.passes.ranges import network_ranges
+
+Accumulate: TypeAlias = Literal["auto", "sum", "events"]
+"""
+How arrivals are written where the chip fits a register after each source: as weighted `sum`s, as
+single `events` in the chip's order, or (`auto`) as a sum where it is proved that no sum has to be
+fitted, so that both are the same.
+"""
+
+
+def model_of(
+    program: ProgramOp, description: Description, accumulate: Accumulate = "auto"
+) -> ModuleOp:
+    """The chip's model of a program, which `verify`s against the description."""
+    ordered = frozenset(
+        name
+        for name, neuron in description.neurons.items()
+        if neuron.arrivals.per != "step" and neuron.arrivals.overflow.startswith("saturate")
+    )
+    if accumulate == "events" or not ordered:
+        return _Model(program, description, ordered).build()
+    model = _Model(program, description, frozenset())
+    module = model.build()
+    if accumulate == "sum":
+        return module
+    doubtful = model.doubtful(module) & ordered
+    if not doubtful:
+        return module
+    return _Model(program, description, doubtful).build()
+
+
+@dataclass
+class _Model:
+    program: ProgramOp
+    description: Description
+    one_by_one: frozenset[str]
+    """The classes of neurons whose arrivals are single events."""
+    _assembly: Assembly = field(init=False)
+    _delays: dict[tuple[str, int], DelayOp] = field(default_factory=dict)
+    _inputs: dict[str, SSAValue] = field(default_factory=dict)
+    _written: list[tuple[str, snn.NeuronOp, list[Arriving]]] = field(default_factory=list)
+
+    def build(self) -> ModuleOp:
+        most = self.description.inputs.most
+        element = i1 if most == 1 else i8
+        shapes = {
+            name: op.shape.get_values() for name, op in self.program.inputs.items()
+        }
+        a = self._assembly = Assembly(
+            self.program.sym_name.data,
+            {name: TensorType(element, shape) for name, shape in shapes.items()},
+        )
+        for name, stream in a.inputs.items():
+            self._inputs[name] = self._taken(name, stream, most)
+        streams: dict[str, SSAValue] = {}
+        for name in self._order():
+            op = self.program.populations[name]
+            streams[name] = self._population(op, streams)
+        for (name, _), delay in self._delays.items():
+            if name in streams:
+                a.close(delay, streams[name])
+        outputs = {}
+        for name, op in self.program.outputs.items():
+            source = op.source.root_reference.data
+            shape = self.program.populations[source].shape.get_values()
+            stream = streams[source]
+            if tuple(shape) != shape_of(stream):
+                stream = a.add(snn.ReshapeOp(stream, shape))
+            outputs[name] = stream
+        return a.finish(outputs)
+
+    def doubtful(self, module: ModuleOp) -> frozenset[str]:
+        """The classes for which a sum may have to be fitted."""
+        network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
+        most = self.description.inputs.most
+        known = {name: (0.0, float(min(most, 255))) for name in network.inputs if most > 1}
+        if most > 1:  # what the user gives is clipped first
+            known = {name: (0.0, 255.0) for name in network.inputs}
+        ranges = network_ranges(network, known)
+        found = set()
+        for neuron_class, neuron, arriving in self._written:
+            rule = self.description.neurons[neuron_class].arrivals
+            half = 1 << (rule.bits - 1)
+            values = ranges.populations[neuron].values
+            for one in arriving:
+                if one.unfitted is None:
+                    continue
+                interval = values[one.unfitted]
+                if (np.asarray(interval.low) < 1 - half).any() or (
+                    np.asarray(interval.high) > half - 1
+                ).any():
+                    found.add(neuron_class)
+        return frozenset(found)
+
+    def _taken(self, name: str, stream: SSAValue, most: int) -> SSAValue:
+        """An input as the chip takes it: flat, and so many spikes a step at most."""
+        if len(shape_of(stream)) != 1:
+            size = self.program.inputs[name].size
+            stream = self._assembly.add(snn.ReshapeOp(stream, [size], node=f"{name}.flat"))
+        if most in (1, 255):
+            return stream
+
+        def clipped(b: Body, n: Scalar) -> Outputs:
+            return [b.truncate(b.minimum(b.extend_unsigned(n, 16), most), 8)], []
+
+        return self._assembly.add(
+            build_neuron(
+                clipped,
+                inputs={"n": stream},
+                states={},
+                parameters={},
+                population=shape_of(stream),
+                node=f"{name}.clip",
+            )
+        )
+
+    def _order(self) -> list[str]:
+        """Populations, those first whose spikes arrive in the same step."""
+        before: dict[str, set[str]] = {name: set() for name in self.program.populations}
+        for op in self.program.synapses:
+            if op.source_name in before and not self._latency(op):
+                before[op.target_name].add(op.source_name)
+        ordered: list[str] = []
+        while before:
+            ready = [name for name, needed in before.items() if not needed - set(ordered)]
+            if not ready:
+                raise ValueError("populations whose spikes arrive in the same step form a loop")
+            ordered.append(ready[0])
+            del before[ready[0]]
+        return ordered
+
+    def _edge(self, op: SynapsesOp) -> Edge:
+        return self.description.edges[op.edge.data]
+
+    def _latency(self, op: SynapsesOp) -> int:
+        return self._edge(op).latency + int(op.delay.value.data)
+
+    def _population(self, op: PopulationOp, streams: dict[str, SSAValue]) -> SSAValue:
+        a, node = self._assembly, op.sym_name.data
+        neuron_class = op.neuron_class.data
+        neuron = self.description.neurons[neuron_class]
+        arriving = [
+            Arriving(
+                a,
+                neuron.arrivals,
+                node,
+                self._drives(op, receptor, streams),
+                neuron.arithmetic,
+                one_by_one=neuron_class in self.one_by_one,
+            )
+            for receptor in range(neuron.receptors)
+        ]
+        writer = _BodyWriter(neuron, arriving)
+        parameters = {
+            port: a.parameter(f"{node}.{port}", values)
+            for port, values in writer.ports(op).items()
+        }
+        for one in arriving:
+            parameters |= one.parameters
+        states = {
+            name: a.zero(TensorType(IntegerType(bits), [])) for name, bits in writer.states.items()
+        }
+        built = build_neuron(
+            writer.equations,
+            inputs={name: value for one in arriving for name, value in one.inputs.items()},
+            states=states,
+            parameters=parameters,
+            population=(op.size,),
+            node=node,
+        )
+        self._written.append((neuron_class, built, arriving))
+        return a.add(built)
+
+    def _drives(
+        self, op: PopulationOp, receptor: int, streams: dict[str, SSAValue]
+    ) -> list[Drive]:
+        """By edge in the chip's order; the sources of an edge in the order of their places."""
+        drives = []
+        name = op.sym_name.data
+        rank = {source: index for index, source in enumerate(self.program.endings)}
+        for edge_name, edge in self.description.edges_to(op.neuron_class.data).items():
+            found = [
+                s
+                for s in self.program.synapses
+                if s.target_name == name
+                and s.edge.data == edge_name
+                and s.receptor.value.data == receptor
+            ]
+            if not found:
+                continue
+            found.sort(key=lambda s: (rank[s.source_name], s.delay.value.data))
+            parts, rows = [], []
+            for synapses in found:
+                parts.append(self._source(synapses, streams))
+                rows.append(dense(synapses, self.program))
+            stream = parts[0]
+            if len(parts) > 1:
+                stream = self._assembly.add(snn.ConcatOp(parts, 0))
+            shift = self.program.setting.get(edge.shift.setting, 0) if edge.shift else 0
+            drives.append(
+                Drive(f"{name}.{edge_name}{receptor}", stream, np.concatenate(rows), shift)
+            )
+        return drives
+
+    def _source(self, op: SynapsesOp, streams: dict[str, SSAValue]) -> SSAValue:
+        """The spikes of a source as they arrive, [sources]."""
+        name, late = op.source_name, self._latency(op)
+        if name in self._inputs:
+            now = self._inputs[name]
+            if not late:
+                return now
+            if (name, late) not in self._delays:
+                delay = self._delayed(name, late, stream_type(now))
+                self._assembly.close(delay, now)
+            return self._delays[name, late].result
+        if not late:
+            return streams[name]
+        source = self.program.populations[name]
+        if (name, late) not in self._delays:
+            self._delayed(name, late, TensorType(self._output_type(source), [source.size]))
+        return self._delays[name, late].result
+
+    def _delayed(self, name: str, late: int, type: TensorType) -> DelayOp:  # type: ignore[type-arg]
+        delay = self._assembly.delayed(type, f"{name}.late{late}", late)
+        self._delays[name, late] = delay
+        return delay
+
+    def _output_type(self, op: PopulationOp) -> IntegerType:
+        neuron = self.description.neurons[op.neuron_class.data]
+        return output_type(neuron)
+
+
+def output_type(neuron: Neuron) -> IntegerType:
+    """The elements of what leaves a neuron."""
+    if neuron.output != "spikes":
+        return IntegerType(stored_bits(neuron.states[neuron.output].bits))
+    return i1 if neuron.most == 1 else i8
+
+
+def stored_bits(bits: int) -> int:
+    """The narrowest type that holds a register."""
+    return next(width for width in (8, 16, 32) if bits <= width)
+
+
+def dense(op: SynapsesOp, program: ProgramOp) -> Array:
+    """Weights [sources, neurons]."""
+    sources, targets, weights = op.table()
+    shape = (program.endings[op.source_name].size, program.endings[op.target_name].size)
+    low, high = weights.min(initial=0), weights.max(initial=0)
+    found = np.zeros(shape, np.int8 if -128 <= low and high <= 127 else np.int16)
+    found[sources, targets] = weights
+    return found
+
+
+class _BodyWriter:
+    """The body of a population: registers and parameters by the names of the description."""
+
+    def __init__(self, neuron: Neuron, arriving: list[Arriving]):
+        self.neuron = neuron
+        self.arriving = arriving
+        self.states = {
+            port: stored_bits(state.bits)
+            for name, state in neuron.states.items()
+            for port in self._ports(name, state.per)
+        }
+
+    def _ports(self, name: str, per: str) -> list[str]:
+        if per != "receptor":
+            return [name]
+        return [f"{name}{k}" for k in range(self.neuron.receptors)]
+
+    def ports(self, op: PopulationOp) -> dict[str, Array]:
+        """The parameters' arrays by port; what is not given has its default."""
+        found: dict[str, Array] = {}
+        for name, parameter in self.neuron.parameters.items():
+            dtype = np.int16 if -(1 << 15) <= parameter.low and parameter.high < 1 << 15 else np.int32
+            if name in op.parameters.data:
+                values = op.numbers(name)
+            elif parameter.default is not None:
+                values = np.full(op.size, parameter.default)
+            else:
+                raise ValueError(f"{op.sym_name.data}: {name} is not configured")
+            if parameter.per == "receptor":
+                rows = np.broadcast_to(values, (self.neuron.receptors, op.size))
+                for k, row in enumerate(rows):
+                    found[f"{name}{k}"] = row.astype(dtype)
+            else:
+                found[name] = values.astype(dtype)
+        return found
+
+    def equations(self, b: Body, **ports: Scalar) -> Outputs:
+        neuron, width = self.neuron, self.neuron.arithmetic
+
+        def wide(port: str) -> Scalar:
+            return extended(b, ports[port], width)
+
+        values: dict[str, Value] = {}
+        for name, per in (
+            *((name, state.per) for name, state in neuron.states.items()),
+            *((name, p.per) for name, p in neuron.parameters.items()),
+        ):
+            found = [wide(port) for port in self._ports(name, per)]
+            values[name] = found if per == "receptor" else found[0]
+
+        def arrive(x: Scalar, receptor: int) -> Scalar:
+            return self.arriving[receptor].write(b, ports, x)
+
+        scope = Scope(values, neuron.receptors, arrive, width=width)
+        after = write(neuron.tree, b, scope)
+        states: list[Scalar] = []
+        for name, state in neuron.states.items():
+            held = after[name]
+            kept = stored_bits(state.bits)
+            for value in held if isinstance(held, list) else [held]:
+                states.append(b.truncate(value, kept) if kept < width else value)
+        output = after[neuron.output]
+        assert isinstance(output, Scalar)
+        bits = output_type(neuron).width.data
+        if not is_spike(output.element) and bits < width:
+            output = b.truncate(output, bits)
+        return [output], states
+
+
+__all__ = ["INPUT", "Accumulate", "model_of"]
