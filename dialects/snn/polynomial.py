@@ -26,7 +26,10 @@ SymbolClass: TypeAlias = Literal["input", "state", "spike", "count", "coefficien
 
 @dataclass(frozen=True)
 class Symbol:
-    """An indeterminate; `argument` is what a spike, count or opaque operation was applied to."""
+    """
+    An indeterminate; `argument` is what a spike, count or opaque operation was applied to, or
+    what a coefficient is the inverse of; `operation` computes it, unless it is a port.
+    """
 
     kind: SymbolClass
     name: str
@@ -209,13 +212,13 @@ def _evaluate(op: Operation, operands: list[Polynomial], index: int) -> Polynomi
     if isinstance(op, CountOp):
         return Polynomial.of(Symbol("count", f"n{index}", operands[0], op))
     if isinstance(op, arith.DivfOp) and operands[1].is_coefficient:
-        inverse = Symbol("coefficient", f"1/({operands[1]})")
+        inverse = Symbol("coefficient", f"1/({operands[1]})", operands[1], op)
         if operands[1].terms.keys() == {()}:
             return operands[0] * Polynomial.constant(1 / operands[1].terms[()])
         return operands[0] * Polynomial.of(inverse)
     if operands and all(operand.is_coefficient for operand in operands):
         text = f"{op.name}({', '.join(map(repr, operands))})"
-        return Polynomial.of(Symbol("coefficient", text))
+        return Polynomial.of(Symbol("coefficient", text, None, op))
     if isinstance(op, arith.MaximumfOp):
         return _maximum(op, operands, index)
     return Polynomial.of(Symbol("opaque", f"{op.name}.{index}", None, op))
