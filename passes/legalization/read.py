@@ -1,0 +1,124 @@
+"""Reads a network of streams as a graph of populations and projections."""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from snncc.dialects import snn
+from snncc.dialects.snn.graph import stream_operations
+from snncc.dialects.snn.names import StateNames
+from snncc.dialects.snn.types import shape_of
+from snncc.passes.legalization.affine import Affine, Streams
+from snncc.passes.legalization.dynamics import NoNormalForm, Normal, normal_form
+from snncc.passes.legalization.faults import Faults, Unfit
+from snncc.passes.legalization.graph import Output, Population, Projection, SpikingGraph
+from snncc.passes.legalization.sparse import Sparse
+
+NO_NEURON = "SNC-N004"
+
+
+def read_graph(network: snn.NetworkOp) -> SpikingGraph:
+    """
+    The graph of a network whose parameters are folded and whose elementwise operations are fused.
+
+    Raises Unfit with every neuron and connection that has no form on a chip.
+    """
+    faults = Faults()
+    names = StateNames(network)
+    normals: dict[str, Normal] = {}
+    neurons: dict[str, snn.NeuronOp] = {}
+    values: dict[SSAValue, str] = {}
+    for op in stream_operations(network):
+        if not isinstance(op, snn.NeuronOp):
+            continue
+        known = names.outputs_of.get(op, ())
+        name = known[0] if known else (op.node.data if op.node else f"neuron{len(neurons)}")
+        neurons[name] = op
+        for result in op.results:
+            values[result] = name
+        try:
+            normals[name] = normal_form(op)
+        except NoNormalForm as fault:
+            faults.add(
+                NO_NEURON,
+                name,
+                f"no neuron of a chip: {fault}",
+                "chips have leaky integrators with a threshold and a reset; C has every neuron",
+            )
+    streams = Streams(network, values.get)
+    projections: list[Projection] = []
+    populations: dict[str, Population] = {}
+    for name, normal in normals.items():
+        bias = normal.dynamics.bias.copy()
+        found: dict[tuple[str, int, int], Sparse] = {}
+        for port in neurons[name].input_ports:
+            try:
+                drive = streams.of(port.operand)
+            except Unfit as unfit:
+                for fault in unfit.faults:
+                    faults.add(fault.code, fault.node or name, fault.message, fault.remedy)
+                continue
+            for gain in normal.gains:
+                if gain.port == port.name:
+                    bias = bias + _add(found, drive, gain.receptor, gain.delay, gain.factor)
+        populations[name] = Population(
+            name,
+            shape_of(neurons[name].results[0]),
+            normal.dynamics.changed(bias=bias),
+        )
+        projections += [
+            Projection(source, name, receptor, delay, weights)
+            for (source, receptor, delay), weights in found.items()
+            if weights.values.size
+        ]
+    outputs: dict[str, Output] = {}
+    for output, value in network.outputs.items():
+        if value in values:
+            outputs[output] = Output(values[value])
+            continue
+        source = _identity_of(streams, value)
+        if source is None:
+            faults.add(
+                NO_NEURON,
+                output,
+                "an output that is no neuron's",
+                "end the network with neurons: what a chip gives are spikes or membranes",
+            )
+        else:
+            outputs[output] = Output(source)
+    faults.stop()
+    return SpikingGraph(
+        network.sym_name.data,
+        {name: shape_of(value) for name, value in network.inputs.items()},
+        populations,
+        tuple(projections),
+        outputs,
+    )
+
+
+def _add(
+    found: dict[tuple[str, int, int], Sparse], drive: Affine, receptor: int, late: int, factor: object
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Adds the drive's terms times the gain; what it is where nothing fires."""
+    gain = np.asarray(factor, np.float64)
+    for (source, delay), term in drive.terms.items():
+        key = (source, receptor, delay + late)
+        scaled = term.scaled(gain)
+        found[key] = found[key] + scaled if key in found else scaled
+    return drive.constant * gain
+
+
+def _identity_of(streams: Streams, value: SSAValue) -> str | None:
+    """The population that a value is in another shape."""
+    try:
+        found = streams.of(value)
+    except Unfit:
+        return None
+    if len(found.terms) != 1 or np.any(found.constant):
+        return None
+    ((source, delay), matrix), size = next(iter(found.terms.items())), found.constant.size
+    same = Sparse.identity(size)
+    is_same = matrix.shape == same.shape and len(matrix.rows) == size
+    is_same = is_same and (matrix.rows == same.rows).all() and (matrix.values == 1).all()
+    return source if is_same and not delay else None
