@@ -187,10 +187,8 @@ class Neuron(Part):
         assigned = {
             node.id
             for node in ast.walk(self.tree)
-            if isinstance(node, ast.Name)
-            and isinstance(node.ctx, ast.Store)
-            or isinstance(node, ast.Name)
-            and node.id in self.states
+            if (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+            or (isinstance(node, ast.Name) and node.id in self.states)
         }
         if self.output not in assigned:
             raise ValueError(f"step: {self.output} is the output and is never assigned")

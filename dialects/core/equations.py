@@ -82,9 +82,7 @@ def names_read(tree: ast.Module) -> dict[str, int]:
                 visit(inner)
             return
         assert isinstance(statement, ast.Assign)
-        functions = {
-            node.func for node in ast.walk(statement.value) if isinstance(node, ast.Call)
-        }
+        functions = {node.func for node in ast.walk(statement.value) if isinstance(node, ast.Call)}
         for node in ast.walk(statement.value):
             if isinstance(node, ast.Name) and node not in functions and node.id not in assigned:
                 found.setdefault(node.id, node.lineno)
@@ -119,7 +117,9 @@ def _check_index(index: ast.expr, nested: bool) -> None:
             return
         case ast.Constant(int()):
             return
-    raise EquationError(index.lineno, "index: expected k inside of `for k in receptors:`, or a number")
+    raise EquationError(
+        index.lineno, "index: expected k inside of `for k in receptors:`, or a number"
+    )
 
 
 def _check(node: ast.expr, nested: bool) -> None:
@@ -325,7 +325,9 @@ FUNCTIONS: dict[str, Function] = {
         (1, 2), "arrive(x), arrive(x, k): x after what arrives at receptor k in this step", _arrive
     ),
     "total": Function((1,), "total(i): the sum of i[0], i[1], ...", _total),
-    "saturate": Function((2,), "saturate(x, bits): held at the ends of a register", _fit("saturate")),
+    "saturate": Function(
+        (2,), "saturate(x, bits): held at the ends of a register", _fit("saturate")
+    ),
     "saturate_symmetric": Function(
         (2,),
         "saturate_symmetric(x, bits): the same, where the lowest number is not used",
@@ -343,7 +345,9 @@ FUNCTIONS: dict[str, Function] = {
     "towards_zero": Function(
         (2,), "towards_zero(x, n): x / 2^n, rounded towards zero", _rounded("toward_zero")
     ),
-    "half_up": Function((2,), "half_up(x, n): x / 2^n, to the nearest, half up", _rounded("half_up")),
+    "half_up": Function(
+        (2,), "half_up(x, n): x / 2^n, to the nearest, half up", _rounded("half_up")
+    ),
     "closer": Function(
         (2,),
         "closer(x, a): x moved towards 0 by a, and not beyond",

@@ -94,7 +94,9 @@ class PopulationOp(IRDLOperation):
 
     traits = lazy_traits_def(lambda: (HasParent(ProgramOp),))
 
-    assembly_format = "$sym_name `class` $neuron_class `shape` $shape `parameters` $parameters attr-dict"
+    assembly_format = (
+        "$sym_name `class` $neuron_class `shape` $shape `parameters` $parameters attr-dict"
+    )
 
     def __init__(
         self, name: str, neuron_class: str, shape: Sequence[int], parameters: Mapping[str, str]
@@ -206,7 +208,10 @@ class SynapsesOp(IRDLOperation):
         program = self.parent_op()
         if not isinstance(program, ProgramOp):
             return
-        source, target = program.endings.get(self.source_name), program.endings.get(self.target_name)
+        source, target = (
+            program.endings.get(self.source_name),
+            program.endings.get(self.target_name),
+        )
         if source is None or not isinstance(target, PopulationOp):
             raise VerifyException("expected an input or population, and a population")
         sources, targets, weights = self.table()
@@ -216,7 +221,7 @@ class SynapsesOp(IRDLOperation):
             ("sources", sources, source.size),
             ("targets", targets, target.size),
         ):
-            if places.size and not (0 <= places.min() and places.max() < size):
+            if places.size and not (places.min() >= 0 and places.max() < size):
                 raise VerifyException(f"{what}: expected 0 to {size - 1}")
         order = sources * target.size + targets
         if (np.diff(order) <= 0).any():

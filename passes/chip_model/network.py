@@ -69,9 +69,7 @@ class _Model:
     def build(self) -> ModuleOp:
         most = self.description.inputs.most
         element = i1 if most == 1 else i8
-        shapes = {
-            name: op.shape.get_values() for name, op in self.program.inputs.items()
-        }
+        shapes = {name: op.shape.get_values() for name, op in self.program.inputs.items()}
         a = self._assembly = Assembly(
             self.program.sym_name.data,
             {name: TensorType(element, shape) for name, shape in shapes.items()},
@@ -101,7 +99,7 @@ class _Model:
         most = self.description.inputs.most
         known = {name: (0.0, float(min(most, 255))) for name in network.inputs if most > 1}
         if most > 1:  # what the user gives is clipped first
-            known = {name: (0.0, 255.0) for name in network.inputs}
+            known = dict.fromkeys(network.inputs, (0.0, 255.0))
         ranges = network_ranges(network, known)
         found = set()
         for neuron_class, neuron, arriving in self._written:
@@ -178,8 +176,7 @@ class _Model:
         ]
         writer = _BodyWriter(neuron, arriving)
         parameters = {
-            port: a.parameter(f"{node}.{port}", values)
-            for port, values in writer.ports(op).items()
+            port: a.parameter(f"{node}.{port}", values) for port, values in writer.ports(op).items()
         }
         for one in arriving:
             parameters |= one.parameters
@@ -197,9 +194,7 @@ class _Model:
         self._written.append((neuron_class, built, arriving))
         return a.add(built)
 
-    def _drives(
-        self, op: PopulationOp, receptor: int, streams: dict[str, SSAValue]
-    ) -> list[Drive]:
+    def _drives(self, op: PopulationOp, receptor: int, streams: dict[str, SSAValue]) -> list[Drive]:
         """By edge in the chip's order; the sources of an edge in the order of their places."""
         drives = []
         name = op.sym_name.data
@@ -273,7 +268,7 @@ def dense(op: SynapsesOp, program: ProgramOp) -> Array:
     sources, targets, weights = op.table()
     shape = (program.endings[op.source_name].size, program.endings[op.target_name].size)
     low, high = weights.min(initial=0), weights.max(initial=0)
-    found = np.zeros(shape, np.int8 if -128 <= low and high <= 127 else np.int16)
+    found = np.zeros(shape, np.int8 if low >= -128 and high <= 127 else np.int16)
     found[sources, targets] = weights
     return found
 
@@ -299,7 +294,9 @@ class _BodyWriter:
         """The parameters' arrays by port; what is not given has its default."""
         found: dict[str, Array] = {}
         for name, parameter in self.neuron.parameters.items():
-            dtype = np.int16 if -(1 << 15) <= parameter.low and parameter.high < 1 << 15 else np.int32
+            dtype = (
+                np.int16 if parameter.low >= -(1 << 15) and parameter.high < 1 << 15 else np.int32
+            )
             if name in op.parameters.data:
                 values = op.numbers(name)
             elif parameter.default is not None:

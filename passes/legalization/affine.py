@@ -286,7 +286,9 @@ def _pool(op: snn.Pool2dOp) -> Sparse:
     inputs = np.arange(size_of(op.input)).reshape(shape_of(op.input))
     around = padded(inputs, op.paddings, -1)
     outputs = np.arange(np.prod(shape)).reshape(shape)
-    taps = np.stack([taken(around, w) for _, w in windows(shape[1:], op.kernels, op.strides, (1, 1))])
+    taps = np.stack(
+        [taken(around, w) for _, w in windows(shape[1:], op.kernels, op.strides, (1, 1))]
+    )
     inside = taps >= 0
     counts = inside.sum(axis=0) if op.excludes_padding else np.full(shape, len(taps))
     share = 1.0 / counts if op.pool.data is Pool.AVG else np.ones(shape)

@@ -81,7 +81,11 @@ class _Reader:
             raise NoNormalForm(f"{len(body.outputs)} outputs, where a chip's neuron has one")
         output = body.outputs[0]
         spike = next(iter(output.symbols), None)
-        if spike is not None and spike.kind in ("spike", "count") and output == Polynomial.of(spike):
+        if (
+            spike is not None
+            and spike.kind in ("spike", "count")
+            and output == Polynomial.of(spike)
+        ):
             return self._spiking(spike)
         if any(symbol.kind in ("spike", "count", "opaque") for symbol in output.symbols):
             raise NoNormalForm("the output is neither a spike nor a membrane")
@@ -102,18 +106,20 @@ class _Reader:
         assert argument is not None
         candidates: list[int | None] = list(range(len(self.body.states))) or [None]
         reasons: list[str] = []
-        for index in candidates:
+        for index in reversed(candidates):
             try:
                 return self._with_membrane(index, spike, argument)
             except NoNormalForm as fault:
                 reasons.append(str(fault))
-        raise NoNormalForm(reasons[-1])
+        raise NoNormalForm(reasons[0])
 
     def _with_membrane(self, index: int | None, spike: Symbol, argument: Polynomial) -> Normal:
         if index is None:
             before, reset, amount, late = self._argument_alone(argument), "zero", None, False
         else:
             before, reset, amount, late = self._reset(index, spike)
+            for echo in self._echoes(index, spike) if not late else ():
+                argument = argument.substitute(echo, ZERO)
         normal = self._integrated(index, before)
         threshold, reaches, most = self._threshold(spike, argument, before, index, late, amount)
         if (threshold <= 0).any():
@@ -143,9 +149,7 @@ class _Reader:
         )
         return argument - constant
 
-    def _reset(
-        self, index: int, spike: Symbol
-    ) -> tuple[Polynomial, str, Polynomial | None, bool]:
+    def _reset(self, index: int, spike: Symbol) -> tuple[Polynomial, str, Polynomial | None, bool]:
         """(the membrane before it, its kind, the amount, whether it comes one step later)."""
         state = self.body.states[index]
         update = self.body.next_states[index]
@@ -156,11 +160,11 @@ class _Reader:
         events = sorted(
             (s for s in update.symbols if s.kind in ("spike", "count")), key=lambda s: s.name
         )
-        echoes = [e for e in events if e != spike and self._is_of_old(e, state)]
+        echoes = self._echoes(index, spike)
         if spike in events:
-            for echo in echoes:  # a same-step reset leaves nothing above the threshold
+            for echo in echoes:
                 update = update.substitute(echo, ZERO)
-            events = [spike]
+            events = [e for e in events if e not in echoes]
         if not events:
             return update, "none", None, False
         if len(events) > 1:
@@ -183,6 +187,17 @@ class _Reader:
         if not after.is_coefficient or np.any(self.number(after)):
             raise NoNormalForm("a reset to other values than 0")
         return before, "zero", None, False
+
+    def _echoes(self, index: int, spike: Symbol) -> list[Symbol]:
+        """
+        Events H(v - theta) of the membrane that the step before left, which snnTorch keeps beside
+        a reset in the same step: that leaves nothing above the threshold for them to see.
+        """
+        state, update = self.body.states[index], self.body.next_states[index]
+        events = {s for s in update.symbols if s.kind in ("spike", "count")}
+        return sorted(
+            (e for e in events - {spike} if self._is_of_old(e, state)), key=lambda s: s.name
+        )
 
     def _is_of_old(self, event: Symbol, state: Symbol) -> bool:
         """H(v - theta) of the membrane that the step before left."""
@@ -235,6 +250,8 @@ class _Reader:
                 raise NoNormalForm("the membrane acts on itself otherwise than by a decay")
             decay, rest = self.number(parts[0]), parts[1]
         currents: list[Array] = []
+        biases: list[Array] = []
+        new_currents: list[bool] = []
         gains: list[Gain] = []
         left = {symbol: self._factor(rest, symbol) for symbol in self.body.inputs}
         for place, state in enumerate(self.body.states):
@@ -249,10 +266,9 @@ class _Reader:
             if not np.any(weight):
                 raise NoNormalForm(f"{state.name} does not reach the membrane")
             into = {symbol: self._factor(drive, symbol) for symbol in self.body.inputs}
-            if np.any(self.number(self._rest(drive, list(into)))):
-                raise NoNormalForm(f"{state.name} has a bias of its own")
             receptor = len(currents)
             currents.append(alpha)
+            biases.append(self.number(self._rest(drive, list(into))))
             with np.errstate(divide="ignore", invalid="ignore"):
                 new = np.where(alpha != 0, weight / alpha, 0.0)  # b of v' = ... + b i'
             is_new = any(
@@ -260,6 +276,8 @@ class _Reader:
                 for symbol, factor in into.items()
                 if np.any(factor)
             )
+            biases[-1] = biases[-1] * (new if is_new else weight)
+            new_currents.append(is_new)
             for symbol, factor in into.items():
                 if not np.any(factor):
                     continue
@@ -275,10 +293,13 @@ class _Reader:
         }
         if direct and currents:
             currents.append(np.zeros(self.size))
+            biases.append(np.zeros(self.size))
         gains += [Gain(s.name, max(0, len(currents) - 1), f) for s, f in direct.items()]
         states = [s for place, s in enumerate(self.body.states) if place != index]
         bias = self.number(self._rest(rest, [*left, *states]))
-        return Normal(Dynamics(decay, bias, tuple(currents)), tuple(gains))
+        for current, is_new in zip(biases, new_currents, strict=False):
+            bias = bias - current if is_new else bias  # it reaches the membrane in the same step
+        return Normal(Dynamics(decay, bias, tuple(currents), tuple(biases)), tuple(gains))
 
     def _largest(self, gains: list[Gain]) -> float:
         return max((float(np.abs(g.factor).max(initial=0)) for g in gains), default=0.0)

@@ -19,7 +19,7 @@ class Dynamics:
     """
     The normal form of a neuron, in numbers for each neuron ([n]), float64:
 
-        J_k[t] = current[k] J_k[t-1] + what arrives at receptor k     (current[k] = 0: no memory)
+        J_k[t] = current[k] J_k[t-1] + what arrives at receptor k + current_bias[k]
         u[t]   = decay v[t-1] + sum over k of J_k[t] + bias
         z[t]   = u > threshold, or u >= threshold where `reaches`
         v[t]   = u - z amount,  or 0 where z  ("zero"),  or u  ("none")
@@ -31,6 +31,8 @@ class Dynamics:
     decay: Array
     bias: Array
     currents: tuple[Array, ...] = ()
+    """Without any, and where one is 0, what arrives is gone after its step."""
+    current_biases: tuple[Array, ...] = ()
     threshold: Array | None = None
     reaches: bool = False
     reset: Reset = "none"

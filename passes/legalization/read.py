@@ -98,7 +98,11 @@ def read_graph(network: snn.NetworkOp) -> SpikingGraph:
 
 
 def _add(
-    found: dict[tuple[str, int, int], Sparse], drive: Affine, receptor: int, late: int, factor: object
+    found: dict[tuple[str, int, int], Sparse],
+    drive: Affine,
+    receptor: int,
+    late: int,
+    factor: object,
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """Adds the drive's terms times the gain; what it is where nothing fires."""
     gain = np.asarray(factor, np.float64)
