@@ -114,12 +114,21 @@ class Current(Part):
 
 class Reset(Part):
     """
-    What a spike does to the membrane: takes the threshold from it (of a membrane that decayed
-    since, where `after` is `decay`), or sets it to 0.
+    What a spike does to the membrane: `subtract` takes the threshold from it (of a membrane that
+    decayed since, where `after` is `decay`), `zero` sets it to 0.
     """
 
-    kind: Literal["subtract", "zero"]
+    kinds: dict[Literal["subtract", "zero"], int]
+    """Those that there are, and the number that `select` has for each."""
     after: Literal["spike", "decay"] = "spike"
+    select: Name | None = None
+    """A parameter or a setting of the chip; None: there is one kind."""
+
+    @model_validator(mode="after")
+    def _is_selected(self) -> Reset:
+        if not self.kinds or (len(self.kinds) > 1 and self.select is None):
+            raise ValueError("expected one kind, or a parameter or setting that selects")
+        return self
 
 
 class Approximates(Part):

@@ -7,8 +7,8 @@ The chip's own numbers come later (`snncc.passes.chip_model`).
 from __future__ import annotations
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp, TensorType, f64
-from xdsl.ir import SSAValue
+from xdsl.dialects.builtin import IntegerType, ModuleOp, TensorType, f64, i1
+from xdsl.ir import Attribute, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.snn.body import Body, Equations, Outputs, Scalar, build_neuron
@@ -20,7 +20,7 @@ from snncc.passes.legalization.graph import Dynamics, Population, SpikingGraph
 
 def float_model(graph: SpikingGraph) -> ModuleOp:
     """
-    The network. Inputs are f64 of their shapes, outputs spikes, counts (i8) or membranes (f64); a
+    The network. Inputs are f64 of their shapes, outputs spikes, counts or membranes (f64); a
     trace has each population by its name.
     """
     return _Writer(graph).write()
@@ -111,13 +111,16 @@ class _Writer:
         return a.add(neuron)
 
 
-def element_of(d: Dynamics) -> object:
+def element_of(d: Dynamics) -> Attribute:
     """The element type of what leaves a neuron."""
-    from xdsl.dialects.builtin import i1, i8
-
     if d.threshold is None:
         return f64
-    return i1 if d.most == 1 else i8
+    return i1 if d.most == 1 else IntegerType(count_bits(d.most))
+
+
+def count_bits(most: int) -> int:
+    """Of the narrowest type that holds a count."""
+    return next(bits for bits in (8, 16, 32) if most < 1 << bits)
 
 
 def equations_of(d: Dynamics, arriving: list[list[str]]) -> Equations:
@@ -141,7 +144,7 @@ def equations_of(d: Dynamics, arriving: list[list[str]]) -> Equations:
         if d.threshold is None:
             return [u], [*currents, u]
         if d.most > 1:
-            spikes = b.count(u / p["threshold"], d.most, 8)
+            spikes = b.count(u / p["threshold"], d.most, count_bits(d.most))
         else:
             spikes = b.spike(u - p["threshold"], "ge" if d.reaches else "gt")
         fired = b.to_float(spikes)

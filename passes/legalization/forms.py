@@ -1,0 +1,209 @@
+"""The chip's neuron instead of the network's: decays that it can represent, its reset, its biases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from snncc.dialects.arrays import Array
+from snncc.dialects.core.description import Decay, Description, Neuron
+from snncc.passes.legalization.classes import Classes
+from snncc.passes.legalization.faults import Faults
+from snncc.passes.legalization.graph import Dynamics, Population, SpikingGraph
+
+NO_NEURON, NO_DECAY = "SNC-N004", "SNC-N005"
+MOST_FACTOR = 2.0
+"""A leak 1 - a that is wrong by more than this is another neuron, and an error."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a population is configured with apart from scales: [n] each."""
+
+    decay: Array | None
+    """The membrane's parameter; None: the chip has none."""
+    currents: tuple[Array, ...]
+    """By receptor."""
+    reset: str | None
+
+
+@dataclass(frozen=True)
+class Formed:
+    graph: SpikingGraph
+    forms: dict[str, Form]
+    changes: tuple[str, ...]
+    """What became another neuron, for people."""
+
+
+def decay_of(decay: Decay, parameter: Array) -> Array:
+    """What a step leaves of 1, for whole numbers; 1 for constant leaks, which are no decay."""
+    p = parameter.astype(np.float64)
+    match decay.form:
+        case "shift":
+            return 1.0 - 2.0**-p
+        case "fraction":
+            return p / 2.0**decay.bits
+        case "complement":
+            return (2.0**decay.bits - decay.offset - p) / 2.0**decay.bits
+        case _:
+            return np.ones_like(p)
+
+
+def nearest(decay: Decay, low: int, high: int, wanted: Array) -> Array:
+    """The whole number of low to high whose decay is nearest to what is wanted, in its leak."""
+    match decay.form:
+        case "shift":
+            choices = np.arange(low, high + 1)
+            leak = np.log(np.maximum(1.0 - wanted, 2.0 ** -(high + 1)))
+            given = np.log(1.0 - decay_of(decay, choices))
+            return choices[np.abs(leak[:, None] - given[None, :]).argmin(axis=1)]
+        case "fraction":
+            return np.clip(np.rint(wanted * 2.0**decay.bits), low, high).astype(np.int64)
+        case "complement":
+            parameter = 2.0**decay.bits * (1.0 - wanted) - decay.offset
+            return np.clip(np.rint(parameter), low, high).astype(np.int64)
+        case _:
+            return np.zeros(len(wanted), np.int64)
+
+
+def formed(
+    graph: SpikingGraph, description: Description, classes: Classes, faults: Faults
+) -> Formed:
+    forms: dict[str, Form] = {}
+    populations: list[Population] = []
+    changes: list[str] = []
+    for name, population in graph.populations.items():
+        neuron = description.neurons[classes.of[name]]
+        writer = _Writer(population, neuron, description, faults, changes.append)
+        dynamics, form = writer.run()
+        populations.append(replace(population, dynamics=dynamics))
+        forms[name] = form
+    return Formed(graph.with_populations(populations), forms, tuple(changes))
+
+
+class _Writer:
+    def __init__(
+        self,
+        population: Population,
+        neuron: Neuron,
+        description: Description,
+        faults: Faults,
+        tell: Callable[[str], None],
+    ):
+        self.name = population.name
+        self.d = population.dynamics
+        self.neuron = neuron
+        self.chip = description.name
+        self.faults = faults
+        self.tell = tell
+
+    def run(self) -> tuple[Dynamics, Form]:
+        a = self.neuron.approximates
+        decay, parameter = self._decay("membrane", self.d.decay, a.membrane)
+        d = self.d.changed(decay=decay)
+        currents: list[Array] = []
+        found: list[Array] = []
+        if len(d.currents) > self.neuron.receptors:
+            self._no(
+                f"{len(d.currents)} synaptic currents, where {self.chip} has "
+                f"{self.neuron.receptors}",
+                "give all synapses of a neuron one time constant",
+            )
+        if a.current is not None:
+            for k, wanted in enumerate(d.currents or (np.zeros(d.size),)):
+                alpha, number = self._decay(f"current {k}", wanted, a.current.decay)
+                currents.append(alpha)
+                found.append(number if number is not None else np.zeros(d.size, np.int64))
+        elif any(np.any(alpha) for alpha in d.currents):
+            self._no_decay(
+                f"a synaptic current, which neurons of {self.chip} do not have",
+                "train with currents that last one step",
+            )
+        d = self._biases(d.changed(currents=tuple(currents)))
+        d, reset = self._reset(d)
+        if d.most > self.neuron.most:
+            self.tell(f"{self.name}: at most {self.neuron.most} spikes a step instead of {d.most}")
+        if d.threshold is not None:
+            d = d.changed(most=self.neuron.most)
+        return d, Form(parameter, tuple(found), reset)
+
+    def _no(self, message: str, remedy: str) -> None:
+        self.faults.add(NO_NEURON, self.name, message, remedy)
+
+    def _no_decay(self, message: str, remedy: str) -> None:
+        self.faults.add(NO_DECAY, self.name, message, remedy)
+
+    def _decay(self, what: str, wanted: Array, decay: Decay) -> tuple[Array, Array | None]:
+        """(the decay that there is, its parameter)."""
+        if decay.parameter is None or decay.form == "closer":
+            if np.abs(wanted - 1.0).max(initial=0) > 1e-6:
+                self._no_decay(
+                    f"{what}: a decay of {_span(wanted)} a step, and neurons of {self.chip} "
+                    + ("leak by a constant" if decay.form == "closer" else "do not leak"),
+                    "train without leak",
+                )
+            number = None if decay.parameter is None else np.zeros(len(wanted), np.int64)
+            return np.ones_like(wanted), number
+        p = self.neuron.parameters[decay.parameter]
+        number = nearest(decay, p.low, p.high, wanted)
+        found = decay_of(decay, number)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(wanted == found, 1.0, (1.0 - found) / (1.0 - wanted))
+        wrong = ~((ratio <= MOST_FACTOR) & (ratio >= 1 / MOST_FACTOR))
+        if wrong.any():
+            ends = sorted(float(decay_of(decay, np.array([end]))[0]) for end in (p.low, p.high))
+            least, most = ends[0], ends[1]
+            if decay.form == "shift":  # a shift by 0 leaves nothing of what arrives
+                least = float(decay_of(decay, np.array([max(p.low, 1)]))[0])
+            self._no_decay(
+                f"{what}: a decay of {_span(wanted[wrong])} a step; {self.chip} has "
+                f"{least:.4g} to {most:.4g}",
+                "train with a time constant in that range",
+            )
+        change = np.abs(found - wanted).max(initial=0)
+        if change > 1e-6:
+            self.tell(f"{self.name}: {what} decays by {_span(found)} instead of {_span(wanted)}")
+        return found, number
+
+    def _biases(self, d: Dynamics) -> Dynamics:
+        a = self.neuron.approximates
+        if d.current_biases and any(np.any(b) for b in d.current_biases):
+            bias = d.bias
+            for alpha, constant in zip(d.currents, d.current_biases, strict=False):
+                bias = bias + constant / np.maximum(1.0 - alpha, 1e-9)
+            d = d.changed(bias=bias)
+            self.tell(f"{self.name}: the bias of a current becomes one of the membrane")
+        d = d.changed(current_biases=())
+        if a.bias is None and np.any(d.bias):
+            self._no(
+                f"a bias, which neurons of {self.chip} do not have",
+                "train without bias, or with an input that spikes at every step",
+            )
+        return d
+
+    def _reset(self, d: Dynamics) -> tuple[Dynamics, str | None]:
+        reset = self.neuron.approximates.reset
+        if reset is None or d.threshold is None:
+            return d, None
+        kind = d.reset
+        if kind not in reset.kinds:
+            kind = next(iter(reset.kinds))
+            self.tell(f"{self.name}: reset by {kind} instead of {d.reset}")
+        if kind == "zero":
+            return d.changed(reset="zero", amount=None), kind
+        amount = d.threshold
+        if reset.after == "decay":
+            amount = amount / np.where(d.decay != 0, d.decay, 1.0)
+        if d.amount is not None and np.abs(amount / d.amount - 1).max() > 1e-3:
+            self.tell(
+                f"{self.name}: a spike takes {_span(amount)} from the membrane instead of "
+                f"{_span(d.amount)}"
+            )
+        return d.changed(reset="subtract", amount=amount), kind
+
+
+def _span(values: Array) -> str:
+    low, high = float(values.min()), float(values.max())
+    return f"{low:.4g}" if f"{low:.4g}" == f"{high:.4g}" else f"{low:.4g} to {high:.4g}"

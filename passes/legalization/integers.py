@@ -1,0 +1,430 @@
+"""
+Whole numbers for weights, thresholds and biases, and the program that has them.
+
+A neuron counts in a unit of its own: scale s, so that u = 1 is s on the chip. Then with the gain g of
+a new current and shifts b that the equations have
+
+    weight = s w / (g 2^(shift + b))     threshold = s theta / 2^b     bias = s c / 2^b
+
+Scales and shifts are chosen such that nothing leaves its register on the calibration data and the
+rounding of weights, weighted by how often their sources fire, moves the membrane least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+
+from snncc.dialects.arrays import Array, blob_of, dense_of, type_of
+from snncc.dialects.core.description import Description, Edge, Neuron
+from snncc.dialects.core.program import InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
+from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.neurons.assembly import INLINE_ELEMENTS
+from snncc.passes.legalization.classes import Classes
+from snncc.passes.legalization.faults import Faults
+from snncc.passes.legalization.forms import Form
+from snncc.passes.legalization.graph import Population, Projection, SpikingGraph
+from snncc.passes.legalization.levels import leveled
+from snncc.passes.legalization.timing import Timed
+
+NO_WEIGHT = "SNC-N006"
+HEADROOM = 0.8
+"""Of a register: what calibration data fill at most."""
+SCALES = np.geomspace(0.4, 2.0, 33)
+"""Tried beside the scale at which the largest weight is the chip's largest."""
+LEAST_THRESHOLD = 2
+"""Below, a threshold is rounded by more than a quarter of itself."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What calibration data do, by the names of populations and inputs."""
+
+    rates: Mapping[str, Array]
+    """Spikes a step, [n]."""
+    largest: Mapping[str, Array]
+    """|membrane before the reset|, [n]."""
+    currents: Mapping[str, Array] = field(default_factory=dict)
+    """|current|, [receptors, n]."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A projection with the class of its edges."""
+
+    projection: Projection
+    edge: Edge
+    edge_name: str
+    extra: int
+
+
+@dataclass
+class _Fit:
+    scale: Array
+    error: float
+    weights: list[Array]
+
+
+@dataclass(frozen=True)
+class Integers:
+    module: ModuleOp
+    """Parameters and one `core.program`, not placed."""
+    scales: dict[str, Array]
+    """Population -> what 1 of its membrane is on the chip, [n]."""
+    clipped: dict[str, int]
+    """Population -> weights beyond the ends of the chip's, which were held there."""
+
+    @property
+    def program(self) -> ProgramOp:
+        return next(op for op in self.module.ops if isinstance(op, ProgramOp))
+
+
+def whole_numbers(
+    timed: Timed,
+    forms: Mapping[str, Form],
+    description: Description,
+    classes: Classes,
+    activity: Activity,
+    faults: Faults,
+) -> Integers:
+    return _Writer(timed, forms, description, classes, activity, faults).run()
+
+
+class _Writer:
+    def __init__(
+        self,
+        timed: Timed,
+        forms: Mapping[str, Form],
+        description: Description,
+        classes: Classes,
+        activity: Activity,
+        faults: Faults,
+    ):
+        self.graph: SpikingGraph = timed.graph
+        self.forms = forms
+        self.chip = description
+        self.classes = classes
+        self.activity = activity
+        self.faults = faults
+        self.rows = [
+            _Row(p, description.edges[edge], edge, extra)
+            for p, edge, extra in zip(
+                timed.graph.projections, classes.edges, timed.extra, strict=True
+            )
+        ]
+
+    def run(self) -> Integers:
+        shifts = self._shifts()
+        fits = {name: self._fit(name, shifts) for name in self.graph.populations}
+        clipped = {name: self._clipped(name, fits[name]) for name in fits}
+        return Integers(
+            self._module(fits, shifts),
+            {name: fit.scale for name, fit in fits.items()},
+            {name: count for name, count in clipped.items() if count},
+        )
+
+    def _shifts(self) -> dict[str, int]:
+        """Setting -> shift: all that reach one class of neurons are tried together."""
+        found: dict[str, int] = {}
+        for target in self.chip.neurons:
+            edges = {
+                row.edge.shift.setting: row.edge.shift
+                for row in self.rows
+                if row.edge.target == target and row.edge.shift is not None
+            }
+            names = [p for p, c in self.classes.of.items() if c == target]
+            best: tuple[float, dict[str, int]] | None = None
+            for values in product(*(range(s.low, s.high + 1) for s in edges.values())):
+                tried = dict(zip(edges, values, strict=True))
+                error = sum(self._fit(name, found | tried).error for name in names)
+                if best is None or error < best[0]:
+                    best = (error, tried)
+            if best is not None:
+                found |= best[1]
+        for edge in self.chip.edges.values():
+            if edge.shift is not None:
+                found.setdefault(edge.shift.setting, edge.shift.low)
+        return found
+
+    def _unit(self, row: _Row, shifts: Mapping[str, int], neuron: Neuron, name: str) -> Array:
+        """What a weight of 1 on the chip adds to the membrane, [n], for s = 1."""
+        a = neuron.approximates
+        gain = np.ones(self.graph.size_of(name))
+        if a.current is not None and a.current.gain == "decay":
+            gain = self.graph.populations[name].dynamics.currents[row.projection.receptor]
+        shift = shifts.get(row.edge.shift.setting, 0) if row.edge.shift else 0
+        return np.asarray(gain * 2.0 ** (shift + a.input_shift))
+
+    def _fit(self, name: str, shifts: Mapping[str, int]) -> _Fit:
+        population = self.graph.populations[name]
+        neuron = self.chip.neurons[self.classes.of[name]]
+        rows = [row for row in self.rows if row.projection.target == name]
+        units = [self._unit(row, shifts, neuron, name) for row in rows]
+        most = self._largest_scale(population, neuron)
+        full = most.copy()
+        for row, unit in zip(rows, units, strict=True):
+            if row.edge.levels is None:
+                largest = row.projection.weights.largest_of_rows()
+                with np.errstate(divide="ignore"):
+                    at_end = np.where(largest > 0, row.edge.high * unit / largest, np.inf)
+                full = np.minimum(full, at_end)
+        best_scale = np.zeros(population.size)
+        best_error = np.full(population.size, np.inf)
+        for factor in SCALES:
+            scale = self._allowed(population, neuron, np.minimum(full * factor, most))
+            error = self._error(population, neuron, rows, units, scale)
+            better = error < best_error * (1 - 1e-9)
+            better = self._together(neuron, better, error, best_error)
+            best_scale = np.where(better, scale, best_scale)
+            best_error = np.where(better, error, best_error)
+        weights = [
+            rounded(row.projection, row.edge, best_scale / unit)
+            for row, unit in zip(rows, units, strict=True)
+        ]
+        return _Fit(best_scale, float(best_error.sum()), weights)
+
+    def _together(self, neuron: Neuron, better: Array, error: Array, before: Array) -> Array:
+        """Neurons that share a threshold take a scale together."""
+        size = self._sharing(neuron)
+        if size == 1:
+            return better
+        starts = np.arange(0, len(error), size)
+        with np.errstate(invalid="ignore"):
+            gain = np.nan_to_num(np.add.reduceat(error, starts)) < np.nan_to_num(
+                np.add.reduceat(before, starts), nan=np.inf
+            )
+        return np.repeat(gain, size)[: len(error)]
+
+    def _sharing(self, neuron: Neuron) -> int:
+        name = neuron.approximates.threshold
+        per = neuron.parameters[name].per if name is not None else "neuron"
+        return {"group": neuron.group, "class": 1 << 30}.get(per, 1)
+
+    def _largest_scale(self, population: Population, neuron: Neuron) -> Array:
+        """Above, the threshold or what was seen does not fit."""
+        a, d = neuron.approximates, population.dynamics
+        most = np.full(d.size, np.inf)
+        if a.threshold is not None and d.threshold is not None:
+            high = neuron.parameters[a.threshold].high
+            most = (high << a.threshold_shift) / d.threshold
+        seen = np.maximum(
+            self.activity.largest.get(population.name, np.zeros(d.size)),
+            d.threshold if d.threshold is not None else 0.0,
+        )
+        bits = neuron.states[neuron.membrane].bits
+        with np.errstate(divide="ignore"):
+            most = np.minimum(most, HEADROOM * 2.0 ** (bits - 1) / np.maximum(seen, 1e-30))
+        for current in self.activity.currents.get(population.name, ()):
+            with np.errstate(divide="ignore"):
+                room = HEADROOM * 2.0 ** (neuron.arrivals.bits - 1) / np.maximum(current, 1e-30)
+            most = np.minimum(most, room)
+        if a.bias is not None:
+            high = neuron.parameters[a.bias].high
+            with np.errstate(divide="ignore"):
+                most = np.minimum(
+                    most,
+                    np.where(d.bias != 0, (high << a.bias_shift) / np.abs(d.bias), np.inf),
+                )
+        return np.minimum(most, 2.0**40)
+
+    def _allowed(self, population: Population, neuron: Neuron, scale: Array) -> Array:
+        """
+        The scale at which the threshold is a whole number, and the same for those that share it.
+        """
+        a, d = neuron.approximates, population.dynamics
+        if a.threshold is None or d.threshold is None:
+            return scale
+        unit = 2.0**a.threshold_shift
+        p = neuron.parameters[a.threshold]
+        threshold = scale * d.threshold / unit
+        size = min(self._sharing(neuron), d.size)
+        if size > 1:
+            starts = np.arange(0, d.size, size)
+            threshold = np.repeat(np.minimum.reduceat(threshold, starts), size)[: d.size]
+        whole = np.clip(np.rint(threshold), max(p.low, 1), p.high)
+        return np.asarray(whole * unit / d.threshold)
+
+    def _error(
+        self,
+        population: Population,
+        neuron: Neuron,
+        rows: Sequence[_Row],
+        units: Sequence[Array],
+        scale: Array,
+    ) -> Array:
+        """
+        [n]: the mean square by which rounding moves the membrane in a step, of the threshold's
+        (of a readout of the largest membrane's); 1 / 12 is that of rounding one number.
+        """
+        d = population.dynamics
+        total = np.zeros(d.size)
+        for row, unit in zip(rows, units, strict=True):
+            w = row.projection.weights
+            per = (scale / unit)[w.rows]
+            off = rounded(row.projection, row.edge, scale / unit) / per - w.values
+            rates = self.activity.rates.get(row.projection.source)
+            rate = np.full(w.shape[1], 0.1) if rates is None else np.maximum(rates, 1e-3)
+            total += np.bincount(w.rows, rate[w.columns] * off**2, minlength=d.size)
+        rounds = 1.0 if neuron.approximates.membrane.parameter is not None else 0.0
+        rounds += 1.0 if neuron.approximates.current is not None else 0.0
+        total = total + rounds / 12 / scale**2
+        reference = d.threshold
+        if reference is None:
+            reference = np.maximum(
+                self.activity.largest.get(population.name, np.ones(d.size)), 1e-9
+            )
+        return np.asarray(total / reference**2)
+
+    def _clipped(self, name: str, fit: _Fit) -> int:
+        rows = [row for row in self.rows if row.projection.target == name]
+        count = 0
+        for row, weights in zip(rows, fit.weights, strict=True):
+            silent = (weights == 0).all() and row.projection.weights.values.size
+            if silent:
+                self.faults.add(
+                    NO_WEIGHT,
+                    name,
+                    f"all weights from {row.projection.source} become 0 of {row.edge.low} to "
+                    f"{row.edge.high}: they are too small beside the others",
+                    "train with weights of similar sizes, or normalise them by layer",
+                )
+            at_end = (weights == row.edge.high) | (weights == row.edge.low)
+            count += int(at_end.sum()) if row.edge.levels is None else 0
+        d = self.graph.populations[name].dynamics
+        neuron = self.chip.neurons[self.classes.of[name]]
+        if d.threshold is not None and rows:
+            unit = 2.0**neuron.approximates.threshold_shift
+            least = (fit.scale * d.threshold / unit).min()
+            if least < LEAST_THRESHOLD and neuron.approximates.membrane.parameter is not None:
+                self.faults.add(
+                    NO_WEIGHT,
+                    name,
+                    f"a threshold of {least:.3g} on the chip: weights are far above it",
+                    "train with smaller weights or a higher threshold",
+                )
+        return count
+
+    # --- the program
+
+    def _module(self, fits: Mapping[str, _Fit], shifts: Mapping[str, int]) -> ModuleOp:
+        parameters: list[Operation] = []
+
+        def parameter(name: str, values: Array) -> str:
+            narrow = next(
+                t
+                for t in (np.int8, np.int16, np.int32)
+                if not values.size
+                or (np.iinfo(t).min <= values.min() and values.max() <= np.iinfo(t).max)
+            )
+            array = values.astype(narrow)
+            value = dense_of(array) if array.size <= INLINE_ELEMENTS else blob_of(array)
+            parameters.append(ParameterOp(name, type_of(array), value))
+            return name
+
+        ops: list[Operation] = [InputOp(name, shape) for name, shape in self.graph.inputs.items()]
+        settings = dict(shifts)
+        for name, population in self.graph.populations.items():
+            numbers = self._numbers(population, fits[name].scale, settings)
+            ops.append(
+                PopulationOp(
+                    name,
+                    self.classes.of[name],
+                    population.shape,
+                    {key: parameter(f"{name}.{key}", values) for key, values in numbers.items()},
+                )
+            )
+        for index, row in enumerate(self.rows):
+            p = row.projection
+            weights = fits[p.target].weights[self._place(row)]
+            kept = weights != 0
+            name = f"{p.source}.to.{p.target}.{index}"
+            arrays = (
+                parameter(f"{name}.sources", p.weights.columns[kept]),
+                parameter(f"{name}.targets", p.weights.rows[kept]),
+                parameter(f"{name}.weights", weights[kept]),
+            )
+            ops.append(
+                SynapsesOp(name, p.source, p.target, row.edge_name, p.receptor, row.extra, arrays)
+            )
+        ops += [OutputOp(name, out.source, out.lag) for name, out in self.graph.outputs.items()]
+        for key, p in self.chip.settings.items():
+            if p.default is not None:
+                settings.setdefault(key, p.default)
+        program = ProgramOp(self.graph.name, self.chip.name, settings, ops)
+        module = ModuleOp([*parameters, program])
+        module.verify()
+        return module
+
+    def _place(self, row: _Row) -> int:
+        same = [r for r in self.rows if r.projection.target == row.projection.target]
+        return next(i for i, r in enumerate(same) if r is row)
+
+    def _numbers(
+        self, population: Population, scale: Array, settings: dict[str, int]
+    ) -> dict[str, Array]:
+        """Parameter of the chip -> whole numbers, [n] or [receptors, n]."""
+        neuron = self.chip.neurons[self.classes.of[population.name]]
+        a, d, form = neuron.approximates, population.dynamics, self.forms[population.name]
+        found: dict[str, Array] = {}
+        if a.membrane.parameter is not None and form.decay is not None:
+            found[a.membrane.parameter] = form.decay
+        if a.current is not None and a.current.decay.parameter is not None and form.currents:
+            rows = list(form.currents)
+            p = neuron.parameters[a.current.decay.parameter]
+            if p.per == "receptor":
+                spare = np.full(d.size, p.default if p.default is not None else p.low)
+                rows += [spare] * (neuron.receptors - len(rows))
+                found[a.current.decay.parameter] = np.stack(rows)
+            else:
+                found[a.current.decay.parameter] = rows[0]
+        if a.threshold is not None and d.threshold is not None:
+            threshold = np.rint(scale * d.threshold / 2.0**a.threshold_shift).astype(np.int64)
+            # whole numbers: v > t is v >= t + 1
+            if a.compare == "ge" and not d.reaches and _is_whole(population, neuron):
+                threshold = threshold + 1
+            elif a.compare == "gt" and d.reaches and _is_whole(population, neuron):
+                threshold = threshold - 1
+            p = neuron.parameters[a.threshold]
+            found[a.threshold] = np.clip(threshold, p.low, p.high)
+        if a.bias is not None:
+            bias = np.rint(scale * d.bias / 2.0**a.bias_shift).astype(np.int64)
+            if bias.any():
+                found[a.bias] = bias
+        if a.reset is not None and a.reset.select is not None and form.reset is not None:
+            number = a.reset.kinds[form.reset]  # type: ignore[index]
+            if a.reset.select in neuron.parameters:
+                found[a.reset.select] = np.full(d.size, number)
+            elif settings.setdefault(a.reset.select, number) != number:
+                self.faults.add(
+                    "SNC-N004",
+                    population.name,
+                    "another reset than that of other layers, and the chip has one for all",
+                    "train all layers with the same reset",
+                )
+        for key, p in neuron.parameters.items():
+            if key not in found and p.default is None:
+                found[key] = np.full(d.size, min(max(0, p.low), p.high))
+        return found
+
+
+def _is_whole(population: Population, neuron: Neuron) -> bool:
+    """
+    Whether membranes are whole multiples of the weights' unit, so that one may be exactly at the
+    threshold: without leaks. With them it does not happen.
+    """
+    d = population.dynamics
+    return bool((d.decay == 1).all()) and not d.currents
+
+
+def rounded(projection: Projection, edge: Edge, factor: Array) -> Array:
+    """The chip's weights of a projection whose rows are multiplied by `factor`, [synapses]."""
+    w = projection.weights
+    exact = w.values * factor[w.rows]
+    if edge.levels is not None:
+        return leveled(w.rows, exact, edge.levels, edge.low, edge.high, w.shape[0])
+    return np.clip(np.rint(exact), edge.low, edge.high)
