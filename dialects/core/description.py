@@ -204,9 +204,9 @@ class Neuron(Part):
         a = self.approximates
         named = [a.membrane.parameter, a.bias, a.threshold]
         named += [a.current.decay.parameter] if a.current else []
-        for name in named:
-            if name is not None and name not in self.parameters:
-                raise ValueError(f"approximates: {name} is no parameter")
+        for wanted in named:
+            if wanted is not None and wanted not in self.parameters:
+                raise ValueError(f"approximates: {wanted} is no parameter")
         if (a.threshold is None) != (self.output != "spikes"):
             raise ValueError("approximates: neurons that spike have a threshold, others have none")
         if (a.threshold is None) != (a.reset is None):

@@ -227,10 +227,10 @@ class _Writer:
             case ast.Constant(int(value)):
                 return self.constant(value)
             case ast.Name(name):
-                value = self.scope.values[name]
-                if isinstance(value, list):
+                held = self.scope.values[name]
+                if isinstance(held, list):
                     raise EquationError(node.lineno, f"{name}: expected an index, {name}[k]")
-                return value
+                return held
             case ast.Subscript(ast.Name(name), index):
                 values = self.scope.values[name]
                 place = self.place(index)

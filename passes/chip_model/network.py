@@ -84,13 +84,12 @@ class _Model:
             if name in streams:
                 a.close(delay, streams[name])
         outputs = {}
-        for name, op in self.program.outputs.items():
-            source = op.source.root_reference.data
+        for name, output in self.program.outputs.items():
+            source = output.source.root_reference.data
             shape = self.program.populations[source].shape.get_values()
-            stream = streams[source]
-            if tuple(shape) != shape_of(stream):
-                stream = a.add(snn.ReshapeOp(stream, shape))
-            outputs[name] = stream
+            given = streams[source]
+            same = tuple(shape) == shape_of(given)
+            outputs[name] = given if same else a.add(snn.ReshapeOp(given, shape))
         return a.finish(outputs)
 
     def doubtful(self, module: ModuleOp) -> frozenset[str]:
@@ -241,7 +240,7 @@ class _Model:
             self._delayed(name, late, TensorType(self._output_type(source), [source.size]))
         return self._delays[name, late].result
 
-    def _delayed(self, name: str, late: int, type: TensorType) -> DelayOp:  # type: ignore[type-arg]
+    def _delayed(self, name: str, late: int, type: TensorType) -> DelayOp:
         delay = self._assembly.delayed(type, f"{name}.late{late}", late)
         self._delays[name, late] = delay
         return delay
@@ -294,9 +293,8 @@ class _BodyWriter:
         """The parameters' arrays by port; what is not given has its default."""
         found: dict[str, Array] = {}
         for name, parameter in self.neuron.parameters.items():
-            dtype = (
-                np.int16 if parameter.low >= -(1 << 15) and parameter.high < 1 << 15 else np.int32
-            )
+            fits = parameter.low >= -(1 << 15) and parameter.high < 1 << 15
+            dtype = np.int16 if fits else np.int32
             if name in op.parameters.data:
                 values = op.numbers(name)
             elif parameter.default is not None:

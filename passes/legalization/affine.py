@@ -135,8 +135,8 @@ class Streams:
         return found.plus_constant(np.broadcast_to(bias, shape).reshape(-1))
 
     def _normalised(self, op: snn.BatchNormOp) -> Affine:
-        contents = [_content(v) for v in (op.gamma, op.beta, op.mean, op.variance)]
-        scale, offset = batch_norm_factors(*contents, op.epsilon.value.data)
+        gamma, beta, mean, variance = map(_content, (op.gamma, op.beta, op.mean, op.variance))
+        scale, offset = batch_norm_factors(gamma, beta, mean, variance, op.epsilon.value.data)
         shape = shape_of(op.result)
         wide = [
             np.broadcast_to(a.reshape(-1, *(1,) * (len(shape) - 1)), shape).astype(np.float64)

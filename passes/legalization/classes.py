@@ -1,4 +1,4 @@
-"""Which class of the chip's neurons each population becomes, and each projection's class of edges."""
+"""Which class of the chip's neurons each population becomes, and of its edges each projection."""
 
 from __future__ import annotations
 

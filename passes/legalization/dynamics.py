@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects import arith
+from xdsl.ir import SSAValue
 
 from snncc.dialects.arrays import Array, constant_of
 from snncc.dialects.snn.attributes import Comparison
@@ -62,7 +63,7 @@ class _Reader:
         self.size = int(np.prod(neuron.population, dtype=np.int64))
         self.body: BodyPolynomials = body_polynomials(neuron)
         self._ports: dict[str, Array] = {}
-        known = {}
+        known: dict[SSAValue, Array] = {}
         for port in neuron.parameter_ports:
             content = constant_of(port.operand)
             if content is None:
@@ -344,6 +345,10 @@ class _Reader:
         if value.size == self.size and value.ndim <= 1:
             return value.reshape(-1)
         return np.broadcast_to(value, self.neuron.population).reshape(-1)
+
+
+def _is_event(output: Polynomial, spike: Symbol) -> bool:
+    return spike.kind in ("spike", "count") and output == Polynomial.of(spike)
 
 
 def body_has_states(body: BodyPolynomials) -> bool:

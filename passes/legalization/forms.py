@@ -1,4 +1,4 @@
-"""The chip's neuron instead of the network's: decays that it can represent, its reset, its biases."""
+"""The chip's neuron instead of the network's: its decays, its reset, its biases."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def nearest(decay: Decay, low: int, high: int, wanted: Array) -> Array:
             choices = np.arange(low, high + 1)
             leak = np.log(np.maximum(1.0 - wanted, 2.0 ** -(high + 1)))
             given = np.log(1.0 - decay_of(decay, choices))
-            return choices[np.abs(leak[:, None] - given[None, :]).argmin(axis=1)]
+            found = np.abs(leak[:, None] - given[None, :]).argmin(axis=1)
+            return np.asarray(choices[found])
         case "fraction":
             return np.clip(np.rint(wanted * 2.0**decay.bits), low, high).astype(np.int64)
         case "complement":

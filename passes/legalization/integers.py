@@ -1,8 +1,8 @@
 """
 Whole numbers for weights, thresholds and biases, and the program that has them.
 
-A neuron counts in a unit of its own: scale s, so that u = 1 is s on the chip. Then with the gain g of
-a new current and shifts b that the equations have
+A neuron counts in a unit of its own: scale s, so that u = 1 is s on the chip. Then with the gain g
+of a new current and shifts b that the equations have
 
     weight = s w / (g 2^(shift + b))     threshold = s theta / 2^b     bias = s c / 2^b
 
@@ -230,7 +230,7 @@ class _Writer:
                     most,
                     np.where(d.bias != 0, (high << a.bias_shift) / np.abs(d.bias), np.inf),
                 )
-        return np.minimum(most, 2.0**40)
+        return np.asarray(np.minimum(most, 2.0**40))
 
     def _allowed(self, population: Population, neuron: Neuron, scale: Array) -> Array:
         """
@@ -352,9 +352,9 @@ class _Writer:
                 SynapsesOp(name, p.source, p.target, row.edge_name, p.receptor, row.extra, arrays)
             )
         ops += [OutputOp(name, out.source, out.lag) for name, out in self.graph.outputs.items()]
-        for key, p in self.chip.settings.items():
-            if p.default is not None:
-                settings.setdefault(key, p.default)
+        for key, setting in self.chip.settings.items():
+            if setting.default is not None:
+                settings.setdefault(key, setting.default)
         program = ProgramOp(self.graph.name, self.chip.name, settings, ops)
         module = ModuleOp([*parameters, program])
         module.verify()
@@ -427,4 +427,4 @@ def rounded(projection: Projection, edge: Edge, factor: Array) -> Array:
     exact = w.values * factor[w.rows]
     if edge.levels is not None:
         return leveled(w.rows, exact, edge.levels, edge.low, edge.high, w.shape[0])
-    return np.clip(np.rint(exact), edge.low, edge.high)
+    return np.asarray(np.clip(np.rint(exact), edge.low, edge.high))

@@ -38,16 +38,16 @@ class _Writer:
 
     def write(self) -> ModuleOp:
         a = self._a
-        for name, stream in a.inputs.items():
+        for name, given in a.inputs.items():
             size = self.graph.size_of(name)
-            flat: SSAValue = stream
-            if shape_of(stream) != (size,):
-                flat = a.add(snn.ReshapeOp(stream, [size], node=f"{name}.flat"))
+            flat: SSAValue = given
+            if shape_of(given) != (size,):
+                flat = a.add(snn.ReshapeOp(given, [size], node=f"{name}.flat"))
             self._flat[name] = flat
         for name in in_step_order(self.graph):
             self._streams[name] = self._population(self.graph.populations[name])
         for (name, _), delay in self._late.items():
-            a.close(delay, self._streams[name] if name in self._streams else self._flat[name])
+            a.close(delay, (self._streams | self._flat)[name])
         outputs = {}
         for name, output in self.graph.outputs.items():
             stream = self._streams[output.source]

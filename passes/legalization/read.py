@@ -56,12 +56,12 @@ def read_graph(network: snn.NetworkOp) -> SpikingGraph:
             try:
                 drive = streams.of(port.operand)
             except Unfit as unfit:
-                for fault in unfit.faults:
-                    faults.add(fault.code, fault.node or name, fault.message, fault.remedy)
+                for one in unfit.faults:
+                    faults.add(one.code, one.node or name, one.message, one.remedy)
                 continue
             for gain in normal.gains:
                 if gain.port == port.name:
-                    bias = bias + _add(found, drive, gain.receptor, gain.delay, gain.factor)
+                    bias = bias + _add(found, drive, gain)
         populations[name] = Population(
             name,
             shape_of(neurons[name].results[0]),
@@ -97,20 +97,13 @@ def read_graph(network: snn.NetworkOp) -> SpikingGraph:
     )
 
 
-def _add(
-    found: dict[tuple[str, int, int], Sparse],
-    drive: Affine,
-    receptor: int,
-    late: int,
-    factor: object,
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _add(found: dict[tuple[str, int, int], Sparse], drive: Affine, gain: Gain) -> Array:
     """Adds the drive's terms times the gain; what it is where nothing fires."""
-    gain = np.asarray(factor, np.float64)
     for (source, delay), term in drive.terms.items():
-        key = (source, receptor, delay + late)
-        scaled = term.scaled(gain)
+        key = (source, gain.receptor, delay + gain.delay)
+        scaled = term.scaled(gain.factor)
         found[key] = found[key] + scaled if key in found else scaled
-    return drive.constant * gain
+    return np.asarray(drive.constant * gain.factor)
 
 
 def _identity_of(streams: Streams, value: SSAValue) -> str | None:

@@ -1,0 +1,1 @@
+"""Networks on neuromorphic chips: legalized, measured, placed, written, run on the chip's model."""

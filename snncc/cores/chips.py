@@ -1,0 +1,44 @@
+"""The chips that are known, and descriptions in files of users."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from snncc.dialects.core.description import Description
+from snncc.dialects.core.document import DescriptionError, parse_description, read_description
+from snncc.errors import Problem, SnnccError, error, expect_file
+
+DESCRIPTION = "chip.yaml"
+
+
+def known_chips() -> list[str]:
+    """The names of the descriptions that are shipped."""
+    folder = files("snncc.backends") / "cores"
+    return sorted(entry.name for entry in folder.iterdir() if (entry / DESCRIPTION).is_file())
+
+
+def is_chip(target: str) -> bool:
+    """Whether a target is a chip: a shipped name, or a file of a description."""
+    return target in known_chips() or target.endswith((".yaml", ".yml"))
+
+
+def chip_named(target: str | Path) -> Description:
+    """
+    The description of a shipped chip, or of a .yaml file. Raises SNC-N001 with the file's line,
+    SNC-C003 for a name that is not known.
+    """
+    text = str(target)
+    try:
+        if text.endswith((".yaml", ".yml")):
+            expect_file(Path(text), "SNC-N001")
+            return read_description(Path(text))
+        if text in known_chips():
+            file = files("snncc.backends") / "cores" / text / DESCRIPTION
+            return parse_description(file.read_text(encoding="utf-8"), f"{text}/{DESCRIPTION}")
+    except DescriptionError as fault:
+        raise SnnccError([Problem("SNC-N001", line) for line in fault.faults]) from None
+    raise error(
+        "SNC-C003",
+        f"target: expected c, {', '.join(known_chips())} or a description FILE.yaml, got {text!r}",
+    )

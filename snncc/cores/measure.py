@@ -1,0 +1,121 @@
+"""What a step of legalization costs: spikes that moved, accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+
+from snncc.dialects.arrays import Array
+from snncc.network import Network
+from snncc.passes.legalization.integers import Activity
+
+MOST_SAMPLES = 256
+MOST_ELEMENTS = 1 << 26
+"""Of one population over all steps and samples."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Inputs, name -> [T, B, n], whole numbers of spikes; labels [B] where there are some."""
+
+    arrays: Mapping[str, Array]
+    labels: Array | None = None
+
+    @property
+    def samples(self) -> int:
+        return int(next(iter(self.arrays.values())).shape[1])
+
+    @property
+    def steps(self) -> int:
+        return int(next(iter(self.arrays.values())).shape[0])
+
+    def limited(self, widest: int) -> Data:
+        """As many samples, evenly spread, as are looked at."""
+        most = min(MOST_SAMPLES, max(8, MOST_ELEMENTS // max(1, widest * self.steps)))
+        if self.samples <= most:
+            return self
+        kept = np.linspace(0, self.samples - 1, most).astype(int)
+        labels = None if self.labels is None else self.labels[kept]
+        return Data({name: array[:, kept] for name, array in self.arrays.items()}, labels)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Of one run: what each population gives, [T, B, n], in the time of the network."""
+
+    given: dict[str, Array]
+    largest: dict[str, Array]
+    currents: dict[str, Array]
+
+    def activity(self, data: Data) -> Activity:
+        rates = {name: _mean(array) for name, array in (*self.given.items(), *data.arrays.items())}
+        return Activity(rates, self.largest, self.currents)
+
+
+def _mean(array: Array) -> Array:
+    flat = array.reshape(*array.shape[:2], -1)
+    return np.asarray(np.abs(flat.astype(np.float64)).mean(axis=(0, 1)))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a step: beside the network that was given."""
+
+    moved: float
+    """Spikes that are no spikes of the network or lack, as a share of the network's."""
+    rate: float
+    """All spikes, as a share of the network's."""
+    accuracy: float | None
+
+
+def run(module: ModuleOp, data: Data, lags: Mapping[str, int], *, states: bool = False) -> Trace:
+    """Runs a model on the data, and on so many steps of silence as the chip is behind."""
+    network = Network(module)
+    late = max(lags.values(), default=0)
+    inputs = {
+        name: np.concatenate([array, np.zeros((late, *array.shape[1:]), array.dtype)])
+        for name, array in data.arrays.items()
+    }
+    trace = network.run(inputs, trace=True)
+    given, largest, currents = {}, {}, {}
+    for name, lag in lags.items():
+        if name not in trace:
+            continue
+        given[name] = trace[name][lag : lag + data.steps]
+        if states and f"{name}.v" in trace:
+            # a spike takes at most what stood there: the membrane before the reset
+            largest[name] = np.abs(trace[f"{name}.v"]).max(axis=(0, 1))
+        found = []
+        while states and f"{name}.j{len(found)}" in trace:
+            found.append(np.abs(trace[f"{name}.j{len(found)}"]).max(axis=(0, 1)))
+        if found:
+            currents[name] = np.stack(found)
+    return Trace(given, largest, currents)
+
+
+def cost(reference: Trace, trace: Trace, data: Data, scored: str | None) -> Cost:
+    """`scored` is the population that the labels are for."""
+    moved = total = fired = 0.0
+    for name, wanted in reference.given.items():
+        if wanted.dtype.kind == "f":
+            continue
+        got = trace.given[name].astype(np.int64)
+        moved += float(np.abs(got - wanted.astype(np.int64)).sum())
+        total += float(wanted.sum(dtype=np.int64))
+        fired += float(got.sum())
+    return Cost(
+        moved / total if total else 0.0,
+        fired / total if total else 0.0,
+        accuracy(trace, data, scored),
+    )
+
+
+def accuracy(trace: Trace, data: Data, scored: str | None) -> float | None:
+    """The share of samples whose most active element is the label."""
+    if data.labels is None or scored is None:
+        return None
+    total = trace.given[scored].astype(np.float64).sum(axis=0)
+    return float((total.reshape(total.shape[0], -1).argmax(axis=1) == data.labels).mean())
