@@ -192,10 +192,12 @@ class _Reader:
     def _echoes(self, index: int, spike: Symbol) -> list[Symbol]:
         """
         Events H(v - theta) of the membrane that the step before left, which snnTorch keeps beside
-        a reset in the same step: that leaves nothing above the threshold for them to see.
+        a reset in the same step: that leaves nothing above the threshold for them to see, but
+        where a membrane was above twice the threshold (which `legalize` measures).
         """
         state, update = self.body.states[index], self.body.next_states[index]
-        events = {s for s in update.symbols if s.kind in ("spike", "count")}
+        symbols = update.symbols | (spike.argument.symbols if spike.argument else set())
+        events = {s for s in symbols if s.kind in ("spike", "count")}
         return sorted(
             (e for e in events - {spike} if self._is_of_old(e, state)), key=lambda s: s.name
         )

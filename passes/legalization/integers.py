@@ -342,6 +342,8 @@ class _Writer:
             p = row.projection
             weights = fits[p.target].weights[self._place(row)]
             kept = weights != 0
+            if not kept.any():
+                continue
             name = f"{p.source}.to.{p.target}.{index}"
             arrays = (
                 parameter(f"{name}.sources", p.weights.columns[kept]),

@@ -6,13 +6,15 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
+from snncc.dialects.arrays import Array
 from snncc.dialects.snn.graph import stream_operations
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import shape_of
 from snncc.passes.legalization.affine import Affine, Streams
-from snncc.passes.legalization.dynamics import NoNormalForm, Normal, normal_form
+from snncc.passes.legalization.dynamics import Gain, NoNormalForm, Normal, normal_form
 from snncc.passes.legalization.faults import Faults, Unfit
 from snncc.passes.legalization.graph import Output, Population, Projection, SpikingGraph
+from snncc.passes.legalization.own_resets import with_own_resets
 from snncc.passes.legalization.sparse import Sparse
 
 NO_NEURON = "SNC-N004"
@@ -88,13 +90,14 @@ def read_graph(network: snn.NetworkOp) -> SpikingGraph:
         else:
             outputs[output] = Output(source)
     faults.stop()
-    return SpikingGraph(
+    graph = SpikingGraph(
         network.sym_name.data,
         {name: shape_of(value) for name, value in network.inputs.items()},
         populations,
         tuple(projections),
         outputs,
     )
+    return with_own_resets(graph)
 
 
 def _add(found: dict[tuple[str, int, int], Sparse], drive: Affine, gain: Gain) -> Array:

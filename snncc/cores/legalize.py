@@ -57,14 +57,14 @@ class Legalized:
         return next(op for op in self.module.ops if isinstance(op, ProgramOp))
 
 
-def graph_of(network: Network) -> SpikingGraph:
-    """The network's graph of populations. Raises SnnccError with all that has no form on a chip."""
-    module = run_pipeline(network.module, Context(), PipelineOptions(fold="all"), until="fuse")
-    op = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
-    try:
-        return read_graph(op)
-    except Unfit as unfit:
-        raise refused(unfit) from None
+def fused(network: Network) -> ModuleOp:
+    """The network as populations are read from it: parameters folded, arithmetic in bodies."""
+    return run_pipeline(network.module, Context(), PipelineOptions(fold="all"), until="fuse")
+
+
+def graph_of(module: ModuleOp) -> SpikingGraph:
+    """The graph of populations of a `fused` network. Raises Unfit."""
+    return read_graph(next(op for op in module.ops if isinstance(op, snn.NetworkOp)))
 
 
 def refused(unfit: Unfit) -> SnnccError:
@@ -81,17 +81,23 @@ def legalize(
     `data` are spikes or counts as the chip is to take them. Raises SnnccError: everything that
     does not fit, with its node.
     """
-    graph = graph_of(network)
+    given = fused(network)
     try:
-        return _Legalization(graph, description, data, score).run()
+        return _Legalization(given, graph_of(given), description, data, score).run()
     except Unfit as unfit:
         raise refused(unfit) from None
 
 
 class _Legalization:
     def __init__(
-        self, graph: SpikingGraph, description: Description, data: Data, score: str | None
+        self,
+        given: ModuleOp,
+        graph: SpikingGraph,
+        description: Description,
+        data: Data,
+        score: str | None,
     ):
+        self.given = given
         widest = max((p.size for p in graph.populations.values()), default=1)
         self.graph = graph
         self.description = description
@@ -106,7 +112,9 @@ class _Legalization:
         faults = Faults()
         classes = classes_of(self.graph, self.description, faults)
         in_time = dict.fromkeys(self.graph.populations, 0)
-        self._measure("network", (), self.graph, in_time)
+        self.reference = run(self.given, self.data, in_time)
+        self._tell("network", (), self.reference)
+        self._measure("normal form", (), self.graph, in_time)
         placed = timed(self.graph, self.description, classes)
         in_lag = {name: placed.lags[name] for name in self.graph.populations}
         self._measure("latencies", [str(a) for a in placed.changed], placed.graph, in_lag)
@@ -143,8 +151,6 @@ class _Legalization:
             self.data.labels,
         )
         trace = run(float_model(graph), floats, lags, states=states)
-        if self.reference is None:
-            self.reference = trace
         self._tell(name, changes, trace)
         return trace
 

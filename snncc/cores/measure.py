@@ -80,7 +80,9 @@ def run(module: ModuleOp, data: Data, lags: Mapping[str, int], *, states: bool =
         for name, array in data.arrays.items()
     }
     trace = network.run(inputs, trace=True)
-    given, largest, currents = {}, {}, {}
+    given: dict[str, Array] = {}
+    largest: dict[str, Array] = {}
+    currents: dict[str, Array] = {}
     for name, lag in lags.items():
         if name not in trace:
             continue
@@ -88,7 +90,7 @@ def run(module: ModuleOp, data: Data, lags: Mapping[str, int], *, states: bool =
         if states and f"{name}.v" in trace:
             # a spike takes at most what stood there: the membrane before the reset
             largest[name] = np.abs(trace[f"{name}.v"]).max(axis=(0, 1))
-        found = []
+        found: list[Array] = []
         while states and f"{name}.j{len(found)}" in trace:
             found.append(np.abs(trace[f"{name}.j{len(found)}"]).max(axis=(0, 1)))
         if found:
