@@ -1,0 +1,199 @@
+"""
+Xylo's RAM images: hexadecimal text, one word a line, in the format that `xylosim.tools` writes.
+
+Source of the format: files written by `xylosim.tools.save_to_RAM_files_V2` (xylosim 0.1.3), with
+which `tests/backends/cores/test_xylo.py` compares every byte. Beside the images stand the spikes
+of a sample and the registers that it leaves at each step, as that tool writes them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from snncc.backends.cores.emitting import Golden
+from snncc.dialects.arrays import Array
+from snncc.dialects.core.description import Description
+from snncc.dialects.core.program import PopulationOp, ProgramOp
+
+HIDDEN, READOUT = "hidden", "readout"
+STEP = 1e-3
+"""Seconds; the chip's clock is not part of the network."""
+
+
+def emit(program: ProgramOp, description: Description, golden: Golden) -> dict[str, bytes]:
+    """The images, and the golden run, by path."""
+    chip = _Chip(program, description)
+    files = {f"{name}.ini": text for name, text in _images(chip).items()}
+    files |= _golden(chip, golden)
+    files["basic_config.json"] = json.dumps(_configuration(chip))
+    return {path: text.encode() for path, text in files.items()}
+
+
+class _Chip:
+    """The network as the chip's arrays: populations of a class stand one behind the other."""
+
+    def __init__(self, program: ProgramOp, description: Description):
+        self.program = program
+        self.hidden = list(program.members(HIDDEN))
+        self.readout = list(program.members(READOUT))
+        self.neuron = description.neurons
+        self.inputs = sum(op.size for op in program.inputs.values())
+        self.sizes = {
+            HIDDEN: sum(op.size for op in self.hidden),
+            READOUT: sum(op.size for op in self.readout),
+        }
+        self.first: dict[str, int] = {}
+        for group in (list(program.inputs.items()), self.hidden, self.readout):
+            place = 0
+            for member in group:
+                op = member if isinstance(member, PopulationOp) else member[1]
+                self.first[op.sym_name.data] = place
+                place += op.size
+        self.settings = program.setting
+
+    def weights(self, edge: str) -> Array:
+        """[synapses, sources, targets]"""
+        target = {"input": HIDDEN, "recurrent": HIDDEN, "output": READOUT}[edge]
+        sources = self.inputs if edge == "input" else self.sizes[HIDDEN]
+        found = np.zeros((2, sources, self.sizes[target]), np.int64)
+        for op in self.program.synapses:
+            if op.edge.data != edge:
+                continue
+            rows, columns, values = op.table()
+            rows = rows + self.first[op.source_name]
+            columns = columns + self.first[op.target_name]
+            found[op.receptor.value.data, rows, columns] = values
+        return found
+
+    def parameter(self, neuron_class: str, name: str) -> Array:
+        """[neurons], or [receptors, neurons]; what is not given has its default."""
+        members = self.hidden if neuron_class == HIDDEN else self.readout
+        described = self.neuron[neuron_class].parameters[name]
+        parts = []
+        for op in members:
+            if name in op.parameters.data:
+                parts.append(op.numbers(name))
+            else:
+                parts.append(np.full(op.size, described.default or 0))
+        if described.per != "receptor":
+            return np.concatenate(parts)
+        receptors = self.neuron[neuron_class].receptors
+        return np.concatenate(
+            [np.broadcast_to(part, (receptors, part.shape[-1])) for part in parts], axis=1
+        )
+
+    def both(self, name: str) -> list[int]:
+        """Of the hidden neurons and then the readouts."""
+        return [int(v) for c in (HIDDEN, READOUT) for v in self.parameter(c, name)]
+
+    @property
+    def has_bias(self) -> bool:
+        return any(self.both("bias"))
+
+
+def _hex(values: Iterable[int], digits: int) -> list[str]:
+    """Two's complement, the low digits."""
+    mask = (1 << 4 * digits) - 1
+    return [f"{int(value) & mask:0{digits}x}" for value in values]
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _images(chip: _Chip) -> dict[str, str]:
+    inputs, output = chip.weights("input"), chip.weights("output")
+    images: dict[str, list[str]] = {"iwtram": [], "iwt2ram": [], "owtram": []}
+    for source in range(chip.inputs):
+        for k, (name, about) in enumerate((("iwtram", "iwt"), ("iwt2ram", "iwt2"))):
+            images[name] += [f"// {about} for IN{source} ", *_hex(inputs[k, source], 2)]
+    for source in range(chip.sizes[HIDDEN]):
+        images["owtram"] += [f"// owt for RSN{source} ", *_hex(output[0, source], 2)]
+    images |= _fan_out(chip.weights("recurrent"))
+    synapse = chip.parameter(HIDDEN, "dash_syn")
+    images |= {
+        "ndmram": _hex(chip.both("dash_mem"), 1),
+        "ndsram": _hex([*synapse[0], *chip.parameter(READOUT, "dash_syn")[0]], 1),
+        "rds2ram": _hex(synapse[1], 1),
+        "nthram": _hex(chip.both("threshold"), 4),
+        "nbram": _hex(chip.both("bias"), 2),
+        "raram": _hex([-1] * chip.sizes[HIDDEN], 3),
+        "rcram": _hex([0] * chip.sizes[HIDDEN], 1),
+    }
+    return {name: _lines(lines) for name, lines in images.items()}
+
+
+def _fan_out(weights: Array) -> dict[str, list[str]]:
+    """Targets and both weights of each source's synapses, and how many these are."""
+    images: dict[str, list[str]] = {"rwtram": [], "rwt2ram": [], "rforam": [], "refocram": []}
+    for source in range(weights.shape[1]):
+        targets = np.flatnonzero(weights[:, source].any(axis=0))
+        images["rwtram"] += [f"// rwt of RSN{source} ", *_hex(weights[0, source, targets], 2)]
+        images["rwt2ram"] += [f"// rwt2 of RSN{source} ", *_hex(weights[1, source, targets], 2)]
+        images["rforam"] += [f"// rfo of RSN{source} ", *_hex(targets, 3)]
+        images["refocram"] += _hex([len(targets)], 2)
+    return images
+
+
+def _configuration(chip: _Chip) -> dict[str, object]:
+    targets = np.flatnonzero(chip.weights("output").any(axis=(0, 1)))
+    second = any(chip.weights(edge)[1].any() for edge in ("input", "recurrent"))
+    return {
+        "IN": chip.inputs,
+        "RSN": chip.sizes[HIDDEN],
+        "ON": int(targets.max(initial=-1)) + 1,
+        "IWBS": chip.settings.get("IWBS", 0),
+        "RWBS": chip.settings.get("RWBS", 0),
+        "OWBS": chip.settings.get("OWBS", 0),
+        "time_resolution_wrap": 0,
+        "DT": STEP,
+        "N_SYNS": 2 if second else 1,
+        "RA": False,
+        "BIAS": chip.has_bias,
+    }
+
+
+def _golden(chip: _Chip, golden: Golden) -> dict[str, str]:
+    """The input's spikes, and a file of each memory of neurons for each step."""
+
+    def of(members: Sequence[PopulationOp], register: str) -> Array:
+        names = [op.sym_name.data + register for op in members]
+        parts = [golden.trace[name].reshape(golden.steps, -1) for name in names]
+        return np.concatenate(parts, axis=1).astype(np.int64)
+
+    hidden, readout = chip.hidden, chip.readout
+    memories = {
+        "spk_res/rspkram": (of(hidden, ""), 2),
+        "spk_out/ospkram": (of(readout, ""), 2),
+        "isyn/nscram": (np.concatenate([of(hidden, ".i0"), of(readout, ".i0")], axis=1), 4),
+        "isyn2/nsc2ram": (of(hidden, ".i1"), 4),
+        "vmem/nmpram": (np.concatenate([of(hidden, ".v"), of(readout, ".v")], axis=1), 4),
+    }
+    files = {
+        f"{name}_{step}.txt": _lines(_hex(row, digits))
+        for name, (array, digits) in memories.items()
+        for step, row in enumerate(array)
+    }
+    counts = [golden.inputs[name].reshape(golden.steps, -1) for name in chip.program.inputs]
+    files["spk_in/inp_spks.txt"] = _lines(_spikes(np.concatenate(counts, axis=1)))
+    return files
+
+
+def _spikes(counts: Array) -> list[str]:
+    """One line a spike, and how many steps were silent before a step with spikes."""
+    lines: list[str] = []
+    idle = -1
+    for step, row in enumerate(counts):
+        idle += 1
+        if not row.any():
+            continue
+        lines.append(f"// time step {step}")
+        if idle:
+            lines.append(f"idle {idle}")
+        idle = 0
+        for channel, count in enumerate(row):
+            lines += [f"wr IN{channel & 15:x}"] * int(count)
+    return lines
