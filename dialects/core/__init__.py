@@ -2,8 +2,20 @@
 
 from xdsl.ir import Dialect
 
+from snncc.dialects.core.placement import CoresOp, PlaceOp
 from snncc.dialects.core.program import InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
 
-CORE = Dialect("core", [InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp], [])
+CORE = Dialect(
+    "core", [CoresOp, InputOp, OutputOp, PlaceOp, PopulationOp, ProgramOp, SynapsesOp], []
+)
 
-__all__ = ["CORE", "InputOp", "OutputOp", "PopulationOp", "ProgramOp", "SynapsesOp"]
+__all__ = [
+    "CORE",
+    "CoresOp",
+    "InputOp",
+    "OutputOp",
+    "PlaceOp",
+    "PopulationOp",
+    "ProgramOp",
+    "SynapsesOp",
+]

@@ -17,6 +17,7 @@ from snncc.dialects.core.program import ProgramOp
 from snncc.errors import Problem, SnnccError
 from snncc.network import Network
 from snncc.passes.chip_model import model_of
+from snncc.passes.legalization.capacity import expect_room
 from snncc.passes.legalization.classes import Classes, classes_of
 from snncc.passes.legalization.faults import Faults, Unfit
 from snncc.passes.legalization.forms import formed
@@ -111,6 +112,7 @@ class _Legalization:
     def run(self) -> Legalized:
         faults = Faults()
         classes = classes_of(self.graph, self.description, faults)
+        expect_room(self.graph, self.description, classes, faults)
         in_time = dict.fromkeys(self.graph.populations, 0)
         self.reference = run(self.given, self.data, in_time)
         self._tell("network", (), self.reference)

@@ -1,0 +1,131 @@
+"""Whether a program is one of a chip: every number in its range, every connection one it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from snncc.dialects.core.description import INPUT, Description
+from snncc.dialects.core.placement import cores_of, places_of
+from snncc.dialects.core.program import PopulationOp, ProgramOp, SynapsesOp
+
+
+def departures(program: ProgramOp, description: Description) -> list[str]:
+    """What the chip does not have, for people; nothing for a program that it runs."""
+    if program.chip.data != description.name:
+        return [f"the program is for {program.chip.data}, not for {description.name}"]
+    found = list(_settings(program, description))
+    for population in program.populations.values():
+        found += _population(population, description)
+    for synapses in program.synapses:
+        found += _synapses(synapses, program, description)
+    found += _places(program, description)
+    return found
+
+
+def _settings(program: ProgramOp, description: Description) -> Iterator[str]:
+    known = {
+        edge.shift.setting: (edge.shift.low, edge.shift.high)
+        for edge in description.edges.values()
+        if edge.shift is not None
+    } | {name: (p.low, p.high) for name, p in description.settings.items()}
+    for name, value in program.setting.items():
+        if name not in known:
+            yield f"setting {name}: {description.name} has none of this name"
+        elif not known[name][0] <= value <= known[name][1]:
+            yield f"setting {name}: expected {known[name][0]} to {known[name][1]}, got {value}"
+
+
+def _population(op: PopulationOp, description: Description) -> Iterator[str]:
+    name = op.sym_name.data
+    neuron = description.neurons.get(op.neuron_class.data)
+    if neuron is None:
+        yield f"{name}: {description.name} has no neurons {op.neuron_class.data}"
+        return
+    for key, parameter in neuron.parameters.items():
+        if key not in op.parameters.data:
+            if parameter.default is None:
+                yield f"{name}: {key} is missing"
+            continue
+        values = op.numbers(key)
+        if values.ndim == 2 and (parameter.per != "receptor" or len(values) != neuron.receptors):
+            yield f"{name}: {key}: expected one row for each of {neuron.receptors} receptors"
+        low, high = values.min(initial=parameter.low), values.max(initial=parameter.high)
+        if low < parameter.low or high > parameter.high:
+            yield (
+                f"{name}: {key}: expected {parameter.low} to {parameter.high}, "
+                f"got {values.min()} to {values.max()}"
+            )
+    for key in set(op.parameters.data) - set(neuron.parameters):
+        yield f"{name}: {key}: {op.neuron_class.data} neurons have no such parameter"
+
+
+def _synapses(op: SynapsesOp, program: ProgramOp, description: Description) -> Iterator[str]:
+    name = op.sym_name.data
+    edge = description.edges.get(op.edge.data)
+    if edge is None:
+        yield f"{name}: {description.name} has no edges {op.edge.data}"
+        return
+    source = program.populations.get(op.source_name)
+    source_class = INPUT if source is None else source.neuron_class.data
+    target_class = program.populations[op.target_name].neuron_class.data
+    if (source_class, target_class) != (edge.source, edge.target):
+        yield f"{name}: edges {op.edge.data} go from {edge.source} to {edge.target}"
+    receptor, delay = op.receptor.value.data, op.delay.value.data
+    if not 0 <= receptor < edge.receptors:
+        yield f"{name}: receptor: expected 0 to {edge.receptors - 1}, got {receptor}"
+    if not 0 <= delay <= edge.delay:
+        yield f"{name}: delay: expected 0 to {edge.delay}, got {delay}"
+    sources, targets, weights = op.table()
+    if weights.size and not edge.low <= weights.min() <= weights.max() <= edge.high:
+        yield (
+            f"{name}: weights: expected {edge.low} to {edge.high}, "
+            f"got {weights.min()} to {weights.max()}"
+        )
+    if not edge.self_connections and op.source_name == op.target_name:
+        if (sources == targets).any():
+            yield f"{name}: a neuron that reaches itself"
+
+
+def _places(program: ProgramOp, description: Description) -> Iterator[str]:
+    grid = description.grid
+    for x, y in cores_of(program):
+        if not (0 <= x < grid.width and 0 <= y < grid.height):
+            yield f"a core at ({x}, {y}), beyond the mesh of {grid.width} x {grid.height}"
+    taken: dict[str, set[tuple[int, int]]] = {}
+    for name, (cores, slots) in places_of(program).items():
+        op = program.endings[name]
+        kind = op.neuron_class.data if isinstance(op, PopulationOp) else INPUT
+        limit = description.inputs.count if kind == INPUT else description.neurons[kind].count
+        if slots.size and slots.max() >= limit:
+            yield f"{name}: slot {slots.max()}, and a core has {limit} for {kind}"
+        pairs = set(zip(cores.tolist(), slots.tolist(), strict=True))
+        if len(pairs) != len(cores) or pairs & taken.setdefault(kind, set()):
+            yield f"{name}: two of {kind} at one place"
+        taken[kind] |= pairs
+
+
+def sizes(program: ProgramOp) -> dict[str, int]:
+    """Inputs and each class of neurons: how many there are."""
+    found = {INPUT: sum(op.size for op in program.inputs.values())}
+    for op in program.populations.values():
+        key = op.neuron_class.data
+        found[key] = found.get(key, 0) + op.size
+    return found
+
+
+def synapse_counts(program: ProgramOp) -> dict[str, int]:
+    """Class of edges -> connections; two receptors of one pair are one place of a fan-out table."""
+    pairs: dict[str, list[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]] = {}
+    endings = {name: index for index, name in enumerate(program.endings)}
+    for op in program.synapses:
+        sources, targets, _ = op.table()
+        key = (endings[op.source_name] << 20) + endings[op.target_name]
+        pairs.setdefault(op.edge.data, []).append(
+            np.stack([np.full(len(sources), key), sources, targets])
+        )
+    return {
+        edge: len(np.unique(np.concatenate(parts, axis=1), axis=1).T)
+        for edge, parts in pairs.items()
+    }

@@ -1,0 +1,75 @@
+"""Whether a network fits the chip: which resource is short, by how much, and what would help."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from snncc.dialects.core.description import INPUT, Description
+from snncc.passes.legalization.classes import Classes
+from snncc.passes.legalization.faults import Faults
+from snncc.passes.legalization.graph import SpikingGraph
+
+TOO_BIG = "SNC-N002"
+
+
+def expect_room(
+    graph: SpikingGraph, description: Description, classes: Classes, faults: Faults
+) -> None:
+    """Adds a fault for each resource of a chip of one core that is short."""
+    grid = description.grid
+    if grid.width * grid.height > 1:
+        return  # the mapping splits populations and says what does not fit
+    needed = {INPUT: sum(graph.size_of(name) for name in graph.inputs)}
+    largest: dict[str, str] = {}
+    for name, kind in classes.of.items():
+        needed[kind] = needed.get(kind, 0) + graph.size_of(name)
+        if kind not in largest or graph.size_of(name) > graph.size_of(largest[kind]):
+            largest[kind] = name
+    limits = {INPUT: description.inputs.count}
+    limits |= {kind: neuron.count for kind, neuron in description.neurons.items()}
+    for kind, count in needed.items():
+        if count > limits[kind]:
+            what = "inputs" if kind == INPUT else f"{kind} neurons"
+            faults.add(
+                TOO_BIG,
+                largest.get(kind),
+                f"{count} {what}; {description.name} has {limits[kind]}: "
+                f"{count - limits[kind]} too many",
+                "use fewer input channels" if kind == INPUT else "make the layers smaller",
+            )
+    shared = description.shared
+    if shared is not None:
+        total = sum(needed.get(kind, 0) for kind in shared.of)
+        if total > shared.places:
+            faults.add(
+                TOO_BIG,
+                None,
+                f"{total} {' and '.join(shared.of)} together; {description.name} has "
+                f"{shared.places} places for them: {total - shared.places} too many",
+                "use fewer input channels or smaller layers",
+            )
+    _synapses(graph, description, classes, faults)
+
+
+def _synapses(
+    graph: SpikingGraph, description: Description, classes: Classes, faults: Faults
+) -> None:
+    pairs: dict[str, int] = {}
+    for edge_name in set(classes.edges):
+        found: dict[tuple[str, str], list[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]] = {}
+        for projection, edge in zip(graph.projections, classes.edges, strict=True):
+            if edge == edge_name:
+                w = projection.weights
+                key = w.columns * w.shape[0] + w.rows
+                found.setdefault((projection.source, projection.target), []).append(key)
+        pairs[edge_name] = sum(len(np.unique(np.concatenate(k))) for k in found.values())
+    for name, count in pairs.items():
+        limit = description.edges[name].synapses
+        if limit is not None and count > limit:
+            faults.add(
+                TOO_BIG,
+                None,
+                f"{count} {name} synapses; {description.name} has {limit}: "
+                f"{count - limit} too many",
+                "prune connections, or make the layers smaller",
+            )
