@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shlex
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -23,6 +19,7 @@ from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import integer_width, is_float, stream_type
 from snncc.errors import error
+from snncc.folders import save_files
 from snncc.inputs import are_sequences, to_states, to_streams
 from snncc.interpreters.network import Run
 from snncc.network import Network, as_result, load
@@ -30,7 +27,7 @@ from snncc.options import is_whole
 from snncc.passes.scheduling.packing import PACKS, Pack
 from snncc.pipelines import PipelineOptions, run_pipeline
 from snncc.reports import Report, report_of
-from snncc.runtime.library import NativeNetwork, write_files
+from snncc.runtime.library import NativeNetwork
 from snncc.runtime.toolchain import FAST, Toolchain, find_compiler
 from snncc.storage import context
 
@@ -70,9 +67,6 @@ TRAIN = (
     "calibration_target",
 )
 """Options of `TrainProgram` and `OnlineProgram` that `compile` takes too."""
-
-
-_OTHER_FOLDER = "name an empty folder, or one that is not there"
 
 
 class Compiled:
@@ -195,92 +189,10 @@ class Compiled:
         Files of an earlier save are replaced. Raises SNC-C004 where that fails, or where
         the folder holds anything else.
         """
-        return save_package(self.package, Path(folder))
+        return save_files(self.package.files, Path(folder))
 
     def __repr__(self) -> str:
         return f"Compiled({self.network.name} for c, prefix {self.prefix})"
-
-
-def save_package(package: CPackage, target: Path) -> Path:
-    """Writes the files of a package to a folder, all or none. Raises SNC-C004."""
-    try:
-        _expect_own_folder(target, package)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        try:
-            write_files(package, made)
-            made.chmod(0o755)
-            if target.exists():
-                shutil.rmtree(target)
-            os.replace(made, target)
-        finally:
-            if made.exists():
-                shutil.rmtree(made)
-    except OSError as fault:
-        raise error("SNC-C004", f"{target}: {fault.strerror or fault}") from None
-    return target
-
-
-def expect_folder(target: Path) -> None:
-    """Raises SNC-C004 where no package could be written to a folder, before work is lost on it."""
-    try:
-        there = next(path for path in (target, *target.absolute().parents) if path.exists())
-        if not there.is_dir():
-            raise error("SNC-C004", f"{there}: is a file")
-        if Path.cwd().is_relative_to(target.resolve()):
-            raise error(
-                "SNC-C004", f"{target}: is the current folder, or holds it", remedy=_OTHER_FOLDER
-            )
-        beside = there.absolute().parent if there == target else there
-        if not os.access(beside, os.W_OK | os.X_OK):
-            raise error("SNC-C004", f"{target}: the folder {beside} cannot be written to")
-    except OSError as fault:
-        raise error("SNC-C004", f"{target}: {fault.strerror or fault}") from None
-
-
-def _expect_own_folder(target: Path, package: CPackage) -> None:
-    """A folder that is not there, is empty, or holds an emitted network and nothing else."""
-    expect_folder(target)
-    if not target.exists():
-        return
-    foreign = next(_foreign(target, package), None)
-    if foreign is not None:
-        raise error(
-            "SNC-C004",
-            f"{target}: holds {foreign}, which snncc did not write",
-            remedy=_OTHER_FOLDER,
-        )
-
-
-def _foreign(target: Path, package: CPackage) -> Iterator[str]:
-    """
-    What is in a folder beside emitted networks. What stands at its top is looked at first:
-    a folder that was named by mistake may hold any number of files.
-    """
-    top = {Path(name).parts[0] for name in package.files}
-    listed: set[str] = set()
-    for path in sorted(target.iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
-        if path.suffix == ".json":
-            files = _files_of_manifest(path)
-            if files is None:
-                yield path.name
-            listed |= {path.name, *(files or ())}
-        elif path.name not in top:
-            yield path.name
-    folders = {parent.as_posix() for name in listed for parent in Path(name).parents}
-    for path in target.rglob("*"):
-        name = path.relative_to(target).as_posix()
-        is_folder = path.is_dir() and not path.is_symlink()
-        if name not in (folders if is_folder else listed):
-            yield name
-
-
-def _files_of_manifest(path: Path) -> Iterable[str] | None:
-    """The files that a manifest names; None for another kind of file."""
-    try:
-        return {str(name) for name in json.loads(path.read_text(encoding="utf-8"))["files"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 @overload

@@ -20,6 +20,7 @@ from xdsl.dialects.builtin import (
     ShapedType,
     TensorType,
 )
+from xdsl.ir import Operation
 from xdsl.utils.exceptions import ParseError, VerifyException
 
 from snncc.dialects import get_all_dialects, snn
@@ -83,10 +84,11 @@ def expect_savable(path: Path) -> Path:
     return weights
 
 
-def load_module(path: Path) -> ModuleOp:
+def load_module(path: Path, of: type[Operation] = snn.NetworkOp) -> ModuleOp:
     """
-    Reads what `save_module` wrote. Raises SNC-I010, SNC-I021 for invalid text, SNC-I022
-    where the arrays beside it are missing or differ from their digests.
+    Reads what `save_module` wrote: a module with one operation of the class `of`. Raises
+    SNC-I010, SNC-I021 for invalid text, SNC-I022 where the arrays beside it are missing or
+    differ from their digests.
     """
     expect_file(path, "SNC-I010")
     if path.stat().st_size > MAX_TEXT_BYTES:
@@ -105,9 +107,9 @@ def load_module(path: Path) -> ModuleOp:
         raise
     except Exception as fault:  # xDSL's parser lets constructor errors through
         raise error("SNC-I021", f"{path}: {_first_line(fault)}") from None
-    networks = [op for op in module.ops if isinstance(op, snn.NetworkOp)]
-    if len(networks) != 1:
-        raise error("SNC-I021", f"{path}: expected one snn.network, got {len(networks)}")
+    found = sum(isinstance(op, of) for op in module.ops)
+    if found != 1:
+        raise error("SNC-I021", f"{path}: expected one {of.name}, got {found}")
     return module
 
 

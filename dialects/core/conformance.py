@@ -83,9 +83,9 @@ def _synapses(op: SynapsesOp, program: ProgramOp, description: Description) -> I
             f"{name}: weights: expected {edge.low} to {edge.high}, "
             f"got {weights.min()} to {weights.max()}"
         )
-    if not edge.self_connections and op.source_name == op.target_name:
-        if (sources == targets).any():
-            yield f"{name}: a neuron that reaches itself"
+    itself = op.source_name == op.target_name and bool((sources == targets).any())
+    if itself and not edge.self_connections:
+        yield f"{name}: a neuron that reaches itself"
 
 
 def _places(program: ProgramOp, description: Description) -> Iterator[str]:

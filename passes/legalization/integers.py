@@ -45,9 +45,9 @@ LEAST_THRESHOLD = 2
 class Activity:
     """What calibration data do, by the names of populations and inputs."""
 
-    rates: Mapping[str, Array]
+    rates: Mapping[str, Array] = field(default_factory=dict)
     """Spikes a step, [n]."""
-    largest: Mapping[str, Array]
+    largest: Mapping[str, Array] = field(default_factory=dict)
     """|membrane before the reset|, [n]."""
     currents: Mapping[str, Array] = field(default_factory=dict)
     """|current|, [receptors, n]."""

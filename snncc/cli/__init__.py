@@ -40,18 +40,32 @@ def cli() -> None:
 
 @cli.command()
 @model_options
+@click.option(
+    "--target", default="c", show_default=True, metavar="c|CHIP|FILE.yaml", help="For what."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
-def check(model: Path, as_json: bool, **values: Any) -> None:
+def check(model: Path, as_json: bool, target: str, **values: Any) -> None:
     """List every problem of MODEL; exit 1 if it cannot be compiled."""
     from snncc.cli.check import run_check
 
-    sys.exit(run_check(model, values, as_json))
+    sys.exit(run_check(model, values, as_json, target))
 
 
 @cli.command("compile")
 @model_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="DIR")
-@click.option("--target", default="c", show_default=True, help="What to emit.")
+@click.option(
+    "--target",
+    default="c",
+    show_default=True,
+    metavar="c|CHIP|FILE.yaml",
+    help="What to emit: C, or the configuration of a chip, by its name (xylo, ...) or by a file "
+    "that describes it. A chip needs --calibrate.",
+)
+@click.option(
+    "--labels", metavar="Y", help="Of a chip: this array of the calibration data, for accuracy."
+)
+@click.option("--score", metavar="NAME", help="The output that the labels are for.")
 @click.option(
     "--prefix",
     metavar="NAME",
@@ -95,10 +109,20 @@ def check(model: Path, as_json: bool, **values: Any) -> None:
 @train_options
 @functools.partial(calibration_steps, more=" With --train: the steps of a sample.")
 def compile_command(model: Path, output: Path, **values: Any) -> None:
-    """Compile MODEL, or with --train its training, into a folder of C."""
+    """Compile MODEL, or with --train its training, into a folder of C; or for a chip."""
     from snncc.cli.compile import run_compile
 
     options = load_options(values)
+    if values["target"] != "c":
+        from snncc.cli.chip import run_compile_for_chip
+
+        run_compile_for_chip(model, options, output, **values)
+        return
+    for name in ("labels", "score"):
+        if values.pop(name) is not None:
+            from snncc.errors import error
+
+            raise error("SNC-C003", f"--{name}: is for chips", remedy="add --target CHIP")
     run_compile(model, options, output, **values)
 
 
@@ -112,7 +136,11 @@ def compile_command(model: Path, output: Path, **values: Any) -> None:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="Y.npz", help="Write the outputs."
 )
-@click.option("--engine", type=click.Choice(["c", "interpreter"]), default="c", show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(["c", "interpreter", "model", "xylosim"]),
+    help="[default: c; of a chip's folder: its model]",
+)
 @click.option("--time-block", type=int, default=1, show_default=True, metavar="K")
 @click.option("--trace", is_flag=True, help="Write every neuron's spikes and states to Y.npz too.")
 @click.option(
@@ -123,7 +151,7 @@ def compile_command(model: Path, output: Path, **values: Any) -> None:
 )
 @quantize_options
 def run(model: Path, **values: Any) -> None:
-    """Run MODEL on an input, in C or in the reference interpreter.
+    """Run MODEL on an input, in C or in the reference interpreter; or a chip's folder on its model.
 
     X.npz holds for each input NAME (or x, where there is one) an array [T, *shape] or
     [T, B, *shape]; with --steps it has no T. In place of *shape there may be one axis, flat
@@ -133,6 +161,11 @@ def run(model: Path, **values: Any) -> None:
     address (the place in the input, flat in C order) and count; and T, the number of steps.
     Counts at one place add up.
     """
+    if model.is_dir():
+        from snncc.cli.chip import run_configuration
+
+        run_configuration(model, **values)
+        return
     from snncc.cli.run import run_run
 
     options = load_options(values)
@@ -147,6 +180,11 @@ def run(model: Path, **values: Any) -> None:
 @calibration_steps
 def inspect(model: Path, **values: Any) -> None:
     """Show shapes, neurons, parameters, memory and operations of MODEL, node by node."""
+    if model.is_dir():
+        from snncc.cli.chip import run_inspect_configuration
+
+        run_inspect_configuration(model, **values)
+        return
     from snncc.cli.inspect import run_inspect
 
     run_inspect(model, load_options(values), **values)

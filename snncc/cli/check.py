@@ -10,8 +10,8 @@ from snncc.cli.console import out, say, table
 from snncc.errors import Problem, SnnccError
 
 
-def find_problems(model: Path, values: dict[str, Any]) -> list[Problem]:
-    """Errors and warnings of loading the model and of emitting its C."""
+def find_problems(model: Path, values: dict[str, Any], target: str = "c") -> list[Problem]:
+    """Errors and warnings of loading the model and of emitting it for a target."""
     from snncc.cli.options import load_options
     from snncc.compiled import compile
     from snncc.network import load_with
@@ -20,14 +20,20 @@ def find_problems(model: Path, values: dict[str, Any]) -> list[Problem]:
     try:
         network = load_with(model, load_options(values))
         problems.extend(network.warnings)
-        compile(network)
+        if target == "c":
+            compile(network)
+        else:
+            from snncc.cores.chips import chip_named
+            from snncc.cores.legalize import problems_of
+
+            problems.extend(problems_of(network, chip_named(target)))
     except SnnccError as found:
         problems.extend(found.problems)
     return problems
 
 
-def run_check(model: Path, values: dict[str, Any], as_json: bool) -> int:
-    problems = find_problems(model, values)
+def run_check(model: Path, values: dict[str, Any], as_json: bool, target: str = "c") -> int:
+    problems = find_problems(model, values, target)
     failed = any(problem.severity == "error" for problem in problems)
     if as_json:
         report = {

@@ -26,7 +26,7 @@ def run_compile(
     """`values` are the options of quantization, of training, and those of `snncc.compile`."""
     from snncc.cli.quantize import expect_calibrated, print_report, quantization_of
     from snncc.cli.train import training_of
-    from snncc.compiled import expect_folder
+    from snncc.folders import expect_folder
     from snncc.network import load_with
     from snncc.pipelines import PHASES
     from snncc.quantization.quantized import QuantizedNetwork

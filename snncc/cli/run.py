@@ -29,12 +29,15 @@ def run_run(
     labels: str | None,
     score: str | None,
     output: Path | None,
-    engine: str,
+    engine: str | None,
     time_block: int,
     trace: bool,
     whole: bool,
     **quantization: Any,
 ) -> None:
+    engine = engine or "c"
+    if engine not in ("c", "interpreter"):
+        raise error("SNC-C003", f"--engine {engine}: is for chips, and {model} is a model")
     _expect_options(labels, score, output, trace, whole)
     chosen = quantization_of(quantization)
     if output is not None:
@@ -76,7 +79,7 @@ def run_run(
     else:
         speed = f"{seconds / (streams.steps * streams.batch) * 1e6:.0f} us a step and sample"
     rows = [
-        (name, shape_text(result[name].shape), str(result[name].dtype), _activity(result[name]))
+        (name, shape_text(result[name].shape), str(result[name].dtype), activity(result[name]))
         for name in network.outputs
     ]
     out.print(table(network.name, ["output", "shape", "type", "activity"], rows))
@@ -88,7 +91,7 @@ def run_run(
         say(f"accuracy {accuracy:.3f} on {len(expected)} samples")
     if output is not None:
         arrays = _whole(result, scales) if whole else in_units(result, scales)
-        _write(output, arrays)
+        write_arrays(output, arrays)
         say(f"wrote {output}")
         if trace and scales and not whole:
             say("states are in the unit of the float network; --whole writes whole numbers")
@@ -124,7 +127,8 @@ def _expect_output(output: Path, read: Sequence[Path]) -> None:
             raise error("SNC-C004", f"{output}: is read by this run", remedy="name another file")
 
 
-def _activity(values: Array) -> str:
+def activity(values: Array) -> str:
+    """How much happens in an output, for a table."""
     if values.dtype.kind == "u":
         return f"{100 * float((values > 0).mean()):.1f} % of steps"
     return f"{values.min():.3g} to {values.max():.3g}"
@@ -136,7 +140,8 @@ def _whole(result: dict[str, Any], scales: dict[str, Array]) -> dict[str, Any]:
     return {**result, **worth}
 
 
-def _write(path: Path, result: dict[str, Any]) -> None:
+def write_arrays(path: Path, result: dict[str, Any]) -> None:
+    """Writes a result to an .npz, whole or not at all. Raises SNC-C004."""
     arrays = {name: value for name, value in result.items() if name != "final"}
     arrays.update({f"final/{name}": value for name, value in result.get("final", {}).items()})
     partial = path.with_name(f".{path.name}.partial")

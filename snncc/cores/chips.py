@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+import yaml
+
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.document import DescriptionError, parse_description, read_description
 from snncc.errors import Problem, SnnccError, error, expect_file
@@ -16,6 +18,29 @@ def known_chips() -> list[str]:
     """The names of the descriptions that are shipped."""
     folder = files("snncc.backends") / "cores"
     return sorted(entry.name for entry in folder.iterdir() if (entry / DESCRIPTION).is_file())
+
+
+def description_text(description: Description) -> str:
+    """A description as YAML, which `chip_named` reads back."""
+    data = description.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return yaml.dump(
+        {"schema": description.schema_, **data}, Dumper=_Dumper, sort_keys=False, width=100
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Texts of several lines as blocks; nothing is an alias of something else."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def is_chip(target: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from xdsl.context import Context
@@ -20,9 +20,9 @@ from snncc.passes.chip_model import model_of
 from snncc.passes.legalization.capacity import expect_room
 from snncc.passes.legalization.classes import Classes, classes_of
 from snncc.passes.legalization.faults import Faults, Unfit
-from snncc.passes.legalization.forms import formed
+from snncc.passes.legalization.forms import Formed, formed
 from snncc.passes.legalization.graph import SpikingGraph
-from snncc.passes.legalization.integers import whole_numbers
+from snncc.passes.legalization.integers import Activity, whole_numbers
 from snncc.passes.legalization.model import float_model
 from snncc.passes.legalization.read import read_graph
 from snncc.passes.legalization.timing import Timed, timed
@@ -84,24 +84,57 @@ def legalize(
     """
     given = fused(network)
     try:
-        return _Legalization(given, graph_of(given), description, data, score).run()
+        return _Legalization(given, _planned(given, description), data, score).run()
     except Unfit as unfit:
         raise refused(unfit) from None
 
 
+def problems_of(network: Network, description: Description) -> list[Problem]:
+    """All that keeps a network from a chip, as far as it shows without data."""
+    try:
+        plan = _planned(fused(network), description)
+        faults = Faults()
+        whole_numbers(plan.final, plan.formed.forms, description, plan.classes, Activity(), faults)
+        faults.stop()
+    except Unfit as unfit:
+        return list(refused(unfit).problems)
+    return []
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What follows from the network and the chip alone."""
+
+    graph: SpikingGraph
+    description: Description
+    classes: Classes
+    timed: Timed
+    formed: Formed
+
+    @property
+    def final(self) -> Timed:
+        """The graph of the chip's neurons with the chip's latencies."""
+        return replace(self.timed, graph=self.formed.graph)
+
+
+def _planned(given: ModuleOp, description: Description) -> _Plan:
+    """Raises Unfit with every fault."""
+    graph = graph_of(given)
+    faults = Faults()
+    classes = classes_of(graph, description, faults)
+    expect_room(graph, description, classes, faults)
+    placed = timed(graph, description, classes)
+    form = formed(placed.graph, description, classes, faults)
+    faults.stop()
+    return _Plan(graph, description, classes, placed, form)
+
+
 class _Legalization:
-    def __init__(
-        self,
-        given: ModuleOp,
-        graph: SpikingGraph,
-        description: Description,
-        data: Data,
-        score: str | None,
-    ):
-        self.given = given
+    def __init__(self, given: ModuleOp, plan: _Plan, data: Data, score: str | None):
+        graph = plan.graph
         widest = max((p.size for p in graph.populations.values()), default=1)
-        self.graph = graph
-        self.description = description
+        self.given = given
+        self.plan = plan
         self.data = data.limited(widest)
         self.scored = None
         if data.labels is not None:
@@ -110,33 +143,30 @@ class _Legalization:
         self.reference: Trace | None = None
 
     def run(self) -> Legalized:
-        faults = Faults()
-        classes = classes_of(self.graph, self.description, faults)
-        expect_room(self.graph, self.description, classes, faults)
-        in_time = dict.fromkeys(self.graph.populations, 0)
+        plan = self.plan
+        in_time = dict.fromkeys(plan.graph.populations, 0)
+        in_lag = {name: plan.timed.lags[name] for name in plan.graph.populations}
         self.reference = run(self.given, self.data, in_time)
         self._tell("network", (), self.reference)
-        self._measure("normal form", (), self.graph, in_time)
-        placed = timed(self.graph, self.description, classes)
-        in_lag = {name: placed.lags[name] for name in self.graph.populations}
-        self._measure("latencies", [str(a) for a in placed.changed], placed.graph, in_lag)
-        form = formed(placed.graph, self.description, classes, faults)
-        faults.stop()
+        self._measure("normal form", (), plan.graph, in_time)
+        changed = [str(arrival) for arrival in plan.timed.changed]
+        self._measure("latencies", changed, plan.timed.graph, in_lag)
+        form = plan.formed
         trace = self._measure("neurons", form.changes, form.graph, in_lag, states=True)
-        final = Timed(form.graph, placed.extra, placed.changed, placed.lags)
+        faults = Faults()
+        activity = trace.activity(self.data)
         whole = whole_numbers(
-            final, form.forms, self.description, classes, trace.activity(self.data), faults
+            plan.final, form.forms, plan.description, plan.classes, activity, faults
         )
         faults.stop()
-        model = model_of(whole.program, self.description)
+        model = model_of(whole.program, plan.description)
         changes = [
             f"{name}: {count} weights are at the ends of the range"
             for name, count in whole.clipped.items()
         ]
-        found = run(model, self.data, in_lag)
-        self._tell("whole numbers", changes, found)
+        self._tell("whole numbers", changes, run(model, self.data, in_lag))
         return Legalized(
-            whole.module, model, self.description, tuple(self.steps), in_lag, whole.scales
+            whole.module, model, plan.description, tuple(self.steps), in_lag, whole.scales
         )
 
     def _measure(
@@ -163,4 +193,4 @@ class _Legalization:
         )
 
 
-__all__ = ["Classes", "Legalized", "Step", "graph_of", "legalize", "refused"]
+__all__ = ["Legalized", "Step", "legalize", "problems_of"]

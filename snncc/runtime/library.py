@@ -16,6 +16,7 @@ import numpy as np
 from snncc.backends.c import CPackage
 from snncc.dialects.arrays import Array
 from snncc.errors import error
+from snncc.folders import write_files
 from snncc.interpreters.network import Run
 from snncc.runtime.toolchain import Toolchain, build_library
 
@@ -71,7 +72,7 @@ class NativeNetwork:
         self._outputs = manifest["outputs"]
         with tempfile.TemporaryDirectory(prefix="snncc-") as folder:
             root = Path(folder)
-            write_files(package, root)
+            write_files(package.files, root)
             library = root / f"lib{package.prefix}.so"
             build_library(root, package.sources, library, toolchain)
             try:
@@ -244,11 +245,3 @@ def _result(entry: Mapping[str, Any], array: Array) -> Array:
 
 def _logical(value: Array, channel_last: bool) -> Array:
     return np.moveaxis(value, -1, 0) if channel_last else value
-
-
-def write_files(package: CPackage, folder: Path) -> None:
-    """Writes the files of a package into a folder that exists."""
-    for name, data in package.files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)

@@ -449,7 +449,8 @@ class TrainProgram:
         Writes the files of the training with the parameters as they are now, and beside them
         those of the trained network alone. Raises SNC-C004.
         """
-        from snncc.compiled import compile, save_package
+        from snncc.compiled import compile
+        from snncc.folders import save_files
 
         training, network = self.package, self.network
         if self._running.is_started:  # else nothing ran: files need no compiler
@@ -458,7 +459,7 @@ class TrainProgram:
             samples = training.manifest.get("samples_at_once", 1)
             training, network = self._emitted(p, stored, samples), self.trained()
         inference = compile(for_use(network), prefix=self.prefix, weights=self._weights).package
-        return save_package(with_inference(training, inference), Path(folder))
+        return save_files(with_inference(training, inference).files, Path(folder))
 
 
 def _shape(type: Stream) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from snncc.backends.c.package import CPackage
 from snncc.dialects.arrays import Array
 from snncc.errors import error
-from snncc.runtime.library import write_files
+from snncc.folders import write_files
 from snncc.runtime.toolchain import Toolchain, build_library, find_compiler
 from snncc.training.schedules import Programs
 
@@ -67,7 +67,7 @@ class Running:
         command, flags = self._toolchain
         with tempfile.TemporaryDirectory(prefix="snncc-") as folder:
             root = Path(folder)
-            write_files(self.package, root)
+            write_files(self.package.files, root)
             library = root / f"lib{self.package.prefix}_train.so"
             toolchain = Toolchain(command or find_compiler(), flags)
             build_library(root, self.package.sources, library, toolchain)

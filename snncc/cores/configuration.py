@@ -1,0 +1,171 @@
+"""`Configuration`: a network on a chip, its bit-exact model, and the folder it is written to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+
+from snncc.backends.cores.emitting import Golden
+from snncc.cores.legalize import Legalized, Step, legalize
+from snncc.cores.measure import Data
+from snncc.dialects.arrays import Array
+from snncc.dialects.core.conformance import departures
+from snncc.dialects.core.description import Description
+from snncc.dialects.core.program import ProgramOp
+from snncc.errors import error
+from snncc.network import Network
+from snncc.passes.chip_model import model_of
+from snncc.passes.core_place import place_on_one_core
+
+Engine: TypeAlias = Literal["model", "xylosim"]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """
+    A network in the numbers of a chip, placed on it.
+
+    `module` has the parameters and the `core.program`; `steps` say what each step of
+    legalization changed and cost, and `golden` is a sample with what the chip makes of it.
+    """
+
+    module: ModuleOp
+    description: Description
+    steps: tuple[Step, ...]
+    golden: Golden
+
+    @property
+    def program(self) -> ProgramOp:
+        return next(op for op in self.module.ops if isinstance(op, ProgramOp))
+
+    @property
+    def name(self) -> str:
+        return self.program.sym_name.data
+
+    @cached_property
+    def model(self) -> Network:
+        """The chip's bit-exact model, a network of integers."""
+        return Network(model_of(self.program, self.description))
+
+    @property
+    def lag(self) -> int:
+        """Steps by which the outputs are behind the network that was compiled."""
+        return max((int(op.lag.value.data) for op in self.program.outputs.values()), default=0)
+
+    def run(self, x: Any, *, engine: Engine = "model", trace: bool = False) -> dict[str, Any]:
+        """
+        What the chip gives for spikes or counts [T, *shape] or [T, B, *shape], in the time of the
+        network: outputs [T, ...] without the steps that they are late. `trace` gives the registers
+        of every neuron too, in the chip's own time, [T + lag, ...].
+
+        Raises SNC-N007 for what are no counts that the chip takes.
+        """
+        given = whole_inputs(self.model, x, self.description)
+        if engine == "xylosim":
+            from snncc.cores.xylosim import simulate
+
+            found = simulate(self.program, self.description, late(given, self.lag))
+        elif engine == "model":
+            found = self.model.run(late(given, self.lag), trace=trace)
+        else:
+            raise error("SNC-C003", f"engine: expected model or xylosim, got {engine!r}")
+        steps = len(next(iter(given.values())))
+        for name, op in self.program.outputs.items():
+            lag = int(op.lag.value.data)
+            found[name] = found[name][lag : lag + steps]
+        return found
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes the folder, all of it or none. Raises SNC-C004."""
+        from snncc.cores.folder import save
+
+        return save(self, Path(folder))
+
+    def __repr__(self) -> str:
+        return f"Configuration({self.name} for {self.description.name})"
+
+
+def configure(
+    network: Network,
+    description: Description,
+    calibration: Any,
+    labels: Array | None = None,
+    score: str | None = None,
+) -> Configuration:
+    """
+    Legalizes a network for a chip and places it. `calibration` are spikes or counts,
+    [T, B, *shape] by input; `labels` [B] tell what each step costs in accuracy.
+
+    Raises SnnccError with all that does not fit.
+    """
+    given = whole_inputs(network, calibration, description)
+    data = Data(batched(network, given), labels)
+    legal = legalize(network, description, data, score)
+    place_on_one_core(legal.module)
+    found = departures(legal.program, description)
+    assert not found, found
+    return Configuration(legal.module, description, legal.steps, _golden(legal, data))
+
+
+def _golden(legal: Legalized, data: Data) -> Golden:
+    """The first sample, and silence until everything of it has come out."""
+    late_by = max(legal.lags.values(), default=0)
+    sample = {name: array[:, :1] for name, array in data.arrays.items()}
+    x = late(sample, late_by)
+    trace = Network(legal.model).run(x, trace=True)
+    return Golden(
+        {name: array[:, 0] for name, array in x.items()},
+        {name: array[:, 0] for name, array in trace.items() if name != "final"},
+    )
+
+
+def late(x: Mapping[str, Array], steps: int) -> dict[str, Array]:
+    """The arrays with steps of silence behind them."""
+    return {
+        name: np.concatenate([a, np.zeros((steps, *a.shape[1:]), a.dtype)]) for name, a in x.items()
+    }
+
+
+def batched(network: Network, x: Mapping[str, Array]) -> dict[str, Array]:
+    return {
+        name: array if array.ndim == len(network.inputs[name]) + 2 else array[:, None]
+        for name, array in x.items()
+    }
+
+
+def whole_inputs(network: Network, x: Any, description: Description) -> dict[str, Array]:
+    """Counts, uint8, as the chip takes them. Raises SNC-R001 and SNC-N007."""
+    if not isinstance(x, Mapping):
+        if len(network.inputs) != 1:
+            raise error("SNC-R001", f"expected arrays by name: {', '.join(network.inputs)}")
+        x = {next(iter(network.inputs)): x}
+    if set(x) != set(network.inputs):
+        raise error("SNC-R001", f"expected {', '.join(network.inputs)}, got {', '.join(x)}")
+    found = {}
+    for name, shape in network.inputs.items():
+        array = np.asarray(x[name])
+        extra = array.ndim - len(shape)
+        if extra not in (1, 2) or array.shape[extra:] != shape or not array.size:
+            raise error(
+                "SNC-R001",
+                f"input {name!r}: expected [T, *{list(shape)}] or [T, B, *{list(shape)}], "
+                f"got {list(array.shape)}",
+            )
+        most = description.inputs.most
+        counts = np.nan_to_num(array.astype(np.float64), nan=-1)
+        if (counts != np.rint(counts)).any() or counts.min() < 0 or counts.max() > most:
+            what = "spikes, 0 or 1" if most == 1 else f"counts of spikes, 0 to {most}"
+            raise error(
+                "SNC-N007",
+                f"input {name!r}: {description.name} takes {what}; got {array.min():.4g} to "
+                f"{array.max():.4g}",
+                remedy="encode it first, as the network was trained: --encode",
+            )
+        found[name] = counts.astype(np.uint8)
+    return found
