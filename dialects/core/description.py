@@ -168,6 +168,9 @@ class Neuron(Part):
     arithmetic: Literal[32, 64] = 32
     """The width in which the equations are computed."""
     step: str
+    """The equations of a step, or of one event of a chip that goes from event to event."""
+    leak_step: str | None = None
+    """Of such a chip: those of the event that says that a step of time is over."""
     output: Name = "spikes"
     """What leaves the neuron: spikes, or a state."""
     most: Annotated[int, Field(ge=1, le=255)] = 1
@@ -178,6 +181,11 @@ class Neuron(Part):
     def tree(self) -> ast.Module:
         return parse(self.step)
 
+    def names_read(self) -> set[str]:
+        """What the equations read that they do not compute."""
+        texts = [self.step] + ([self.leak_step] if self.leak_step is not None else [])
+        return {name for text in texts for name in names_read(parse(text))}
+
     @property
     def membrane(self) -> str:
         """The state that is compared with the threshold or read out: the last one."""
@@ -185,14 +193,11 @@ class Neuron(Part):
 
     @model_validator(mode="after")
     def _is_closed(self) -> Neuron:
-        try:
-            read = names_read(self.tree)
-        except EquationError as fault:
-            raise ValueError(f"step: line {fault.line}: {fault}") from None
-        known = {*self.states, *self.parameters, RECEPTORS}
-        for name, line in read.items():
-            if name not in known:
-                raise ValueError(f"step: line {line}: {name} is no state or parameter")
+        for key, text in (("step", self.step), ("leak_step", self.leak_step)):
+            try:
+                parse(text or "")
+            except EquationError as fault:
+                raise ValueError(f"{key}: line {fault.line}: {fault}") from None
         assigned = {
             node.id
             for node in ast.walk(self.tree)
@@ -327,6 +332,18 @@ class Description(Part):
 
     @model_validator(mode="after")
     def _is_connected(self) -> Description:
+        shifts = {edge.shift.setting for edge in self.edges.values() if edge.shift}
+        for name, neuron in self.neurons.items():
+            known = {*neuron.states, *neuron.parameters, *self.settings, RECEPTORS}
+            unknown = sorted(neuron.names_read() - known)
+            if unknown:
+                raise ValueError(
+                    f"neurons.{name}: step: {unknown[0]} is no state, parameter or setting"
+                )
+            if self.execution == "events" and neuron.leak_step is None:
+                raise ValueError(f"neurons.{name}: leak_step: is missing, and events are executed")
+        if shifts & set(self.settings):
+            raise ValueError(f"settings: {sorted(shifts & set(self.settings))[0]} stands twice")
         for name, edge in self.edges.items():
             if edge.source != INPUT and edge.source not in self.neurons:
                 raise ValueError(f"edges.{name}: source: {edge.source} is no class of neurons")

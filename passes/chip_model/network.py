@@ -7,6 +7,7 @@ population as POPULATION.STATE (of receptors i0, i1, ...).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -173,7 +174,11 @@ class _Model:
             )
             for receptor in range(neuron.receptors)
         ]
-        writer = _BodyWriter(neuron, arriving)
+        settings = {
+            name: self.program.setting.get(name, p.default or 0)
+            for name, p in self.description.settings.items()
+        }
+        writer = _BodyWriter(neuron, arriving, settings)
         parameters = {
             port: a.parameter(f"{node}.{port}", values) for port, values in writer.ports(op).items()
         }
@@ -275,8 +280,9 @@ def dense(op: SynapsesOp, program: ProgramOp) -> Array:
 class _BodyWriter:
     """The body of a population: registers and parameters by the names of the description."""
 
-    def __init__(self, neuron: Neuron, arriving: list[Arriving]):
+    def __init__(self, neuron: Neuron, arriving: list[Arriving], settings: Mapping[str, int]):
         self.neuron = neuron
+        self.settings = settings
         self.arriving = arriving
         self.states = {
             port: stored_bits(state.bits)
@@ -322,6 +328,9 @@ class _BodyWriter:
         ):
             found = [wide(port) for port in self._ports(name, per)]
             values[name] = found if per == "receptor" else found[0]
+
+        for name, number in self.settings.items():
+            values[name] = b.constant(number, IntegerType(width))
 
         def arrive(x: Scalar, receptor: int) -> Scalar:
             return self.arriving[receptor].write(b, ports, x)
