@@ -1,8 +1,8 @@
 """
 RANC, tick by tick, from its two files: what its simulator does, without the simulator.
 
-Equations, timing and file formats are in RANC.md beside this file. What happens differently on
-the FPGA, or only by accident, is refused: potentials that leave their width.
+Equations, timing and file formats are in RANC.md beside this file. Potentials that leave their
+width are refused, for there the simulator and the FPGA part; or wrapped, as on the FPGA.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.backends.cores.ranc_files import (
+    NUMBERS,
     Configuration,
     Core,
     Network,
@@ -57,18 +58,25 @@ class Run:
         return "".join(lines).encode("utf-8-sig")
 
 
-def play(input_text: str, configuration_text: str, ticks: int, potential_width: int = 32) -> Run:
+def play(
+    input_text: str,
+    configuration_text: str,
+    ticks: int,
+    potential_width: int = 32,
+    wrap: bool = False,
+) -> Run:
     """
     Runs the texts of input.json and config.json.
 
     Raises RancError (a ValueError) for what stands in the files, and OverflowError where
     simulator, FPGA and arithmetic part: a sum on the way through the axons beyond 32 bits, or a
     potential after leak or reset beyond `potential_width` bits. The simulator has 32 of them, the
-    Verilog a parameter; its sums wrap on the way, which the last of them does not show.
+    Verilog a parameter; its sums wrap on the way, which the last of them does not show. With
+    `wrap` potentials wrap at that width too, as they do there.
     """
     configuration = read_configuration(configuration_text)
     network = read_network(input_text, configuration)
-    machine = _Machine(configuration, network, potential_width)
+    machine = _Machine(configuration, network, _Width(potential_width, wrap))
     return machine.run(ticks)
 
 
@@ -78,6 +86,28 @@ def play_files(input_file: Path, configuration_file: Path, ticks: int) -> Run:
     return play(texts[0], texts[1], ticks)
 
 
+@dataclass(frozen=True)
+class _Width:
+    """Two's complement of some bits."""
+
+    bits: int
+    wrap: bool = False
+
+    def fit(self, values: NDArray[np.int64], place: Place) -> NDArray[np.int64]:
+        """[neurons, ...] as they are or wrapped; OverflowError for what does not fit."""
+        limit = 1 << (self.bits - 1)
+        if self.wrap:
+            return (values + limit) % (2 * limit) - limit
+        outside = np.argwhere((values < -limit) | (values >= limit))
+        if outside.size:
+            neuron = int(outside[0, 0])
+            raise OverflowError(
+                f"neuron {neuron} of the core at {list(place)}: a potential of "
+                f"{values[neuron].tolist()} leaves {self.bits} bits"
+            )
+        return values
+
+
 @dataclass
 class _Core:
     """A core's memories, and the ring of its axon buffer: [max_tick_offset, num_axons]."""
@@ -85,9 +115,11 @@ class _Core:
     source: Core
     symmetric: bool
     ring: NDArray[np.bool_]
-    width: int
+    width: _Width
     synapses: NDArray[np.int64] = field(init=False)
     """[neurons, axons]: the weight with which an axon reaches a neuron, 0 where it does not."""
+    numbers: dict[str, NDArray[np.int64]] = field(init=False)
+    """[neurons] of each number that neurons have."""
     potential: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,10 +128,10 @@ class _Core:
         connected = np.array(self.source.connections, np.int64).reshape(shape)
         weights = [[n.weights[kind] for kind in self.source.axons] for n in neurons]
         self.synapses = connected * np.array(weights, np.int64).reshape(shape)
-        self.potential = self._numbers("current_potential")
-
-    def _numbers(self, name: str) -> NDArray[np.int64]:
-        return np.array([getattr(n, name) for n in self.source.neurons], np.int64)
+        self.numbers = {
+            name: np.array([getattr(n, name) for n in neurons], np.int64) for name in NUMBERS
+        }
+        self.potential = self.numbers["current_potential"]
 
     def step(self, slot: int) -> NDArray[np.bool_]:
         """Integrates the spikes of a slot of the ring, and clears it; who fires, [neurons]."""
@@ -107,10 +139,12 @@ class _Core:
         self.ring[slot] = False
         # every partial sum, in the order of the axons
         sums = self.potential[:, None] + np.cumsum(self.synapses[:, active], axis=1)
-        v = (sums[:, -1] if active.size else self.potential) + self._numbers("leak")
-        high, low = self._numbers("positive_threshold"), self._numbers("negative_threshold")
-        reset = self._numbers("reset_potential")
-        subtract = self._numbers("reset_mode") == 1
+        _Width(32).fit(sums, self.source.place)
+        v = (sums[:, -1] if active.size else self.potential) + self.numbers["leak"]
+        v = self.width.fit(v, self.source.place)
+        high, low = self.numbers["positive_threshold"], self.numbers["negative_threshold"]
+        reset = self.numbers["reset_potential"]
+        subtract = self.numbers["reset_mode"] == 1
         fired = v >= high
         below = ~fired & ((v <= low) if self.symmetric else (v < low))
         after = np.select(
@@ -118,24 +152,12 @@ class _Core:
             [v - high, reset, v - low, -reset],
             v,
         )
-        self._check(sums, 32)
-        self._check(np.stack([v, after], axis=1), self.width)
-        self.potential = after
+        self.potential = self.width.fit(after, self.source.place)
         return fired
-
-    def _check(self, values: NDArray[np.int64], width: int) -> None:
-        limit = 1 << (width - 1)
-        outside = ((values < -limit) | (values >= limit)).any(axis=1)
-        if outside.any():
-            neuron = int(outside.argmax())
-            raise OverflowError(
-                f"neuron {neuron} of the core at {list(self.source.place)}: a potential of "
-                f"{values[neuron].tolist()} leaves {width} bits"
-            )
 
 
 class _Machine:
-    def __init__(self, configuration: Configuration, network: Network, width: int) -> None:
+    def __init__(self, configuration: Configuration, network: Network, width: _Width) -> None:
         self.network = network
         self.slots = configuration.max_tick_offset
         shape = (self.slots, configuration.num_axons)

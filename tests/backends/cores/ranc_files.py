@@ -15,6 +15,15 @@ from typing import Any, TypeVar
 INTEGER = 2**31
 Place = tuple[int, int]
 T = TypeVar("T")
+NUMBERS = (
+    "current_potential",
+    "reset_potential",
+    "leak",
+    "positive_threshold",
+    "negative_threshold",
+    "reset_mode",
+)
+"""The integers of a neuron that are not about its target."""
 
 
 class RancError(ValueError):
@@ -171,10 +180,8 @@ class _Reader:
         return Core(place, axons, tuple(connections), tuple(neurons))
 
     def neuron(self, value: Any, where: str, place: Place) -> Neuron:
-        potentials = ["current_potential", "reset_potential", "leak"]
-        numbers = [*potentials, "positive_threshold", "negative_threshold", "reset_mode"]
         targets = ["destination_core_offset", "destination_axon", "destination_tick"]
-        values = _object(value, where, ["weights", *numbers, *targets])
+        values = _object(value, where, ["weights", *NUMBERS, *targets])
         sizes = self.configuration
         weights = _numbers(
             values["weights"], f"{where}.weights", sizes.num_weights, -INTEGER, INTEGER - 1
@@ -184,7 +191,7 @@ class _Reader:
             name: _integer(
                 values[name], f"{where}.{name}", *mode.get(name, (-INTEGER, INTEGER - 1))
             )
-            for name in numbers
+            for name in NUMBERS
         }
         offset = values["destination_core_offset"]
         where_offset = f"{where}.destination_core_offset"

@@ -273,7 +273,8 @@ def test_spikes_for_places_without_a_core_are_lost() -> None:
 
 
 def test_output_file() -> None:
-    result = run([[packet(0, to=(1, 2))]], ticks=2)
+    # and a core without neurons
+    result = run([[packet(0, to=(1, 2)), packet(0)]], core(), ticks=2)
     assert result.output_file() == b"\xef\xbb\xbf1 0 0 0 0 0 \n0 0 0 0 0 0 \n"
 
 
@@ -286,6 +287,17 @@ def test_potentials_of_a_width() -> None:
     with pytest.raises(OverflowError, match=r"core at \[1, 1\].*leaves 9 bits"):
         run(on_the_way, wide, ticks=1, width=9)
     assert run([[packet(0)]], wide, ticks=1, width=9).potentials[1, 1][0, 0] == 255
+
+
+def test_potentials_that_wrap() -> None:
+    # the FPGA's: 258 is -254 in 9 bits, which does not fire; 258 - 5 = 253 never left them
+    one = neuron(current_potential=250, weights=[4], positive_threshold=255, leak=0)
+    one["negative_threshold"] = -256
+    both = core(one, one | {"leak": -5}, axons=(), connections=[[1, 1]] * 2)
+    texts = [json.dumps(file) for file in (files([[packet(0), packet(1)]], both), configuration())]
+    result = play(texts[0], texts[1], 2, potential_width=9, wrap=True)
+    assert result.potentials[1, 1].tolist() == [[-254, 253], [-254, 248]]
+    assert not result.spikes[1, 1].any()
 
 
 def test_potentials_beyond_32_bits() -> None:
