@@ -28,6 +28,7 @@ from snncc.dialects.snn.polynomial import (
 from snncc.passes.legalization.graph import Dynamics, Reset
 
 ZERO = Polynomial({})
+NOT_MEMBRANE = "what is compared with the threshold is not the membrane"
 SAME = 1e-5
 """Two float32 coefficients that are one number, apart from the order they were computed in."""
 
@@ -217,30 +218,46 @@ class _Reader:
         amount: Polynomial | None,
     ) -> tuple[Array, bool, int]:
         op = spike.operation
-        if isinstance(op, CountOp):
-            threshold = self._divisor(argument, before)
-            return threshold, True, op.maximum.value.data
+        if isinstance(op, CountOp):  # a count of thresholds: argument = membrane / theta
+            factor, constant = self._multiple(argument, before)
+            if np.any(np.abs(constant) > SAME):
+                raise NoNormalForm("what is counted is not the membrane over a threshold")
+            return 1.0 / factor, True, op.maximum.value.data
         assert isinstance(op, SpikeOp)
         reaches = op.comparison.data is Comparison.GE
         compared = before
         if late and index is not None:  # what is compared holds the reset of the step before
             compared = self.body.next_states[index]
-        rest = argument - compared
-        if not rest.is_coefficient:
-            raise NoNormalForm("what is compared with the threshold is not the membrane")
-        return -self.number(rest), reaches, 1
+        factor, constant = self._multiple(argument, compared)
+        return -constant / factor, reaches, 1
 
-    def _divisor(self, argument: Polynomial, before: Polynomial) -> Array:
-        """theta of argument = membrane / theta."""
-        monomial, coefficient = next(iter(before.terms.items()))
-        if monomial in argument.terms:
-            factor = Polynomial.constant(argument.terms[monomial] / coefficient)
-            if argument == before * factor:
-                return 1.0 / self.number(factor)
-        for symbol in argument.symbols:
-            if symbol.kind == "coefficient" and argument == before * Polynomial.of(symbol):
-                return 1.0 / self.number(Polynomial.of(symbol))
-        raise NoNormalForm("what is counted is not the membrane over a threshold")
+    def _multiple(self, argument: Polynomial, membrane: Polynomial) -> tuple[Array, Array]:
+        """(factor, constant), [n], with argument = factor * membrane + constant, factor > 0."""
+        rest = argument - membrane
+        if rest.is_coefficient:
+            return np.ones(self.size), self.number(rest)
+        symbols = sorted(
+            (s for s in membrane.symbols | argument.symbols if s.kind != "coefficient"),
+            key=lambda s: (s.kind, s.name),
+        )
+        constant, own = argument, membrane
+        factor: Array | None = None
+        for symbol in symbols:
+            mine, given = own.split(symbol), constant.split(symbol)
+            if mine is None or given is None:
+                raise NoNormalForm(NOT_MEMBRANE)
+            own, constant = mine[1], given[1]
+            if not (mine[0].is_coefficient and given[0].is_coefficient):
+                raise NoNormalForm(NOT_MEMBRANE)
+            below, above = self.number(mine[0]), self.number(given[0])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = np.where(below != 0, above / below, np.nan)
+            if np.isnan(ratio).any() or (factor is not None and not _same(ratio, factor)):
+                raise NoNormalForm(NOT_MEMBRANE)
+            factor = ratio
+        if factor is None or (factor <= 0).any():
+            raise NoNormalForm(NOT_MEMBRANE)
+        return factor, self.number(constant) - factor * self.number(own)
 
     # --- the dynamics below the threshold
 
