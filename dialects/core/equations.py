@@ -133,6 +133,8 @@ def _check(node: ast.expr, nested: bool) -> None:
         case ast.UnaryOp(ast.USub(), operand):
             _check(operand, nested)
         case ast.BinOp(left, op, right) if type(op) in _BINARY:
+            if isinstance(op, ast.LShift | ast.RShift) and not _is_amount(right):
+                raise EquationError(node.lineno, "shift: expected a name, or 0 to 31")
             _check(left, nested)
             _check(right, nested)
         case ast.Compare(left, [op], [right]) if type(op) in _RELATIONS:
@@ -156,6 +158,14 @@ def _check(node: ast.expr, nested: bool) -> None:
                 _check(argument, nested)
         case _:
             raise EquationError(node.lineno, f"{ast.unparse(node)[:40]}: no form of an equation")
+
+
+def _is_amount(node: ast.expr) -> bool:
+    """Whether a shift by it is defined: by a parameter, whose range is checked, or few bits."""
+    match node:
+        case ast.Constant(value):
+            return type(value) is int and 0 <= value <= 31
+    return isinstance(node, ast.Name | ast.Subscript)
 
 
 _BINARY: dict[type[ast.operator], Callable[[Scalar, Scalar], Scalar]] = {

@@ -124,8 +124,8 @@ class _Writer:
             )
         d = self._biases(d.changed(currents=tuple(currents)))
         d, reset = self._reset(d)
-        if d.most > self.neuron.most:
-            self.tell(f"{self.name}: at most {self.neuron.most} spikes a step instead of {d.most}")
+        if d.threshold is not None and d.most != self.neuron.most:
+            self.tell(f"{self.name}: up to {self.neuron.most} spikes a step instead of {d.most}")
         if d.threshold is not None:
             d = d.changed(most=self.neuron.most)
         return d, Form(parameter, tuple(found), reset)
