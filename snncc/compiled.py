@@ -32,9 +32,9 @@ from snncc.runtime.toolchain import FAST, Toolchain, find_compiler
 from snncc.storage import context
 
 if TYPE_CHECKING:
+    from snncc.cores.configuration import Configuration
     from snncc.training.program import TrainProgram
 
-TARGETS = ("c",)
 DEFAULT_BLOCK = 1
 MAX_BLOCK = 1 << 16
 QUANTIZE = (
@@ -197,14 +197,20 @@ class Compiled:
 
 @overload
 def compile(
-    model: Network | str | Path, target: str = "c", *, train: None = None, **options: Any
+    model: Network | str | Path, target: Literal["c"] = "c", *, train: None = None, **options: Any
 ) -> Compiled: ...
 
 
 @overload
 def compile(
-    model: Network | str | Path, target: str = "c", *, train: str, **options: Any
+    model: Network | str | Path, target: Literal["c"] = "c", *, train: str, **options: Any
 ) -> TrainProgram: ...
+
+
+@overload
+def compile(
+    model: Network | str | Path, target: str, *, calibration: Any = None, **options: Any
+) -> Configuration: ...
 
 
 def compile(
@@ -222,7 +228,7 @@ def compile(
     quantize: str | None = None,
     calibration: Any = None,
     **options: Any,
-) -> Compiled | TrainProgram:
+) -> Compiled | TrainProgram | Configuration:
     """
     Compiles a network, or a model file with the options of `load`.
 
@@ -246,10 +252,20 @@ def compile(
     `never`); `cc` (default: $CC, or what is there) and `cflags` are the compiler of
     `Compiled.run` and its flags.
 
+    `target` may be a chip (`xylo`, `reckon`, ..., or a file of a description, FILE.yaml): then the
+    result is a `snncc.cores.configuration.Configuration`. `calibration` are spikes or counts as
+    the chip is to get them; with their `labels` (of the output `score`) the cost of each step
+    is told in accuracy, too. The other options are for C.
+
     Raises SnnccError.
     """
-    if target not in TARGETS:
-        raise error("SNC-C003", f"target: expected one of {', '.join(TARGETS)}, got {target!r}")
+    if target != "c":
+        from snncc.cores.compiling import compile_for_chip
+
+        usual = (train, prefix, time_block, fold, weights, pack, cc, cflags, quantize)
+        named = ("train", "prefix", "time_block", "fold", "weights", "pack", "cc", "cflags")
+        unlike = dict(zip((*named, "quantize"), usual, strict=True))
+        return compile_for_chip(model, target, calibration, unlike, options)
     for name, value, known in (
         ("fold", fold, ("exact", "all", "none")),
         ("weights", weights, ("auto", "c", "bin")),

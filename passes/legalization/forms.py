@@ -14,8 +14,11 @@ from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.graph import Dynamics, Population, SpikingGraph
 
 NO_NEURON, NO_DECAY = "SNC-N004", "SNC-N005"
-MOST_FACTOR = 2.0
-"""A leak 1 - a that is wrong by more than this is another neuron, and an error."""
+MOST_FACTOR = 1.5
+"""
+A leak 1 - a that is wrong by more than this is another neuron, and an error; decays by shifts are
+off by the square root of 2 at most, between the longest and the shortest.
+"""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ class _Writer:
             )
         if a.current is not None:
             for k, wanted in enumerate(d.currents or (np.zeros(d.size),)):
-                alpha, number = self._decay(f"current {k}", wanted, a.current.decay)
+                decays = a.current.gain == "decay"  # then nothing arrives where nothing is left
+                alpha, number = self._decay(f"current {k}", wanted, a.current.decay, some=decays)
                 currents.append(alpha)
                 found.append(number if number is not None else np.zeros(d.size, np.int64))
         elif any(np.any(alpha) for alpha in d.currents):
@@ -136,8 +140,10 @@ class _Writer:
     def _no_decay(self, message: str, remedy: str) -> None:
         self.faults.add(NO_DECAY, self.name, message, remedy)
 
-    def _decay(self, what: str, wanted: Array, decay: Decay) -> tuple[Array, Array | None]:
-        """(the decay that there is, its parameter)."""
+    def _decay(
+        self, what: str, wanted: Array, decay: Decay, *, some: bool = False
+    ) -> tuple[Array, Array | None]:
+        """(the decay that there is, its parameter); `some`: it must leave something."""
         if decay.parameter is None or decay.form == "closer":
             if np.abs(wanted - 1.0).max(initial=0) > 1e-6:
                 self._no_decay(
@@ -148,16 +154,17 @@ class _Writer:
             number = None if decay.parameter is None else np.zeros(len(wanted), np.int64)
             return np.ones_like(wanted), number
         p = self.neuron.parameters[decay.parameter]
-        number = nearest(decay, p.low, p.high, wanted)
+        low, high = p.low, p.high
+        ends = sorted((low, high), key=lambda end: float(decay_of(decay, np.array([end]))[0]))
+        if some and decay_of(decay, np.array([ends[0]]))[0] <= 0:
+            low, high = (low + 1, high) if ends[0] == low else (low, high - 1)
+        number = nearest(decay, low, high, wanted)
         found = decay_of(decay, number)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(wanted == found, 1.0, (1.0 - found) / (1.0 - wanted))
         wrong = ~((ratio <= MOST_FACTOR) & (ratio >= 1 / MOST_FACTOR))
         if wrong.any():
-            ends = sorted(float(decay_of(decay, np.array([end]))[0]) for end in (p.low, p.high))
-            least, most = ends[0], ends[1]
-            if decay.form == "shift":  # a shift by 0 leaves nothing of what arrives
-                least = float(decay_of(decay, np.array([max(p.low, 1)]))[0])
+            least, most = sorted(float(d) for d in decay_of(decay, np.array([low, high])))
             self._no_decay(
                 f"{what}: a decay of {_span(wanted[wrong])} a step; {self.chip} has "
                 f"{least:.4g} to {most:.4g}",

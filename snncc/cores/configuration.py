@@ -106,6 +106,12 @@ def configure(
     """
     given = whole_inputs(network, calibration, description)
     data = Data(batched(network, given), labels)
+    if labels is not None and labels.shape != (data.samples,):
+        raise error(
+            "SNC-R003",
+            f"labels: expected {data.samples} numbers, one for each sample, "
+            f"got {list(labels.shape)}",
+        )
     legal = legalize(network, description, data, score)
     place_on_one_core(legal.module)
     found = departures(legal.program, description)
