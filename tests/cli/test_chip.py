@@ -1,0 +1,86 @@
+"""`snncc compile --target CHIP`, and what is done with the folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from snncc.cores.chips import chip_named, description_text
+from tests.cores.networks import small, spikes
+from tests.tools import require_module
+
+COMPILE = ["compile", "small.mlir", "--target", "xylo", "-o", "chip", "--calibrate", "x.npz"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current one, with a network, and spikes x and labels y of its own classes."""
+    monkeypatch.chdir(tmp_path)
+    network, x = small(), spikes()
+    network.save("small.mlir")
+    labels = network.run(x)["y"].sum(axis=0).argmax(axis=1)
+    np.savez("x.npz", x=x.astype(np.uint8), labels=labels)
+    return tmp_path
+
+
+def test_road_of_a_network(snncc, folder: Path) -> None:
+    code, out, err = snncc(*COMPILE, "--labels", "labels")
+    assert (code, err) == (0, "")
+    rows = [line.split() for line in out.splitlines() if line.strip()]
+    assert ["network", "-", "0.00", "%", "100.0", "%", "1.000"] in rows
+    assert ["hidden", "hidden", "20", "0", "0", "to", "19"] in rows
+    assert out.splitlines()[-1].startswith("wrote chip: ")
+
+    code, out, err = snncc("inspect", "chip")
+    assert (code, err) == (0, "")
+    assert ["hidden", "20", "992", "2.0", "%"] in [line.split() for line in out.splitlines()]
+    code, out, err = snncc("inspect", "chip", "--json")
+    assert json.loads(out)["chip"] == "xylo"
+
+    code, out, err = snncc("run", "chip", "--input", "x.npz", "--labels", "labels", "-o", "y.npz")
+    assert (code, err) == (0, "")
+    assert "12 samples, 20 steps on Xylo" in out
+    assert float(out.split("accuracy ")[1].split()[0]) > 0.6
+    require_module("xylosim.v2")
+    code, out, err = snncc(
+        "run", "chip", "--input", "x.npz", "--engine", "xylosim", "-o", "z.npz", "--trace"
+    )
+    assert (code, err) == (0, "")
+    np.testing.assert_array_equal(np.load("y.npz")["y"], np.load("z.npz")["y"])
+
+
+def test_own_description(snncc, folder: Path) -> None:
+    """A chip with fewer neurons, in a file of the user's."""
+    text = description_text(chip_named("xylo")).replace("count: 992", "count: 19")
+    Path("less.yaml").write_text(text.replace("name: xylo", "name: less", 1))
+    code, out, _ = snncc("check", "small.mlir", "--target", "less.yaml")
+    assert code == 1
+    assert "20 hidden neurons; less has 19: 1 too many" in " ".join(out.split())
+    Path("less.yaml").write_text(text.replace("count: 19", "count: none"))
+    code, out, _ = snncc("check", "small.mlir", "--target", "less.yaml")
+    assert code == 1
+    assert "less.yaml:" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (COMPILE[:6], "SNC-C003 --target xylo: scales follow from data"),
+        ([*COMPILE, "--quantize", "int8"], "SNC-C003 --quantize: for C"),
+        ([*COMPILE, "--prefix", "a"], "SNC-C003 --prefix: for C"),
+        ([*COMPILE[:3], "xilo", *COMPILE[4:]], "SNC-C003 target: expected c, "),
+        ([*COMPILE, "--labels", "no"], "SNC-R003 labels 'no'"),
+        (["compile", "small.mlir", "-o", "c", "--labels", "y"], "SNC-C003 --labels: is for chips"),
+        (["run", ".", "--input", "x.npz"], "SNC-N008"),
+        (["inspect", "."], "SNC-N008"),
+        (["run", "small.mlir", "--input", "x.npz", "--engine", "xylosim"], "is for chips"),
+    ],
+)
+def test_faults(snncc, folder: Path, arguments: list[str], told: str) -> None:
+    code, _, err = snncc(*arguments)
+    assert code == 1
+    assert told in err
+    assert not Path("chip").exists()
