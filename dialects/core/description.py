@@ -80,6 +80,8 @@ class Arrivals(Part):
     each; each index, where sources of equal index of all edges are added first; or once, after
     the sum of all.
     """
+    shift: Annotated[int, Field(ge=0, le=31)] = 0
+    """Bits by which what arrives is shifted left."""
 
 
 class Decay(Part):
@@ -150,7 +152,6 @@ class Approximates(Part):
     reset: Reset | None = None
     threshold_shift: int = 0
     bias_shift: int = 0
-    input_shift: int = 0
     """Bits by which the equations shift what is configured."""
 
 

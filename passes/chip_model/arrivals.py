@@ -95,7 +95,8 @@ class Arriving:
             count = ports[term.count]
             wide = b.extend_unsigned(count, self._width)
             amount = wide * b.extend(ports[term.weight], self._width)
-        return amount << term.shift if term.shift else amount
+        shift = term.shift + self._rule.shift
+        return amount << shift if shift else amount
 
     def _sum(self, drive: Drive) -> _Term:
         weight = self._a.weight(f"{drive.name}.weight", np.ascontiguousarray(drive.weights.T))

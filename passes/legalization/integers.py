@@ -158,7 +158,7 @@ class _Writer:
         if a.current is not None and a.current.gain == "decay":
             gain = self.graph.populations[name].dynamics.currents[row.projection.receptor]
         shift = shifts.get(row.edge.shift.setting, 0) if row.edge.shift else 0
-        return np.asarray(gain * 2.0 ** (shift + a.input_shift))
+        return np.asarray(gain * 2.0 ** (shift + neuron.arrivals.shift))
 
     def _fit(self, name: str, shifts: Mapping[str, int]) -> _Fit:
         population = self.graph.populations[name]
