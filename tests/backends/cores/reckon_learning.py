@@ -188,8 +188,9 @@ class Learning:
         self, memory: WeightMemory, source: int, block: int, change: np.ndarray, recurrent: bool
     ) -> None:
         """Changes some weights of a source. A self weight that changes becomes 0."""
-        targets = block + LANES[change != 0]
-        for target in targets.tolist():
+        for target in (block + LANES[change != 0]).tolist():
+            if target > self.network.registers["NUM_REC_NEUR"] and not memory.known[source, target]:
+                continue  # regularised with the others, but no neuron has it
             weight = int(memory.row(source, target, target + 1)[0]) + int(change[target - block])
             own = recurrent and source == target
             memory.values[source, target] = 0 if own else min(max(weight, -128), 127)
