@@ -18,17 +18,94 @@ CLASSES = 10
 
 
 class Spike(torch.autograd.Function):
-    """u >= 0; the derivative that stands in for its own is 1 / (1 + (pi u)^2)."""
+    """
+    u >= 0; the derivative that stands in for its own is 1 / (w + (pi u)^2 / w), that of snnTorch's
+    atan(2 / w), for a width w.
+    """
 
     @staticmethod
-    def forward(ctx, u):
+    def forward(ctx, u, width=1.0):
         ctx.save_for_backward(u)
+        ctx.width = width
         return (u >= 0).to(u.dtype)
 
     @staticmethod
     def backward(ctx, gradient):
         (u,) = ctx.saved_tensors
-        return gradient / (1 + (math.pi * u) ** 2)
+        return gradient / (ctx.width + (math.pi * u) ** 2 / ctx.width), None
+
+
+class CurrentBased(nn.Module):
+    """
+    Synapse and membrane decay, spikes subtract the threshold:
+
+        i = (i + x) a        v = b v + i        s = v >= 1        v = v - s
+
+    With `several` it spikes floor(v) times in a step, up to 31, as Xylo's hidden neurons do.
+    """
+
+    several = False
+
+    def __init__(self, synapse_decay: Tensor, membrane_decay: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("synapse_decay", synapse_decay)
+        self.register_buffer("membrane_decay", membrane_decay)
+
+    def forward(self, x, i, v):
+        i = (i + x) * self.synapse_decay
+        v = v * self.membrane_decay + i
+        s = Spike.apply(v - 1)
+        if self.several:
+            s = s + (v.floor().clamp(0, 31) - s).detach()
+        return s, i, v - s.detach()
+
+
+class Leaky(nn.Module):
+    """The reset is part of the next step: u = alpha u - (u >= 1) + x. Spikes where u >= 1."""
+
+    def __init__(self, alpha: float) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, x, u):
+        u = self.alpha * u - (u >= 1).to(u.dtype) + x
+        return Spike.apply(u - 1), u
+
+
+class Integrator(nn.Module):
+    """o = kappa o + x, which is also the output."""
+
+    def __init__(self, kappa: float) -> None:
+        super().__init__()
+        self.kappa = kappa
+
+    def forward(self, x, o):
+        o = self.kappa * o + x
+        return o, o
+
+
+class ResetToZero(nn.Module):
+    """v = v + x        s = v >= 1        v = v (1 - s)"""
+
+    def forward(self, x, v):
+        v = v + x
+        s = Spike.apply(v - 1)
+        return s, v * (1 - s.detach())
+
+
+class Counting(nn.Module):
+    """v = v + x        s = v >= threshold        v = v - threshold s"""
+
+    WIDTH = 8.0
+
+    def __init__(self, threshold: float) -> None:
+        super().__init__()
+        self.register_buffer("threshold", torch.tensor(threshold))
+
+    def forward(self, x, v):
+        v = v + x
+        s = Spike.apply(v - self.threshold, self.WIDTH)
+        return s, v - self.threshold * s.detach()
 
 
 class Network(nn.Module):
@@ -94,57 +171,41 @@ class Network(nn.Module):
 class Xylo(Network):
     """
     Recurrent, 8 inputs that count. Synapses and membranes decay by 1 - 2^-d; spikes of hidden
-    neurons arrive a step later.
+    neurons, z, arrive a step later. States: hidden i and v, z, readout j and u.
 
-        i = (i + W x + R z) a        v = b v + i        s = v >= 1        v = v - s
-        j = (j + O z) c              u = d u + j        y = u >= 1        u = u - y        z = s
-
-    The chip's hidden neurons spike floor(v) times in a step. `several` is that; half of the
-    batches train with it, so that a network of one spike a step comes through as it is.
+    The chip's hidden neurons spike several times in a step. Half of the batches train with that,
+    so that a network of one spike a step comes through as it is.
     """
 
-    several = False
     names = ("i", "v", "z", "j", "u")
-    scales = {"input": None, "recurrent": None, "readout": None}
+    scales = {"w_in": None, "w_rec": None, "w_out": None}
     largest = 127
 
     def __init__(self, inputs: int = 8, hidden: int = 160) -> None:
         super().__init__()
         self.sizes = (hidden, hidden, hidden, CLASSES, CLASSES)
-        self.input = nn.Parameter(torch.randn(hidden, inputs) * 0.06)
-        self.recurrent = nn.Parameter(torch.randn(hidden, hidden) * 0.5 / hidden**0.5)
-        self.readout = nn.Parameter(torch.randn(CLASSES, hidden) * 0.5 / hidden**0.5)
-        neuron = torch.arange(hidden)
-        self.register_buffer("synapse_decay", 1 - 0.5 ** (1 + neuron % 2))
-        self.register_buffer("membrane_decay", 1 - 0.5 ** (1 + neuron % 5))
-        self.register_buffer("readout_synapse_decay", torch.full((CLASSES,), 1 - 0.5**1))
-        self.register_buffer("readout_membrane_decay", torch.full((CLASSES,), 1 - 0.5**4))
+        self.w_in = nn.Parameter(torch.randn(hidden, inputs) * 0.06)
+        self.w_rec = nn.Parameter(torch.randn(hidden, hidden) * 0.5 / hidden**0.5)
+        self.w_out = nn.Parameter(torch.randn(CLASSES, hidden) * 0.5 / hidden**0.5)
+        neuron, output = torch.arange(hidden), torch.ones(CLASSES)
+        self.hidden = CurrentBased(1 - 0.5 ** (1 + neuron % 2), 1 - 0.5 ** (1 + neuron % 5))
+        self.readout = CurrentBased((1 - 0.5**1) * output, (1 - 0.5**4) * output)
 
     def forward(self, x, i, v, z, j, u):
-        current = x @ self.weight("input").T + z @ self.weight("recurrent").T
-        i = (i + current) * self.synapse_decay
-        v = v * self.membrane_decay + i
-        s = Spike.apply(v - 1)
-        if self.several:
-            s = s + (v.floor().clamp(0, 31) - s).detach()
-        v = v - s.detach()
-        j = (j + z @ self.weight("readout").T) * self.readout_synapse_decay
-        u = u * self.readout_membrane_decay + j
-        y = Spike.apply(u - 1)
-        u = u - y.detach()
+        current = x @ self.weight("w_in").T + z @ self.weight("w_rec").T
+        s, i, v = self.hidden(current, i, v)
+        y, j, u = self.readout(z @ self.weight("w_out").T, j, u)
         return y, i, v, s, j, u
 
 
 class ReckOn(Network):
     """
     Recurrent, binary inputs, ten leaky outputs without spikes. A neuron's spike, z, acts a step
-    later: on itself (reset), on other neurons and on the outputs.
-
-        z = u >= 1        u = alpha u - z + W x + R z        o = kappa o + O z
+    later: on itself (reset), on other neurons and on the outputs. States: u, z, outputs o.
     """
 
     names = ("u", "z", "o")
-    scales = {"input": None, "recurrent": None, "readout": None}
+    scales = {"w_in": None, "w_rec": None, "w_out": None}
     largest = 127
     ALPHA = 0x7800 / 0x8000
     KAPPA = 120 / 128
@@ -152,47 +213,44 @@ class ReckOn(Network):
     def __init__(self, inputs: int = 48, hidden: int = 160) -> None:
         super().__init__()
         self.sizes = (hidden, hidden, CLASSES)
-        self.input = nn.Parameter(torch.randn(hidden, inputs) * 0.7 / inputs**0.5)
-        self.recurrent = nn.Parameter(torch.randn(hidden, hidden) * 0.4 / hidden**0.5)
-        self.readout = nn.Parameter(torch.randn(CLASSES, hidden) * 0.5 / hidden**0.5)
+        self.w_in = nn.Parameter(torch.randn(hidden, inputs) * 0.7 / inputs**0.5)
+        self.w_rec = nn.Parameter(torch.randn(hidden, hidden) * 0.4 / hidden**0.5)
+        self.w_out = nn.Parameter(torch.randn(CLASSES, hidden) * 0.5 / hidden**0.5)
+        self.hidden, self.readout = Leaky(self.ALPHA), Integrator(self.KAPPA)
 
     def limit(self) -> None:
         """No neuron is its own source, either."""
         super().limit()
         with torch.no_grad():
-            self.recurrent.fill_diagonal_(0)
+            self.w_rec.fill_diagonal_(0)
 
     def forward(self, x, u, z, o):
-        current = x @ self.weight("input").T + z @ self.weight("recurrent").T
-        u = self.ALPHA * u - (u >= 1).to(u.dtype) + current
-        o = self.KAPPA * o + z @ self.weight("readout").T
-        return o, u, Spike.apply(u - 1), o
+        current = x @ self.weight("w_in").T + z @ self.weight("w_rec").T
+        y, o = self.readout(z @ self.weight("w_out").T, o)
+        z, u = self.hidden(current, u)
+        return y, u, z, o
 
 
 class TinyODIN(Network):
     """
     Two layers that reset to zero and never forget, for a chip that takes one event after another.
-
-        v = v + W x    z = v >= 1    v = v (1 - z)        u = u + O z    y = u >= 1    u = u (1 - y)
+    States: hidden v, output u.
     """
 
     names = ("v", "u")
-    scales = {"input": 1 / 24, "readout": 1 / 32}
+    scales = {"w_in": 1 / 24, "w_out": 1 / 32}
     largest = 7
 
     def __init__(self, inputs: int = 64, hidden: int = 160) -> None:
         super().__init__()
         self.sizes = (hidden, CLASSES)
-        self.input = nn.Parameter(torch.randn(hidden, inputs) * 0.12 + 0.02)
-        self.readout = nn.Parameter(torch.randn(CLASSES, hidden) * 0.1)
+        self.w_in = nn.Parameter(torch.randn(hidden, inputs) * 0.12 + 0.02)
+        self.w_out = nn.Parameter(torch.randn(CLASSES, hidden) * 0.1)
+        self.hidden, self.readout = ResetToZero(), ResetToZero()
 
     def forward(self, x, v, u):
-        v = v + x @ self.weight("input").T
-        z = Spike.apply(v - 1)
-        v = v * (1 - z.detach())
-        u = u + z @ self.weight("readout").T
-        y = Spike.apply(u - 1)
-        u = u * (1 - y.detach())
+        z, v = self.hidden(x @ self.weight("w_in").T, v)
+        y, u = self.readout(z @ self.weight("w_out").T, u)
         return y, v, u
 
 
@@ -200,14 +258,12 @@ class Ranc(Network):
     """
     Weights of -1, 0 and 1, thresholds that are whole numbers, neurons that never forget. Two
     columns, (a, b) and (c, d), that meet in the output, so that no neuron has more than 120
-    sources. Spikes arrive a step later. For each layer with its sources x:
-
-        v = v + W x        s = v >= threshold        v = v - threshold s
+    sources. Spikes arrive a step later. States: the membranes of all five, the spikes of four.
     """
 
     COLUMN = (120, 60)
-    THRESHOLDS = {"a": 8.0, "b": 6.0, "y": 6.0}
-    names = ("va", "vb", "vc", "vd", "vy", "a", "b", "c", "d")
+    THRESHOLDS = {"a": 8.0, "b": 6.0, "c": 8.0, "d": 6.0, "y": 6.0}
+    names = ("va", "vb", "vc", "vd", "vy", "sa", "sb", "sc", "sd")
     scales = dict.fromkeys(("wa", "wb", "wc", "wd", "yb", "yd"), 1.0)
     largest = 1
 
@@ -218,23 +274,17 @@ class Ranc(Network):
         self.wa, self.wc = self._matrix(first, inputs), self._matrix(first, inputs)
         self.wb, self.wd = self._matrix(second, first), self._matrix(second, first)
         self.yb, self.yd = self._matrix(CLASSES, second), self._matrix(CLASSES, second)
-        for name, value in self.THRESHOLDS.items():
-            self.register_buffer(f"threshold_{name}", torch.tensor(value))
+        self.a, self.b, self.c, self.d, self.readout = map(Counting, self.THRESHOLDS.values())
 
     @staticmethod
     def _matrix(rows: int, columns: int) -> nn.Parameter:
         return nn.Parameter(torch.rand(rows, columns) * 2 - 1)
 
-    def forward(self, x, va, vb, vc, vd, vy, a, b, c, d):
-        def layer(v, current, threshold):
-            v = v + current
-            s = Spike.apply((v - threshold) / threshold)
-            return v - threshold * s.detach(), s
-
-        output = b @ self.weight("yb").T + d @ self.weight("yd").T
-        vy, y = layer(vy, output, self.threshold_y)
-        vb, b = layer(vb, a @ self.weight("wb").T, self.threshold_b)
-        vd, d = layer(vd, c @ self.weight("wd").T, self.threshold_b)
-        va, a = layer(va, x @ self.weight("wa").T, self.threshold_a)
-        vc, c = layer(vc, x @ self.weight("wc").T, self.threshold_a)
-        return y, va, vb, vc, vd, vy, a, b, c, d
+    def forward(self, x, va, vb, vc, vd, vy, sa, sb, sc, sd):
+        both = sb @ self.weight("yb").T + sd @ self.weight("yd").T
+        y, vy = self.readout(both, vy)
+        sb, vb = self.b(sa @ self.weight("wb").T, vb)
+        sd, vd = self.d(sc @ self.weight("wd").T, vd)
+        sa, va = self.a(x @ self.weight("wa").T, va)
+        sc, vc = self.c(x @ self.weight("wc").T, vc)
+        return y, va, vb, vc, vd, vy, sa, sb, sc, sd

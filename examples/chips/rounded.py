@@ -14,6 +14,7 @@ from collections import deque
 import numpy as np
 from networks import CLASSES, Network
 from numpy.typing import NDArray
+from torch import Tensor
 
 Array = NDArray[np.int64]
 
@@ -23,18 +24,18 @@ def whole(model: Network) -> dict[str, Array]:
     return {name: model.whole(name).numpy().astype(np.int64) for name in model.scales}
 
 
-def shared_unit(model: Network, first: str, second: str) -> tuple[dict[str, Array], int, float]:
+def shared_unit(model: Network, *names: str) -> tuple[dict[str, Array], dict[str, int], float]:
     """
-    Two matrices that feed one membrane: the second counts in the first's unit times 2^shift. Both
-    in whole numbers, the shift, and the unit.
+    Matrices that feed one membrane: their whole numbers, how far each is shifted to count in the
+    unit of the smallest, and that unit.
     """
-    a, b = (getattr(model, name).detach().numpy() for name in (first, second))
-    unit = float(np.abs(a).max()) / model.largest
-    shift = int(np.ceil(np.log2(np.abs(b).max() / (model.largest * unit))))
-    if shift < 0:
-        raise ValueError(f"{second} is smaller than {first}: name it first")
-    found = {first: a / unit, second: b / (unit * 2**shift)}
-    return {k: np.rint(v).astype(np.int64) for k, v in found.items()}, shift, unit
+    matrices = {name: getattr(model, name).detach().numpy() for name in names}
+    unit = min(float(np.abs(w).max()) for w in matrices.values()) / model.largest
+    found, shifts = {}, {}
+    for name, w in matrices.items():
+        shifts[name] = int(np.ceil(np.log2(np.abs(w).max() / (model.largest * unit))))
+        found[name] = np.rint(w / (unit * 2 ** shifts[name])).astype(np.int64)
+    return found, shifts, unit
 
 
 def saturate(x: Array, bits: int) -> Array:
@@ -47,19 +48,18 @@ def xylo(model: Network, stream: NDArray[np.uint8], up: int = 2) -> tuple[Array,
     neurons spike up to 31 times a step. `up`: bits below the unit of the weights, by shifting all
     of them. Also the least and largest membrane and current, and how often n > 1.
     """
-    w, shift, unit = shared_unit(model, "input", "recurrent")
-    out = whole(model)["readout"]
+    w, shifts, unit = shared_unit(model, "w_in", "w_rec")
+    out = whole(model)["w_out"]
     threshold = round(2**up / unit)
-    out_threshold = round(2**up / model.scale("readout"))
-    dash = {
-        name: np.rint(-np.log2(1 - getattr(model, name).numpy())).astype(np.int64)
-        for name in (
-            "synapse_decay",
-            "membrane_decay",
-            "readout_synapse_decay",
-            "readout_membrane_decay",
-        )
-    }
+    out_threshold = round(2**up / model.scale("w_out"))
+
+    def dash(decay: Tensor) -> Array:
+        """d of 1 - 2^-d."""
+        return np.rint(-np.log2(1 - decay.numpy())).astype(np.int64)
+
+    hidden, output = model.hidden, model.readout
+    dash_syn, dash_mem = dash(hidden.synapse_decay), dash(hidden.membrane_decay)
+    out_dash_syn, out_dash_mem = dash(output.synapse_decay), dash(output.membrane_decay)
 
     def decayed(x: Array, d: Array) -> Array:
         loss = x >> d
@@ -70,40 +70,39 @@ def xylo(model: Network, stream: NDArray[np.uint8], up: int = 2) -> tuple[Array,
             i = saturate(i + sources[:, k : k + 1] * (weights[:, k] << shift), 16)
         return i
 
-    batch, hidden = stream.shape[1], len(w["recurrent"])
-    i, v, n = (np.zeros((batch, hidden), np.int64) for _ in range(3))
+    batch, size = stream.shape[1], len(w["w_rec"])
+    i, v, n = (np.zeros((batch, size), np.int64) for _ in range(3))
     j, u, total = (np.zeros((batch, CLASSES), np.int64) for _ in range(3))
     seen = {"least": 0, "largest": 0, "several": 0, "spikes": 0}
     for x in np.minimum(stream, 15).astype(np.int64):
         last = n
-        i = gathered(gathered(i, x, w["input"], up), last, w["recurrent"], shift + up)
-        i = decayed(i, dash["synapse_decay"])
-        v = saturate(decayed(v, dash["membrane_decay"]) + i, 16)
+        i = gathered(i, x, w["w_in"], up + shifts["w_in"])
+        i = gathered(i, last, w["w_rec"], up + shifts["w_rec"])
+        i = decayed(i, dash_syn)
+        v = saturate(decayed(v, dash_mem) + i, 16)
         seen["least"] = min(seen["least"], int(v.min()), int(i.min()))
         seen["largest"] = max(seen["largest"], int(v.max()), int(i.max()))
         n = np.where(v >= threshold, np.minimum(v // threshold, 31), 0)
         v = v - n * threshold
         seen["several"] += int((n > 1).sum())
         seen["spikes"] += int(n.sum())
-        j = decayed(gathered(j, last, out, up), dash["readout_synapse_decay"])
-        u = saturate(decayed(u, dash["readout_membrane_decay"]) + j, 16)
+        j = decayed(gathered(j, last, out, up), out_dash_syn)
+        u = saturate(decayed(u, out_dash_mem) + j, 16)
         y = (u >= out_threshold).astype(np.int64)
         u, total = u - y * out_threshold, total + y
     return total, seen
 
 
-def reckon(
-    model: Network, stream: NDArray[np.uint8], shift: int = 3
-) -> tuple[Array, dict[str, int]]:
+def reckon(model: Network, stream: NDArray[np.uint8], up: int = 2) -> tuple[Array, dict[str, int]]:
     """
     ReckOn: 16 bits that saturate after each source, alpha of 15 bits and kappa of 7 that round
-    down, the threshold tested before the leak. `shift`: of the input weights.
+    down, the threshold tested before the leak. `up`: as above.
     """
-    w, more, unit = shared_unit(model, "input", "recurrent")
-    w["readout"] = whole(model)["readout"]
+    w, shifts, unit = shared_unit(model, "w_in", "w_rec")
+    w["w_out"] = whole(model)["w_out"]
     alpha, kappa = round(model.ALPHA * 2**15), round(model.KAPPA * 2**7)
-    threshold = round(2**shift / unit)
-    batch, hidden = stream.shape[1], len(w["recurrent"])
+    threshold = round(2**up / unit)
+    batch, hidden = stream.shape[1], len(w["w_rec"])
     u, o = np.zeros((batch, hidden), np.int64), np.zeros((batch, CLASSES), np.int64)
     total = np.zeros_like(o)
     seen = {"least": 0, "largest": 0, "output least": 0, "output largest": 0}
@@ -114,10 +113,10 @@ def reckon(
         for p in range(max(hidden, x.shape[1])):
             add = np.zeros_like(u)
             if p < x.shape[1]:
-                add += x[:, p : p + 1] * (w["input"][:, p] << shift)
+                add += x[:, p : p + 1] * (w["w_in"][:, p] << up + shifts["w_in"])
             if p < hidden:
-                add += z[:, p : p + 1] * (w["recurrent"][:, p] << shift + more)
-                o = saturate(o + z[:, p : p + 1] * w["readout"][:, p], 16)
+                add += z[:, p : p + 1] * (w["w_rec"][:, p] << up + shifts["w_rec"])
+                o = saturate(o + z[:, p : p + 1] * w["w_out"][:, p], 16)
             u = saturate(u + saturate(add, 16), 16)
         total += o
         seen["least"], seen["largest"] = (
@@ -142,7 +141,7 @@ def ranc(model: Network, stream: NDArray[np.uint8], bits: int = 9) -> tuple[Arra
         "a": (("x", "wa"),),
         "c": (("x", "wc"),),
     }
-    thresholds = {k: int(model.THRESHOLDS[{"c": "a", "d": "b"}.get(k, k)]) for k in layers}
+    thresholds = {k: int(model.THRESHOLDS[k]) for k in layers}
     batch = stream.shape[1]
     v = {k: np.zeros((batch, len(w[of[0][1]])), np.int64) for k, of in layers.items()}
     s = {k: np.zeros_like(x) for k, x in v.items()}
@@ -167,12 +166,12 @@ def tinyodin(model: Network, stream: NDArray[np.uint8]) -> tuple[Array, dict[str
     the next input; 12 bits that saturate, reset to 0.
     """
     w = whole(model)
-    thresholds = [round(1 / model.scale(name)) for name in ("input", "readout")]
-    hidden = len(w["input"])
+    thresholds = [round(1 / model.scale(name)) for name in ("w_in", "w_out")]
+    hidden = len(w["w_in"])
     threshold = np.repeat(thresholds, (hidden, CLASSES))
     # rows of the synapse memory: [source, target]; inputs feed hidden neurons, these the outputs
-    from_input = np.pad(w["input"].T, ((0, 0), (0, CLASSES)))
-    from_hidden = np.pad(w["readout"].T, ((0, 0), (hidden, 0)))
+    from_input = np.pad(w["w_in"].T, ((0, 0), (0, CLASSES)))
+    from_hidden = np.pad(w["w_out"].T, ((0, 0), (hidden, 0)))
     total = np.zeros((stream.shape[1], CLASSES), np.int64)
     seen = {"least": 0, "largest": 0, "longest queue": 0}
     for sample in range(stream.shape[1]):

@@ -22,6 +22,8 @@ class Task:
     """Images as [T, B, inputs]."""
     states: tuple[str, ...]
     """The states of a step, in the file's order."""
+    hidden: tuple[str, ...] = ("hidden",)
+    """Its populations without the readout, by their names in the network."""
     surrogate: str = "atan(a=2.0)"
     """What it was trained with; a .pt2 has none."""
 
@@ -61,7 +63,9 @@ TASKS = {
             "ranc",
             "two ternary columns, rate code",
             lambda images: codes.rate(images, steps=16, silence=3),
-            ("va", "vb", "vc", "vd", "vy", "a", "b", "c", "d"),
+            ("va", "vb", "vc", "vd", "vy", "sa", "sb", "sc", "sd"),
+            ("a", "b", "c", "d"),
+            "atan(a=0.25)",
         ),
         Task(
             "tinyodin",

@@ -51,13 +51,13 @@ def xylo_cost(trace: Trace) -> Tensor:
 
 def reckon_cost(trace: Trace) -> Tensor:
     """Registers of 16 bits; outputs that e-prop's targets, +-2048, are not far from."""
-    limits = beyond(trace["u"], 4) + 0.05 * beyond(trace["o"], 6)
-    return alive(trace["z"], 0.03, 0.2) + trace["z"].mean() + limits
+    limits = beyond(trace["u"], 4) + 0.02 * beyond(trace["o"], 6)
+    return alive(trace["z"], 0.03, 0.2) + 0.5 * trace["z"].mean() + limits
 
 
 def ranc_cost(trace: Trace) -> Tensor:
     """Membranes of 9 bits."""
-    spikes = sum(alive(trace[name], 0.02, 0.4) for name in "abcd")
+    spikes = sum(alive(trace[name], 0.02, 0.4) for name in ("sa", "sb", "sc", "sd"))
     return spikes + sum(0.01 * beyond(trace[f"v{name}"], 150) for name in "abcdy")
 
 
@@ -117,7 +117,7 @@ def seen(task: Task, model: Network, images: Images, draw: np.random.Generator) 
     if isinstance(model, networks.TinyODIN) and other:
         stream = one_by_one(stream)
     if isinstance(model, networks.Xylo):
-        model.several = other
+        model.hidden.several = other
     return torch.tensor(stream, dtype=torch.float32)
 
 
@@ -153,7 +153,7 @@ def train(task: Task, training: Training, advance: Callable[[], None]) -> Networ
         advance()
     model.rounds = False
     if isinstance(model, networks.Xylo):
-        model.several = False
+        model.hidden.several = False
     if isinstance(model, networks.Ranc):
         model.fix()  # ternary weights are the network; the others keep theirs as they were learned
     return model
