@@ -21,6 +21,7 @@ from snncc.errors import Problem, SnnccError, SnnccWarning, error
 from snncc.inputs import Streams, sequence_of, state_value, to_states, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network
+from snncc.options import is_whole
 from snncc.passes.differentiation.bodies import NoDerivative
 from snncc.passes.differentiation.network import Gradients, differentiate
 from snncc.passes.differentiation.parameters import GRADIENT
@@ -134,7 +135,7 @@ def value_and_grad(
     """
     wanted = [wrt] if isinstance(wrt, str) else wrt
     options = Options(wanted, surrogate_of(surrogate), dtype, smoothed, engine, feedback, seed)
-    expect_feedback(feedback, mode)
+    expect_feedback(feedback, mode, seed)
     if dtype not in ELEMENTS:
         raise error("SNC-C003", f"dtype: expected one of {', '.join(ELEMENTS)}, got {dtype!r}")
     given = dict(parameters or {})
@@ -161,7 +162,7 @@ def value_and_grad(
     return value, as_given(trained, found, streams, state0 or {})
 
 
-def expect_feedback(feedback: str, mode: Mode) -> None:
+def expect_feedback(feedback: str, mode: Mode, seed: int = 0) -> None:
     """Raises SNC-C003."""
     if feedback not in FEEDBACK:
         raise error(
@@ -169,6 +170,8 @@ def expect_feedback(feedback: str, mode: Mode) -> None:
         )
     if mode != "eprop" and feedback != "symmetric":
         raise error("SNC-C003", "feedback: only online gradients have weights of their own")
+    if not (is_whole(seed) and seed >= 0):
+        raise error("SNC-C003", f"seed: expected a whole number from 0 on, got {seed!r}")
 
 
 def prepared(module: ModuleOp, dtype: Dtype, parameters: Mapping[str, Any]) -> ModuleOp:

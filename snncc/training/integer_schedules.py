@@ -298,7 +298,7 @@ def _data(
 
 def _first(array: Array, batch: int) -> Array:
     """The first samples of labels [B] or targets [T, B, ...]."""
-    return array[:batch] if array.ndim <= 2 else array[:, :batch]
+    return array[:, :batch] if array.ndim > 2 else array[:batch] if array.ndim else array
 
 
 def _cut_inputs(network: snn.NetworkOp, found: Integers) -> snn.NetworkOp:

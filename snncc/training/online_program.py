@@ -71,7 +71,7 @@ class OnlineProgram(TrainProgram):
         memory, and are seldom faster: most of the work is that of the traces. Raises
         SnnccError: SNC-C003 for options, SNC-T001 for a network that has no online gradient.
         """
-        expect_feedback(feedback, self.mode)
+        expect_feedback(feedback, self.mode, seed)
         self.feedback: FeedbackKind = feedback
         self.seed = seed
         super().__init__(

@@ -6,7 +6,6 @@ import ctypes
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
-from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +25,7 @@ from snncc.inputs import Streams, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.interpreters.program import in_model_order
 from snncc.network import Network
-from snncc.options import is_real, is_whole
+from snncc.options import SINGLE_MOST, is_real, is_whole
 from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.runtime.toolchain import FAST, find_compiler, has_fast_fma
 from snncc.training.gradients import Mode, Options
@@ -271,10 +270,16 @@ class TrainProgram:
 
     def apply(self, rate: float | None = None) -> None:
         """The update by the mean of the gradients since the last one; then these are 0 again."""
-        wanted = self.optimizer.lr if rate is None else rate
-        if not (is_real(wanted) and 0 <= wanted < inf):
-            raise error("SNC-R001", f"rate: expected a number from 0 on, got {rate!r}")
-        self._running.call("apply_gradients", ctypes.c_float(wanted))
+        self._running.call("apply_gradients", ctypes.c_float(self._rate(rate)))
+
+    def _rate(self, given: float | None) -> float:
+        """The learning rate of an update. Raises SNC-R001."""
+        wanted = self.optimizer.lr if given is None else given
+        if not (is_real(wanted) and 0 <= wanted <= SINGLE_MOST):
+            raise error(
+                "SNC-R001", f"rate: expected a number from 0 on, which float32 has, got {given!r}"
+            )
+        return float(wanted)
 
     def _given(self, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
         """Inputs and targets as the C takes them."""
