@@ -30,7 +30,7 @@ from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.surrogates import differentiated, integral
 from snncc.dialects.snn.types import describe, shape_of
 from snncc.errors import error
-from snncc.inputs import Streams, sequence_of, to_states, to_streams
+from snncc.inputs import Streams, to_states, to_streams
 from snncc.network import Network
 from snncc.passes.smoothing.bodies import is_smoothed
 from snncc.passes.smoothing.stochastic import draw_spikes, probability_of
@@ -44,6 +44,7 @@ from snncc.training.gradients import (
     prepared,
 )
 from snncc.training.losses import Loss, loss_of
+from snncc.training.refusals import expect_steps
 
 Baseline = Literal["others", "none"]
 BASELINES: tuple[Baseline, ...] = ("others", "none")
@@ -209,8 +210,7 @@ class _Drawn:
             raise error("SNC-C003", f"dtype: expected one of {', '.join(ELEMENTS)}, got {dtype!r}")
         module = prepared(net.module, dtype, parameters or {})
         network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
-        if sequence_of(network) is not None:
-            raise error("SNC-T001", "the network takes a whole sequence at once")
+        expect_steps(network)
         streams = to_streams(network, x, steps=steps)
         options = Options(wrt, surrogate, dtype)
         trained = _Stochastic(module, network, loss_of(loss), streams.steps, options)

@@ -125,9 +125,7 @@ def _numbers_of(name: str) -> Iterator[None]:
     try:
         yield
     except (ZeroDivisionError, OverflowError) as fault:
-        raise SurrogateError(
-            f"surrogate {name!r}: its options give no numbers: {fault}"
-        ) from None
+        raise SurrogateError(f"surrogate {name!r}: its options give no numbers: {fault}") from None
 
 
 def _as_float(b: Body, argument: Scalar) -> Scalar:
