@@ -20,7 +20,7 @@ from snncc.dialects.snn.types import is_float, is_spike, shape_of, shape_text, s
 from snncc.errors import Problem, SnnccError, SnnccWarning, error
 from snncc.inputs import Streams, state_value, to_states, to_streams
 from snncc.interpreters.network import NetworkInterpreter
-from snncc.network import Network
+from snncc.network import Network, expect_network
 from snncc.passes.differentiation.bodies import NoDerivative
 from snncc.passes.differentiation.network import Gradients, differentiate
 from snncc.passes.differentiation.parameters import GRADIENT
@@ -31,7 +31,7 @@ from snncc.passes.smoothing.network import NoTwin, smooth
 from snncc.passes.snn_change_precision import SnnChangePrecision
 from snncc.runtime.library import NativeNetwork
 from snncc.training.losses import Loss, loss_of
-from snncc.training.refusals import expect_feedback, expect_steps
+from snncc.training.refusals import expect_feedback, expect_names, expect_steps
 from snncc.training.surrogates import missing_surrogates, surrogate_of
 from snncc.training.written import LossWriter, Target
 
@@ -132,7 +132,11 @@ def value_and_grad(
     Raises SnnccError: SNC-C003 for options, SNC-R001 to SNC-R003 for arrays that do not fit,
     SNC-T001 for a network that has no gradient, SNC-T002 for one that has no smoothed twin.
     """
+    expect_network(net)
     wanted = [wrt] if isinstance(wrt, str) else wrt
+    expect_names(wanted)
+    if parameters is not None and not isinstance(parameters, Mapping):
+        raise error("SNC-R001", f"parameters: expected {{name: array}}, got {parameters!r}")
     options = Options(wanted, surrogate_of(surrogate), dtype, smoothed, engine, feedback, seed)
     expect_feedback(feedback, mode, seed)
     if dtype not in ELEMENTS:
@@ -199,6 +203,8 @@ def _set_parameter(op: snn.ParameterOp, given: Any) -> None:
             f"parameter {name!r}: expected shape {shape_text(shape)}, "
             f"got {shape_text(array.shape)}",
         )
+    if not np.isfinite(array).all():
+        raise error("SNC-R001", f"parameter {name!r}: has values that are not finite")
     op.properties["value"] = blob_of(array) if isinstance(op.value, BlobAttr) else dense_of(array)
 
 

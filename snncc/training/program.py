@@ -24,7 +24,7 @@ from snncc.errors import SnnccWarning, error
 from snncc.inputs import Streams, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.interpreters.program import in_model_order
-from snncc.network import Network
+from snncc.network import Network, expect_network
 from snncc.options import SINGLE_MOST, is_real, is_whole
 from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.runtime.toolchain import FAST, find_compiler, has_fast_fma
@@ -55,11 +55,15 @@ def _count(name: str, value: Any, most: int = MAX_STEPS) -> int:
 
 
 def _floats(value: Any, what: str) -> Array:
-    """The nearest numbers that can be stored. Raises SNC-R001."""
+    """The nearest numbers that can be stored, all finite. Raises SNC-R001."""
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise error("SNC-R001", f"{what}: expected numbers, got {array.dtype}")
-    return array.astype(np.float32)
+    with np.errstate(over="ignore"):
+        found = array.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise error("SNC-R001", f"{what}: has values that are not finite in float32")
+    return found
 
 
 class TrainProgram:
@@ -112,6 +116,7 @@ class TrainProgram:
 
         Raises SnnccError: SNC-C003 for options, SNC-T001 for a network that has no gradient.
         """
+        expect_network(network)
         steps = _count("steps", steps)
         tape_steps = None if tape_steps is None else _count("tape_steps", tape_steps)
         time_block = None if time_block is None else _count("time_block", time_block)

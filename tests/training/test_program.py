@@ -469,5 +469,7 @@ def test_wrong_arrays(net: Network, data: tuple[Array, Array]) -> None:
         trained.set_parameters({"w2": "a"})
     with pytest.raises(snncc.SnnccError, match="SNC-R001 parameter 'w2': expected shape"):
         trained.set_parameters({"w2": np.zeros(3)})
+    with pytest.raises(snncc.SnnccError, match="SNC-R001 parameter 'b1': has values that are not"):
+        trained.set_parameters({"b1": np.full(6, 1e39)})
     with pytest.raises(snncc.SnnccError, match="SNC-C003 optimizer"):
         optimizer_of("sgd", speed=3)
