@@ -208,6 +208,17 @@ def _signed_names(network: snn.NetworkOp) -> set[str]:
     return {name for name, value in values.items() if signs.is_signed(value)}
 
 
+def expect_network(given: Any) -> None:
+    """Raises SNC-C003 for what is no `Network`."""
+    if not isinstance(given, Network):
+        trains = hasattr(given, "trained")
+        raise error(
+            "SNC-C003",
+            f"expected a network, got {type(given).__name__}",
+            remedy="program.trained()" if trains else "snncc.load(model) gives one",
+        )
+
+
 def load(
     model: Any,
     example_input: Any = None,

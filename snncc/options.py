@@ -43,6 +43,15 @@ def is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+SINGLE_LEAST, SINGLE_MOST = 2.0**-149, (2 - 2.0**-23) * 2.0**127
+"""The least and the largest number above 0 of float32."""
+
+
+def is_single(value: Any) -> bool:
+    """Whether float32 has a number near a value: it is finite, and 0 only where the value is."""
+    return is_real(value) and (value == 0 or SINGLE_LEAST <= abs(value) <= SINGLE_MOST)
+
+
 @dataclass(frozen=True)
 class LoadOptions:
     """What a caller chose of what a file does not state; None: not chosen."""

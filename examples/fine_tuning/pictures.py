@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 mpl.rcParams["svg.hashsalt"] = "snncc"  # the same bytes each time
 mpl.rcParams["svg.fonttype"] = "none"
-COLORS = {"bptt": "C0", "eprop": "C1"}
+COLORS = {"bptt": "C0", "eprop": "C1", "integer": "C2"}
 
 PARTS = {
     "floats that weights follow, moments of Adam": ("apply",),

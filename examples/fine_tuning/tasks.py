@@ -72,7 +72,7 @@ TASKS = {
         ),
         held,
         "atan(a=2.0)",
-        {"bptt": 0.002, "eprop": 0.002},
+        {"bptt": 0.002, "eprop": 0.002, "integer": 3.0},
     ),
     "rows": Task(
         "8-96 recurrent-10, row by row",
@@ -80,6 +80,6 @@ TASKS = {
         lambda: snncc.load(HERE / "rows.mlir"),
         rows,
         None,
-        {"bptt": 0.002, "eprop": 0.002},
+        {"bptt": 0.002, "eprop": 0.002, "integer": 3.0},
     ),
 }

@@ -3,6 +3,7 @@ Fine-tunes int8 networks after their sensor slipped by one column, in compiled C
 
     python examples/fine_tuning/tune.py                          both networks, BPTT and e-prop
     python examples/fine_tuning/tune.py --network rows --train eprop --seeds 1 --out build/tuned
+    python examples/fine_tuning/tune.py --train integer         e-prop without floats: int8 alone
 
 The networks compute in int8, forward; floats that the weights follow get the gradients. All of
 it, forward, backward and the updates, is the C that `snncc.compile` made for the network: no
@@ -29,9 +30,10 @@ from rich.table import Table
 from tasks import HERE, TASKS, Images, Task, digits, shifted
 
 import snncc
-from snncc.training import TrainProgram
+from snncc.training import SGD, TrainProgram
 
 BATCH = 16
+MODES = ("bptt", "eprop", "integer")
 
 
 @dataclass
@@ -62,7 +64,20 @@ def share(runnable: Any, task: Task, images: Images, labels: np.ndarray) -> floa
 
 
 def compiled(task: Task, mode: str) -> TrainProgram:
-    calibration, _ = digits("calibration")
+    calibration, labels = digits("calibration")
+    options = {"surrogate": task.surrogate, "steps": task.steps}
+    if mode == "integer":  # units follow from what the device will see
+        return snncc.compile(
+            task.load(),
+            quantize="int8",
+            calibration=task.stream(calibration),
+            calibration_target=aims(mode, labels),
+            train="eprop",
+            arithmetic="integer",
+            loss="mse_lowpass(low_pass=0.8)",
+            optimizer=SGD(lr=task.rates[mode], rounding="stochastic", bits=8),
+            **options,
+        )
     return snncc.compile(
         task.load(),
         quantize="int8",
@@ -70,14 +85,18 @@ def compiled(task: Task, mode: str) -> TrainProgram:
         train=mode,
         loss="ce_count",
         optimizer="adam",
-        surrogate=task.surrogate,
-        steps=task.steps,
+        **options,
         **({"fused": False} if mode == "bptt" else {}),  # the same numbers on every machine
     )
 
 
+def aims(mode: str, labels: np.ndarray) -> np.ndarray:
+    """What the loss takes: labels, or how each output is to spike."""
+    return np.eye(10, dtype=np.float32)[labels] if mode == "integer" else labels
+
+
 def epoch(program: TrainProgram, task: Task, images: Images, labels: np.ndarray, rate: float):
-    """One pass over the images; `images` in the order in which they come."""
+    """One pass over the images; `images` and aims in the order in which they come."""
     for first in range(0, len(images) - BATCH + 1, BATCH):
         some = slice(first, first + BATCH)
         program.train_step(task.stream(images[some]), labels[some])
@@ -106,7 +125,7 @@ def tuned(name: str, mode: str, seeds: int, epochs: int, bar: Progress, out: Pat
         for done in range(epochs):
             order = random.permutation(len(images))
             rate = task.rates[mode] * (1 - done / epochs)
-            epoch(program, task, images[order], labels[order], rate)
+            epoch(program, task, images[order], aims(mode, labels[order]), rate)
             curve.append(share(program, task, seen, wanted))
             bar.update(line, advance=1, accuracy=f"{found.shifted:.3f} -> {curve[-1]:.3f}")
         # what the device keeps: integers alone, compiled again without anything of training
@@ -138,7 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--network", choices=("both", *TASKS), default="both")
-    parser.add_argument("--train", choices=("both", "bptt", "eprop"), default="both")
+    parser.add_argument("--train", choices=("both", *MODES), default="both")
     parser.add_argument("--seeds", type=int, choices=(1, 2, 3), default=3)
     parser.add_argument("--epochs", type=int, default=20, help="passes over the images (20)")
     parser.add_argument("--out", type=Path, default=Path("build/fine_tuning"))

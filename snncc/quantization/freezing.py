@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xdsl.dialects.builtin import ModuleOp
 
-from snncc.network import Network
+from snncc.network import Network, expect_network
 from snncc.passes.snn_freeze import SnnFreeze
 from snncc.passes.snn_narrow import MayWrap
 from snncc.quantization.model import FloatModel
@@ -17,8 +17,10 @@ def freeze(network: Network) -> Network:
     """
     The network with its weights as they are now, for inference: without the floats that
     integers follow while they are trained (`quantize(..., trainable=...)`), and as small as one
-    that was never to be trained. Its outputs are the same, bit for bit.
+    that was never to be trained. Its outputs are the same, bit for bit. Raises SNC-C003
+    for what is no network.
     """
+    expect_network(network)
     module = network.module.clone()
     try:
         SnnFreeze().apply(context(), module)

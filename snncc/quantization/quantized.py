@@ -15,7 +15,7 @@ from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import is_float, stream_type
 from snncc.errors import Problem, SnnccWarning, error
 from snncc.inputs import to_streams
-from snncc.network import Network
+from snncc.network import Network, expect_network
 from snncc.passes.quantization.options import Options
 from snncc.quantization.activity import SAMPLES, Oddity, oddities, rates_of
 from snncc.quantization.budget import Budget, measured, search
@@ -125,6 +125,7 @@ def quantize(
     weights or biases, or "all") it can be trained: these follow floats, at first with the same
     bits.
     """
+    expect_network(network)
     options = QuantizeOptions(
         weights,
         per_channel,

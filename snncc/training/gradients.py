@@ -18,9 +18,9 @@ from snncc.dialects.snn.attributes import BlobAttr, SurrogateAttr
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import is_float, is_spike, shape_of, shape_text, stream_type
 from snncc.errors import Problem, SnnccError, SnnccWarning, error
-from snncc.inputs import Streams, sequence_of, state_value, to_states, to_streams
+from snncc.inputs import Streams, state_value, to_states, to_streams
 from snncc.interpreters.network import NetworkInterpreter
-from snncc.network import Network
+from snncc.network import Network, expect_network
 from snncc.passes.differentiation.bodies import NoDerivative
 from snncc.passes.differentiation.network import Gradients, differentiate
 from snncc.passes.differentiation.parameters import GRADIENT
@@ -31,6 +31,7 @@ from snncc.passes.smoothing.network import NoTwin, smooth
 from snncc.passes.snn_change_precision import SnnChangePrecision
 from snncc.runtime.library import NativeNetwork
 from snncc.training.losses import Loss, loss_of
+from snncc.training.refusals import expect_feedback, expect_names, expect_steps
 from snncc.training.surrogates import missing_surrogates, surrogate_of
 from snncc.training.written import LossWriter, Target
 
@@ -39,7 +40,6 @@ Mode = Literal["bptt", "eprop"]
 MODES: tuple[Mode, ...] = ("bptt", "eprop")
 Engine = Literal["interpreter", "c"]
 ENGINES: tuple[Engine, ...] = ("interpreter", "c")
-FEEDBACK: tuple[FeedbackKind, ...] = ("symmetric", "random", "adaptive")
 ELEMENTS: dict[str, AnyFloat] = {"float32": f32, "float64": f64}
 
 
@@ -132,20 +132,20 @@ def value_and_grad(
     Raises SnnccError: SNC-C003 for options, SNC-R001 to SNC-R003 for arrays that do not fit,
     SNC-T001 for a network that has no gradient, SNC-T002 for one that has no smoothed twin.
     """
+    expect_network(net)
     wanted = [wrt] if isinstance(wrt, str) else wrt
+    expect_names(wanted)
+    if parameters is not None and not isinstance(parameters, Mapping):
+        raise error("SNC-R001", f"parameters: expected {{name: array}}, got {parameters!r}")
     options = Options(wanted, surrogate_of(surrogate), dtype, smoothed, engine, feedback, seed)
-    expect_feedback(feedback, mode)
+    expect_feedback(feedback, mode, seed)
     if dtype not in ELEMENTS:
         raise error("SNC-C003", f"dtype: expected one of {', '.join(ELEMENTS)}, got {dtype!r}")
     given = dict(parameters or {})
     own = {} if feedback == "symmetric" else _feedback_of(given)
     module = prepared(net.module, dtype, given)
     network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
-    if sequence_of(network) is not None:
-        raise error(
-            "SNC-T001",
-            "the network takes a whole sequence at once: it has no steps to sum a loss over",
-        )
+    expect_steps(network)
     streams = to_streams(network, x, steps=steps)
     if engine not in ENGINES:
         raise error("SNC-C003", f"engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
@@ -159,16 +159,6 @@ def value_and_grad(
     arrays = {**streams.arrays, **trained.targets_of(target, streams)}
     value, found = trained.run(arrays, states, streams.batch)
     return value, as_given(trained, found, streams, state0 or {})
-
-
-def expect_feedback(feedback: str, mode: Mode) -> None:
-    """Raises SNC-C003."""
-    if feedback not in FEEDBACK:
-        raise error(
-            "SNC-C003", f"feedback: expected one of {', '.join(FEEDBACK)}, got {feedback!r}"
-        )
-    if mode != "eprop" and feedback != "symmetric":
-        raise error("SNC-C003", "feedback: only online gradients have weights of their own")
 
 
 def prepared(module: ModuleOp, dtype: Dtype, parameters: Mapping[str, Any]) -> ModuleOp:
@@ -213,6 +203,8 @@ def _set_parameter(op: snn.ParameterOp, given: Any) -> None:
             f"parameter {name!r}: expected shape {shape_text(shape)}, "
             f"got {shape_text(array.shape)}",
         )
+    if not np.isfinite(array).all():
+        raise error("SNC-R001", f"parameter {name!r}: has values that are not finite")
     op.properties["value"] = blob_of(array) if isinstance(op.value, BlobAttr) else dense_of(array)
 
 

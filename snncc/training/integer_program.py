@@ -139,13 +139,14 @@ class IntegerProgram(OnlineProgram):
 
     def apply(self, rate: float | None = None) -> None:
         lr = self.optimizer.lr
-        ratio = ONE if rate is None else round(rate / lr * ONE) if lr else 0
-        if not 0 <= ratio <= MOST:
+        wanted = self._rate(rate)
+        if wanted > lr * MOST / ONE:
             raise error(
                 "SNC-C003",
-                f"rate: expected 0 to {MOST // ONE} times the compiled one, got {rate!r}",
+                f"rate: expected 0 to {MOST // ONE} times the compiled one, {lr}, got {rate!r}",
                 remedy=f"optimizer='sgd(lr={rate}, ...)'",
             )
+        ratio = round(wanted / lr * ONE) if lr else ONE
         self._running.call("apply_gradients", ctypes.c_uint32(ratio))
 
     def train_steps(self, x: Any, target: Any) -> dict[str, Array]:

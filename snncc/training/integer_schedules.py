@@ -39,6 +39,7 @@ from snncc.training.losses import Loss, loss_of
 from snncc.training.observed import Observer
 from snncc.training.online import OnlineTrained
 from snncc.training.optimizers import SGD, Optimizer
+from snncc.training.refusals import expect_steps
 from snncc.training.samples import ONLINE, online, rebuilt
 from snncc.training.schedules import Compiler, Programs, run_passes, trainable_names
 from snncc.training.whole_parameters import Whole, whole_parameters
@@ -113,6 +114,7 @@ def schedule_integers(
     _expect_integers(network, optimizer, options)
     module = prepared(network.module, "float32", {})
     op = next(inner for inner in module.ops if isinstance(inner, snn.NetworkOp))
+    expect_steps(op)
     expect_trainable(module, op)
     names = trainable_names(module, op, trainable)
     plain = op.clone()
@@ -298,7 +300,7 @@ def _data(
 
 def _first(array: Array, batch: int) -> Array:
     """The first samples of labels [B] or targets [T, B, ...]."""
-    return array[:batch] if array.ndim <= 2 else array[:, :batch]
+    return array[:, :batch] if array.ndim > 2 else array[:batch] if array.ndim else array
 
 
 def _cut_inputs(network: snn.NetworkOp, found: Integers) -> snn.NetworkOp:

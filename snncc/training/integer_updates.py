@@ -255,7 +255,8 @@ class _Update:
         else:
             if shift < -24:
                 raise error("SNC-C003", f"optimizer: lr: {self.optimizer.lr} moves all to the ends")
-            change = b.clamp(wide, -(1 << 38), 1 << 38) << -shift
+            most = 1 << (62 + shift)  # the largest that has room to be shifted
+            change = b.clamp(wide, -most, most) << -shift
         offset = self._offset(b, values)
         steps = (offset - change) >> POINT
         most = self.whole.largest

@@ -16,11 +16,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import inf, isfinite
 from typing import Any, Literal
 
 from snncc.errors import SnnccError, error
-from snncc.options import is_real, is_whole
+from snncc.options import is_real, is_single, is_whole
 from snncc.training.written import LossWriter, Term
 
 Code = Literal["count", "first_spike", "step"]
@@ -38,9 +37,13 @@ class Loss(ABC):
         """(weight, term)."""
 
     def __add__(self, other: Loss) -> Loss:
+        if not isinstance(other, Loss):
+            raise _unknown(other)
         return Sum((*self.terms(), *other.terms()))
 
     def __mul__(self, weight: float) -> Loss:
+        if not is_single(weight):
+            raise error("SNC-C003", f"loss: expected a weight that float32 has, got {weight!r}")
         return Sum(tuple((weight * own, term) for own, term in self.terms()))
 
     __rmul__ = __mul__
@@ -92,7 +95,7 @@ class CrossEntropy(LossTerm):
     def __post_init__(self) -> None:
         _one_of("code", self.code, CODES)
         _one_of("reduction", self.reduction, ("mean", "sum"))
-        if not (is_real(self.tau) and 0 < self.tau < inf):
+        if not (is_single(self.tau) and self.tau > 0 and is_single(1.0 / self.tau)):
             raise error("SNC-C003", f"tau: expected a number above 0, got {self.tau!r}")
 
     def write(self, writer: LossWriter) -> Term:
@@ -188,7 +191,7 @@ class RateRegularization(LossTerm):
     average: int | None = None
 
     def __post_init__(self) -> None:
-        if not (is_real(self.target) and isfinite(self.target)):
+        if not is_single(self.target):
             raise error("SNC-C003", f"target: expected a number, got {self.target!r}")
         names: Any = self.neurons
         if not isinstance(names, tuple | list) or not all(isinstance(n, str) for n in names):
@@ -265,8 +268,8 @@ def _read(tree: ast.expr, text: str) -> Loss:
 
 
 def _weight(given: float, text: str) -> float:
-    if not (is_real(given) and isfinite(given)):
-        raise error("SNC-C003", f"loss: expected numbers that are finite, got {given!r}: {text!r}")
+    if not is_single(given):
+        raise error("SNC-C003", f"loss: expected numbers that float32 has, got {given!r}: {text!r}")
     return float(given)
 
 

@@ -15,10 +15,11 @@ from snncc.inputs import to_streams
 from snncc.network import Network
 from snncc.passes.online.feedback import FeedbackKind
 from snncc.runtime.toolchain import FAST
-from snncc.training.gradients import Options, expect_feedback
+from snncc.training.gradients import Options
 from snncc.training.losses import Loss
 from snncc.training.optimizers import Optimizer
 from snncc.training.program import TrainProgram
+from snncc.training.refusals import expect_feedback
 from snncc.training.running import C_TYPES
 
 
@@ -71,7 +72,7 @@ class OnlineProgram(TrainProgram):
         memory, and are seldom faster: most of the work is that of the traces. Raises
         SnnccError: SNC-C003 for options, SNC-T001 for a network that has no online gradient.
         """
-        expect_feedback(feedback, self.mode)
+        expect_feedback(feedback, self.mode, seed)
         self.feedback: FeedbackKind = feedback
         self.seed = seed
         super().__init__(

@@ -13,17 +13,20 @@ import ast
 import reprlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
-from math import inf
 from typing import Any, Literal
+
+from numpy import float32
 
 from snncc.dialects.snn.body import Body, Scalar
 from snncc.errors import SnnccError, error
-from snncc.options import is_real, is_whole
+from snncc.options import is_single, is_whole
 
 PARAMETER = "p"
 """The state that is the parameter."""
 FRACTIONS = ("beta1", "beta2")
 """Options of averages: at 1 nothing new would count."""
+DIVISORS = ("eps",)
+"""Options that keep a divisor from 0."""
 
 
 Rounding = Literal["nearest", "stochastic"]
@@ -54,7 +57,7 @@ class Optimizer(ABC):
             raise _wrong(f"rounding: expected {' or '.join(ROUNDINGS)}, got {self.rounding!r}")
         if not is_whole(self.bits) or not 2 <= self.bits <= 16:
             raise _wrong(f"bits: expected 2 to 16, got {self.bits!r}")
-        if not (is_real(self.headroom) and self.headroom >= 1):
+        if not (is_single(self.headroom) and self.headroom >= 1):
             raise _wrong(f"headroom: expected at least 1, got {self.headroom!r}")
         if not is_whole(self.seed) or not 0 < self.seed < 1 << 32:
             raise _wrong(f"seed: expected a whole number from 1 to 2^32 - 1, got {self.seed!r}")
@@ -165,10 +168,19 @@ def _checked(optimizer: Optimizer) -> Optimizer:
     """Raises SNC-C003 for numbers with which no update makes sense."""
     for option in fields(optimizer):
         value = getattr(optimizer, option.name)
-        below = 1.0 if option.name in FRACTIONS else inf
-        if option.type == "float" and not (is_real(value) and 0 <= value < below):
-            limit = " and below 1" if option.name in FRACTIONS else ""
-            raise _wrong(f"{option.name}: expected a number from 0 on{limit}, got {value!r}")
+        if option.type != "float":
+            continue
+        if not (is_single(value) and value >= 0):
+            raise _wrong(
+                f"{option.name}: expected a number from 0 on, which float32 has, got {value!r}"
+            )
+        if option.name in FRACTIONS and float32(value) >= 1:
+            raise _wrong(f"{option.name}: expected below 1 in float32, got {value!r}")
+        if option.name in DIVISORS and value == 0:
+            raise _wrong(
+                f"{option.name}: expected above 0, got {value!r}: parameters that no gradient "
+                "reaches become 0 / 0"
+            )
     return optimizer
 
 

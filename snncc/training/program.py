@@ -6,7 +6,6 @@ import ctypes
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
-from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,8 +24,8 @@ from snncc.errors import SnnccWarning, error
 from snncc.inputs import Streams, to_streams
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.interpreters.program import in_model_order
-from snncc.network import Network
-from snncc.options import is_real, is_whole
+from snncc.network import Network, expect_network
+from snncc.options import SINGLE_MOST, is_real, is_whole
 from snncc.passes.differentiation.parameters import GRADIENT
 from snncc.runtime.toolchain import FAST, find_compiler, has_fast_fma
 from snncc.training.gradients import Mode, Options
@@ -56,11 +55,15 @@ def _count(name: str, value: Any, most: int = MAX_STEPS) -> int:
 
 
 def _floats(value: Any, what: str) -> Array:
-    """The nearest numbers that can be stored. Raises SNC-R001."""
+    """The nearest numbers that can be stored, all finite. Raises SNC-R001."""
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise error("SNC-R001", f"{what}: expected numbers, got {array.dtype}")
-    return array.astype(np.float32)
+    with np.errstate(over="ignore"):
+        found = array.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise error("SNC-R001", f"{what}: has values that are not finite in float32")
+    return found
 
 
 class TrainProgram:
@@ -113,6 +116,7 @@ class TrainProgram:
 
         Raises SnnccError: SNC-C003 for options, SNC-T001 for a network that has no gradient.
         """
+        expect_network(network)
         steps = _count("steps", steps)
         tape_steps = None if tape_steps is None else _count("tape_steps", tape_steps)
         time_block = None if time_block is None else _count("time_block", time_block)
@@ -271,10 +275,16 @@ class TrainProgram:
 
     def apply(self, rate: float | None = None) -> None:
         """The update by the mean of the gradients since the last one; then these are 0 again."""
-        wanted = self.optimizer.lr if rate is None else rate
-        if not (is_real(wanted) and 0 <= wanted < inf):
-            raise error("SNC-R001", f"rate: expected a number from 0 on, got {rate!r}")
-        self._running.call("apply_gradients", ctypes.c_float(wanted))
+        self._running.call("apply_gradients", ctypes.c_float(self._rate(rate)))
+
+    def _rate(self, given: float | None) -> float:
+        """The learning rate of an update. Raises SNC-R001."""
+        wanted = self.optimizer.lr if given is None else given
+        if not (is_real(wanted) and 0 <= wanted <= SINGLE_MOST):
+            raise error(
+                "SNC-R001", f"rate: expected a number from 0 on, which float32 has, got {given!r}"
+            )
+        return float(wanted)
 
     def _given(self, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
         """Inputs and targets as the C takes them."""

@@ -30,8 +30,9 @@ from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.surrogates import differentiated, integral
 from snncc.dialects.snn.types import describe, shape_of
 from snncc.errors import error
-from snncc.inputs import Streams, sequence_of, to_states, to_streams
-from snncc.network import Network
+from snncc.inputs import Streams, to_states, to_streams
+from snncc.network import Network, expect_network
+from snncc.options import is_whole
 from snncc.passes.smoothing.bodies import is_smoothed
 from snncc.passes.smoothing.stochastic import draw_spikes, probability_of
 from snncc.training.gradients import (
@@ -44,6 +45,7 @@ from snncc.training.gradients import (
     prepared,
 )
 from snncc.training.losses import Loss, loss_of
+from snncc.training.refusals import expect_seed, expect_steps
 
 Baseline = Literal["others", "none"]
 BASELINES: tuple[Baseline, ...] = ("others", "none")
@@ -85,8 +87,9 @@ def reinforce(
     """
     if baseline not in BASELINES:
         raise error("SNC-C003", f"baseline: expected one of {BASELINES}, got {baseline!r}")
-    if samples < 1:
+    if not (is_whole(samples) and samples >= 1):
         raise error("SNC-C003", f"samples: expected at least 1, got {samples!r}")
+    expect_seed(seed)
     drawn = _Drawn.made(net, loss, x, target, state0, parameters, steps, wrt, surrogate, dtype)
     rng = np.random.default_rng(seed)
     numbers = {
@@ -207,10 +210,10 @@ class _Drawn:
     ) -> _Drawn:
         if dtype not in ELEMENTS:
             raise error("SNC-C003", f"dtype: expected one of {', '.join(ELEMENTS)}, got {dtype!r}")
+        expect_network(net)
         module = prepared(net.module, dtype, parameters or {})
         network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
-        if sequence_of(network) is not None:
-            raise error("SNC-T001", "the network takes a whole sequence at once")
+        expect_steps(network)
         streams = to_streams(network, x, steps=steps)
         options = Options(wrt, surrogate, dtype)
         trained = _Stochastic(module, network, loss_of(loss), streams.steps, options)

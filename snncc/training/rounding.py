@@ -26,6 +26,7 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import dense_of, parameter_array
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.random import bits_of, uniform, xorshift32
+from snncc.errors import error
 from snncc.passes.scheduling.learned import Stored
 from snncc.training.optimizers import PARAMETER, Optimizer
 
@@ -39,7 +40,7 @@ def stored_integers(
     """
     How parameters with two axes or more (weights) are stored; all others stay floats. A
     weight may become `headroom` times the largest of its parameter; one that is 0 has the
-    range of the largest of all.
+    range of the largest of all. Raises SNC-C003 where all weights would start from 0.
     """
     if optimizer.rounding is None:
         return {}
@@ -47,6 +48,13 @@ def stored_integers(
     largest = {op: float(abs(parameter_array(op)).max(initial=0.0)) for op in weights}
     most = max(largest.values(), default=0.0) or 1.0
     half = (1 << (optimizer.bits - 1)) - 1
+    if half <= 0.5 * optimizer.headroom:
+        raise error(
+            "SNC-C003",
+            f"optimizer: headroom: with {optimizer.headroom} times the largest weight in "
+            f"{optimizer.bits} bits all weights are rounded to 0",
+            remedy=f"headroom below {2 * half}, or more bits",
+        )
     width = IntegerType(8 if optimizer.bits <= 8 else 16)
     return {
         op.sym_name.data: Stored(

@@ -26,7 +26,7 @@ from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.surrogates.registry import SCALE, scale_of
 from snncc.errors import error
 from snncc.inputs import to_streams
-from snncc.network import Network
+from snncc.network import Network, expect_network
 from snncc.training.gradients import prepared, value_and_grad
 from snncc.training.losses import Loss, Projection, loss_of
 from snncc.training.surrogates import surrogate_of
@@ -68,6 +68,7 @@ def scale_surrogates(
 
     Raises SNC-T001 where no gradient flows, and what `value_and_grad` raises.
     """
+    expect_network(net)
     module = prepared(net.module, "float32", {})
     network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
     default = surrogate_of(surrogate)

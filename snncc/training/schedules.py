@@ -33,7 +33,6 @@ from snncc.dialects.snn.network import LAST
 from snncc.dialects.snn.places import Indices
 from snncc.dialects.snn.types import Stream, shape_of, stream_type
 from snncc.errors import error
-from snncc.inputs import sequence_of
 from snncc.network import Network
 from snncc.passes import get_all_passes
 from snncc.passes.differentiation.parameters import GRADIENT
@@ -50,6 +49,7 @@ from snncc.training.losses import Loss, loss_of
 from snncc.training.online import OnlineTrained
 from snncc.training.optimizers import PARAMETER, Optimizer
 from snncc.training.rates import rates_network
+from snncc.training.refusals import expect_steps
 from snncc.training.rounding import WORD, Rounded, random_word, stored_integers, zero_of
 from snncc.training.samples import BACKWARD, FORWARD, ONLINE, RATES, online, there_and_back
 
@@ -131,11 +131,7 @@ def schedule_training(
     """
     module = prepared(network.module, "float32", {})
     op = next(inner for inner in module.ops if isinstance(inner, snn.NetworkOp))
-    if sequence_of(op) is not None:
-        raise error(
-            "SNC-T001",
-            "the network takes a whole sequence at once: it has no steps to sum a loss over",
-        )
+    expect_steps(op)
     expect_trainable(module, op)
     names = trainable_names(module, op, trainable)
     plain = op.clone()

@@ -158,6 +158,23 @@ def test_updates_follow_the_gradients() -> None:
         assert (abs(after[name] - wanted) <= room).all(), name
 
 
+def test_updates_reach_the_ends() -> None:
+    """A bias of 32 bits takes the largest change that there is room for, not a part of it."""
+    trained = program(optimizer="sgd(lr=1e5, rounding='nearest')")
+    reference = Reference(trained)
+    reference.train_step(stimulus(6), labels(6))
+    reference.apply()
+    for name in ("fc1.bias", "fc2.bias"):
+        found = reference.parameters[name].view(np.int32)
+        assert (abs(found) == trained.integers.wholes[name].largest).mean() > 0.8
+
+
+@pytest.mark.parametrize("rate", ["a", -1.0, float("nan"), float("inf"), 10**400, 2.1 * LR])
+def test_rates_that_are_none(rate: object) -> None:
+    with pytest.raises(snncc.SnnccError, match="rate: expected"):
+        program().apply(rate)
+
+
 def test_it_learns() -> None:
     x, target = stimulus(12), given("mse(reduction='sum')", 12)
     trained = program("mse(reduction='sum')", bits=16, feedback="random", seed=3, time_block=5)
@@ -239,6 +256,7 @@ def test_through_compile() -> None:
         ({"loss": "ce_count"}, "loss: integer arithmetic has one loss"),
         ({"loss": "mse + 0.1 * ce_per_step"}, "loss: integer arithmetic has one loss"),
         ({"loss": "mse", "calibration_target": None}, "calibration_target: not given"),
+        ({"calibration_target": 5}, "labels: expected 16 whole numbers"),
         ({"calibration": None}, "calibration: units of traces and signals follow from data"),
         ({"network": real()}, "arithmetic: the network computes in floats"),
     ],

@@ -460,7 +460,7 @@ def test_wrong_arrays(net: Network, data: tuple[Array, Array]) -> None:
     for wrong in (np.zeros((BATCH, 2)), np.full((BATCH, 3), np.nan), np.full((BATCH, 3), "a")):
         with pytest.raises(snncc.SnnccError, match="SNC-R003 target"):
             trained.train_step(x, wrong)
-    for rate in ("a", -1.0, float("nan")):
+    for rate in ("a", -1.0, float("nan"), 1e39, 10**400):
         with pytest.raises(snncc.SnnccError, match="SNC-R001 rate: expected a number"):
             trained.apply(rate)
     with pytest.raises(snncc.SnnccError, match=r"SNC-R001 expected .parameter: array"):
@@ -469,5 +469,7 @@ def test_wrong_arrays(net: Network, data: tuple[Array, Array]) -> None:
         trained.set_parameters({"w2": "a"})
     with pytest.raises(snncc.SnnccError, match="SNC-R001 parameter 'w2': expected shape"):
         trained.set_parameters({"w2": np.zeros(3)})
+    with pytest.raises(snncc.SnnccError, match="SNC-R001 parameter 'b1': has values that are not"):
+        trained.set_parameters({"b1": np.full(6, 1e39)})
     with pytest.raises(snncc.SnnccError, match="SNC-C003 optimizer"):
         optimizer_of("sgd", speed=3)

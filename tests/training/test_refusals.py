@@ -42,6 +42,8 @@ def test_names(tmp_path: Path) -> None:
     assert set(found.states) == {"lif.v"}  # none of the loss's own
     with pytest.raises(SnnccError, match=r"wrt: .*'loss'; there are fc.w, rec.w, beta, x, back"):
         gradients(RECURRENT, tmp_path, surrogate="atan", wrt=["loss"])
+    with pytest.raises(SnnccError, match="SNC-C003 wrt: expected names, got 5"):
+        gradients(RECURRENT, tmp_path, surrogate="atan", wrt=5)
 
 
 @pytest.mark.parametrize(
@@ -50,11 +52,26 @@ def test_names(tmp_path: Path) -> None:
         ({"beta": "x"}, "SNC-R001 parameter 'beta': expected numbers"),
         ({"beta": np.zeros(4)}, "SNC-R001 parameter 'beta': expected shape 5, got 4"),
         ({"gamma": 1.0}, "SNC-R001 no parameter is named 'gamma'"),
+        ({"beta": np.full(5, np.nan)}, "SNC-R001 parameter 'beta': has values that are not finite"),
+        (5, "SNC-R001 parameters: expected"),
     ],
 )
 def test_parameters(given: Any, said: str, tmp_path: Path) -> None:
     with pytest.raises(SnnccError, match=said):
         gradients(RECURRENT, tmp_path, surrogate="atan", parameters=given)
+
+
+def test_what_is_no_network() -> None:
+    for call in (snncc.freeze, snncc.quantize, lambda net: snncc.value_and_grad(net, LOSS, LABEL)):
+        with pytest.raises(SnnccError, match="SNC-C003 expected a network, got NoneType"):
+            call(None)
+
+
+@pytest.mark.parametrize("option", [{"samples": "a"}, {"samples": 0}, {"seed": -1}, {"seed": 1.5}])
+def test_options_of_draws(option: Any, tmp_path: Path) -> None:
+    net = network(RECURRENT, tmp_path)
+    with pytest.raises(SnnccError, match=r"SNC-C003 (samples|seed): expected"):
+        snncc.training.reinforce(net, LOSS, stimulus(6, 3), LABEL, **option)
 
 
 def test_integers(tmp_path: Path) -> None:

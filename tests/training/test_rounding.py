@@ -120,6 +120,12 @@ def test_what_is_kept(net: Network, data: tuple[Array, Array], tmp_path) -> None
     assert first == trained.loss
 
 
+def test_weights_that_would_all_be_0(net: Network) -> None:
+    coarse = SGD(rounding="nearest", bits=2)
+    with pytest.raises(snncc.SnnccError, match=r"headroom: with 2\.0 times the largest"):
+        snncc.compile(net, train="bptt", loss="ce_count", steps=2, optimizer=coarse)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -14,7 +14,8 @@ the smoothed twin of a network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import Operation, SSAValue
@@ -85,9 +86,11 @@ def derivative(
     else:
         known, options = surrogate_named(attribute)
         _expect_arguments(known, arguments)
-        found = [known.write(b, Gradient(b, gradient), *arguments, **options)]
+        with _numbers_of(known.name):
+            found = [known.write(b, Gradient(b, gradient), *arguments, **options)]
     scale = scale_of(attribute)
-    return found if scale == 1.0 else [part * scale for part in found]
+    with _numbers_of(attribute.text):
+        return found if scale == 1.0 else [part * scale for part in found]
 
 
 def integral(
@@ -109,9 +112,20 @@ def integral(
     _expect_arguments(known, arguments)
     if known.integral is None:
         raise SurrogateError(f"surrogate {known.name!r} has no antiderivative in closed form")
-    smooth, scale = known.integral(b, *arguments, **options), scale_of(attribute)
-    # the slope is scaled around the threshold, where the step is decided
-    return smooth if scale == 1.0 else (smooth - 0.5) * scale + 0.5
+    scale = scale_of(attribute)
+    with _numbers_of(known.name):
+        smooth = known.integral(b, *arguments, **options)
+        # the slope is scaled around the threshold, where the step is decided
+        return smooth if scale == 1.0 else (smooth - 0.5) * scale + 0.5
+
+
+@contextmanager
+def _numbers_of(name: str) -> Iterator[None]:
+    """Where a body takes numbers that follow from options. Raises SurrogateError."""
+    try:
+        yield
+    except (ZeroDivisionError, OverflowError) as fault:
+        raise SurrogateError(f"surrogate {name!r}: its options give no numbers: {fault}") from None
 
 
 def _as_float(b: Body, argument: Scalar) -> Scalar:

@@ -31,6 +31,8 @@ def surrogate_written(text: str) -> SurrogateAttr:
                 raise unreadable
             if not isinstance(number.value, int | float) or not isfinite(number.value):
                 raise unreadable
+            if keyword.arg in options:
+                raise SurrogateError(f"surrogate: {keyword.arg} stands twice: {text!r}")
             options[keyword.arg] = FloatAttr(float(number.value), f64)
         tree = tree.func
     attribute = SurrogateAttr(ast.unparse(tree), options)
