@@ -15,6 +15,7 @@ from snncc.dialects.snn.body import Body, Scalar
 from snncc.dialects.snn.linear import LinearOp
 from snncc.dialects.snn.neurons.arithmetic import fit
 from snncc.dialects.snn.neurons.assembly import Assembly
+from snncc.dialects.snn.neurons.slots import slots
 from snncc.dialects.snn.places import NOWHERE
 from snncc.dialects.snn.shape import RearrangeOp
 from snncc.dialects.snn.types import integer_width
@@ -149,19 +150,6 @@ class Arriving:
             f"{name}.weight", weights.astype(drive.weights.dtype)
         )
         return _Term(port, weight, drive.shift)
-
-
-def slots(weights: Array) -> tuple[Array, Array]:
-    """
-    The sources of each neuron, ascending, and their weights, both [slots, neurons]: the order
-    in which a neuron adds does not depend on sources that do not reach it. Of a neuron with
-    fewer sources the last slots are empty (NOWHERE, weight 0).
-    """
-    reached = weights != 0
-    # the sources that reach a neuron first, each group in its order
-    order = np.argsort(~reached, axis=0, kind="stable")[: reached.sum(axis=0).max()]
-    used = np.take_along_axis(weights, order, axis=0)
-    return np.where(used != 0, order, NOWHERE), used
 
 
 def extended(b: Body, x: Scalar, width: int) -> Scalar:

@@ -24,6 +24,7 @@ from snncc.dialects.snn.linear import LinearOp
 from snncc.dialects.snn.network import DelayOp
 from snncc.dialects.snn.neuron import NeuronOp
 from snncc.dialects.snn.neurons.assembly import Assembly
+from snncc.dialects.snn.neurons.slots import slots
 from snncc.dialects.snn.neurons.xylo import (
     XYLO,
     Arithmetic,
@@ -187,16 +188,3 @@ class _PopulationWriter:
             self._inputs[count] = self._a.add(RearrangeOp(drive.stream, places))
         self._parameters[f"w_{name}"] = self._a.parameter(f"{name}.weight", weights)
         return Event(count, f"w_{name}", drive.matrix.shift)
-
-
-def slots(weights: Array) -> tuple[Indices, Array]:
-    """
-    The sources of each neuron, ascending, and their weights, both [slots, neurons]: the order
-    in which a neuron adds does not depend on sources that do not reach it. Of a neuron with
-    fewer sources the last slots are empty (NOWHERE, weight 0).
-    """
-    reached = weights != 0
-    # the sources that reach a neuron first, each group in its order
-    order = np.argsort(~reached, axis=0, kind="stable")[: reached.sum(axis=0).max()]
-    used = np.take_along_axis(weights, order, axis=0)
-    return np.where(used != 0, order, NOWHERE), used

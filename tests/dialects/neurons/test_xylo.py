@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from snncc.compiled import compile
+from snncc.dialects.snn.neurons.slots import slots
 from snncc.dialects.snn.neurons.xylo_aliases import rounds
 from snncc.dialects.snn.neurons.xylo_configuration import Configuration, Matrix, Population
-from snncc.dialects.snn.neurons.xylo_network import build_network, slots
+from snncc.dialects.snn.neurons.xylo_network import build_network
 from snncc.dialects.snn.places import NOWHERE
 from snncc.network import Network
 from tests.seeds import is_long
