@@ -148,9 +148,7 @@ class Learning:
                 if not trace and not excess.any():
                     continue
                 random = np.frombuffer(bits.next().to_bytes(64, "little"), "<u4").astype(np.int64)
-                p = self.probabilities(
-                    name, trace * valid, excess, bool(mode and regularised & bit)
-                )
+                p = self.probabilities(name, trace * valid, excess, bool(mode and regularised & bit))
                 change = self.update(p, 32, f"W{name.upper()}", random)
                 self.apply(memory, source, block, change, name == "rec")
 

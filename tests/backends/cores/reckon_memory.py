@@ -142,7 +142,7 @@ class NeuronMemory:
     """
 
     def __init__(self) -> None:
-        sizes = dict.fromkeys(STATES, NEURONS) | {"thr": PAIRS, "alpha": PAIRS}
+        sizes = {name: NEURONS for name in STATES} | {"thr": PAIRS, "alpha": PAIRS}
         self.values = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
         self.known = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
         self.full = {name: (1 << width) - 1 for name, _, width, _ in FIELDS}

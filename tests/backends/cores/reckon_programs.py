@@ -71,10 +71,7 @@ def learning_registers(program: Program, draw: np.random.Generator) -> dict[str,
     for name in ("WINP", "WREC", "WOUT"):
         pick |= {f"LR_P_{name}": draw.integers(0, 24), f"LR_R_{name}": draw.choice([0, 0, 1, 5])}
     for name in ("INP", "REC"):
-        pick |= {
-            f"REGUL_K_{name}_P": draw.integers(0, 30),
-            f"REGUL_K_{name}_R": draw.integers(0, 8),
-        }
+        pick |= {f"REGUL_K_{name}_P": draw.integers(0, 30), f"REGUL_K_{name}_R": draw.integers(0, 8)}
     for name, value in pick.items():
         program.register(name, value)
     return {name: int(value) for name, value in pick.items()}
@@ -135,13 +132,8 @@ def write_network(
     inputs, neurons, outputs = sizes
     words = []
     for _ in range(pairs):
-        threshold = int(
-            draw.choice([40, 200, 700, -5, 30000, 0x7FFF], p=[0.3, 0.3, 0.2, 0.1, 0.05, 0.05])
-        )
-        initial = [
-            int(draw.integers(-1 << 15, 1 << 15)) & 0xFFFF if draw.random() < 0.1 else 0
-            for _ in (0, 1)
-        ]
+        threshold = int(draw.choice([40, 200, 700, -5, 30000, 0x7FFF], p=[0.3, 0.3, 0.2, 0.1, 0.05, 0.05]))
+        initial = [int(draw.integers(-1 << 15, 1 << 15)) & 0xFFFF if draw.random() < 0.1 else 0 for _ in (0, 1)]
         words += [initial[0], (initial[1] & 0x3FFF) << 18, initial[1] >> 14]
         words.append(int(draw.integers(0, 1 << 12)) << 20 | (threshold & 0xFFFF) << 4)
     program.memory(1, 0, words)

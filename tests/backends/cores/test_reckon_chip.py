@@ -211,7 +211,9 @@ def test_reads_between_the_phases():
 
 def test_outputs_at_each_tick():
     registers = {"SEND_PER_TIMESTEP": 1, "SEND_LABEL_ONLY": 0, "KAPPA": 0x80, "RST_MODE": 1}
-    program = configured(SMALL | registers, [{"thr": 1, "u": (1, 0)}], wrec=[[0] * 4], wout=[[-2]])
+    program = configured(
+        SMALL | registers, [{"thr": 1, "u": (1, 0)}], wrec=[[0] * 4], wout=[[-2]]
+    )
     chip = played(ticked(program, [[], [], []]))
     assert chip.sent == [0, 0, 0xFE, 0xFF]  # after STEP of the second and of the third tick
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.backends.cores.reckon_chip import ReckonChip
 from tests.backends.cores.reckon_memory import Misuse, Undefined
+from tests.backends.cores.reckon_programs import Program
 from tests.backends.cores.test_reckon_chip import configured, ticked
 
 # One input, two neurons, two outputs; alpha = 1. A shift register of zeros gives 0: whatever is
@@ -51,7 +52,9 @@ def test_trace_decays_before_the_update():
 def test_output_and_recurrent_weights():
     # Tick 1 nothing, tick 2 neuron 0 spikes: traces 8 and 2. o = 64 and 0 after its decay by one:
     # errors 2048 - 1056 and -1024; L = 992 * 64 >> 12 = 15 and -16 (-15.5).
-    chip = learned({"DO_EPROP": 7, "KAPPA": 0x80}, {"thr": 50, "u": (50, 0)}, events=[(), ()])
+    chip = learned(
+        {"DO_EPROP": 7, "KAPPA": 0x80}, {"thr": 50, "u": (50, 0)}, events=[(), ()]
+    )
     assert chip.network.neurons.values["trec"][:2].tolist() == [8, 0]
     assert chip.network.neurons.values["tout"][:2].tolist() == [2, 0]
     assert chip.learning.learning_signals[:2].tolist() == [15, -16]
@@ -68,9 +71,7 @@ def test_traces_and_weights_saturate():
     assert chip.network.winp.values[0, :2].tolist() == [127, -128]
 
 
-@pytest.mark.parametrize(
-    ("u", "weight"), [(-11, 20), (-10, 21), (9, 21), (10, 19), (19, 19), (20, 20)]
-)
+@pytest.mark.parametrize(("u", "weight"), [(-11, 20), (-10, 21), (9, 21), (10, 19), (19, 19), (20, 20)])
 def test_surrogate(u, weight):
     # 0 below -10, 1 below 10, -1 below 20, then 0 twice; u as STEP leaves it.
     steps = {"H_0": 0, "H_1": 1, "H_2": -1, "H_3": 0, "H_4": 0}
@@ -176,3 +177,4 @@ def test_stochastic_rounding():
     )
     # 7.875 -> 8; 0.875 leaves nothing: 0.
     assert ReckonChip().play(str(ticked(program, [[], []]))).ticks[1].u[:2].tolist() == [8, 0]
+

@@ -152,7 +152,9 @@ class TinyODINChip:
             disabled = self.neurons.bits(neuron, 31, 1)
             v, threshold = self.neurons.bits(neuron, 0, 12), self.neurons.bits(neuron, 12, 12)
         except Undefined as e:
-            raise Undefined(f"{e}: writing it with OPEN_LOOP = 0 makes a spike or not") from None
+            raise Undefined(
+                f"{e}: writing it with OPEN_LOOP = 0 makes a spike or not"
+            ) from None
         return not disabled and threshold <= v < 2048
 
     def read(self, address: int) -> None:

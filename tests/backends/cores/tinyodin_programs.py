@@ -39,12 +39,7 @@ def random_program(seed: int, large: bool = False) -> str:
     for n in range(256):
         if n >= max(neurons, 16) and draw.random() < 0.9:
             continue
-        threshold = int(
-            draw.choice(
-                [0, 1, draw.integers(1, high), 0x7FF, 0x800, 0xFFF],
-                p=[0.02, 0.1, 0.8, 0.04, 0.02, 0.02],
-            )
-        )
+        threshold = int(draw.choice([0, 1, draw.integers(1, high), 0x7FF, 0x800, 0xFFF], p=[0.02, 0.1, 0.8, 0.04, 0.02, 0.02]))
         v = int(draw.choice([0, draw.integers(-2048, 2048)], p=[0.8, 0.2]))
         word = neuron_word(v, threshold, int(draw.integers(0, 128)), bool(draw.random() < 0.2))
         lines += word_writes(1, n, word)
@@ -54,9 +49,7 @@ def random_program(seed: int, large: bool = False) -> str:
     for source in sources:
         for block in range((neurons - 1) // 8 + 1):
             nibbles = np.clip(draw.integers(-8, 8, 8) + bias, -8, 7) & 15
-            lines += word_writes(
-                2, source << 5 | block, sum(int(x) << 4 * i for i, x in enumerate(nibbles))
-            )
+            lines += word_writes(2, source << 5 | block, sum(int(x) << 4 * i for i, x in enumerate(nibbles)))
     for _ in range(int(draw.integers(0, 5))):
         byte, mask, data = (int(x) for x in draw.integers(0, [4, 256, 256]))
         lines.append(memory_write(2, int(draw.choice(sources)) << 5, byte, data, mask))
