@@ -291,6 +291,15 @@ def test_a_readout_that_is_held_at_the_ends() -> None:
     assert Reference(program(network=net)).train_step(x, y) == pytest.approx(value, rel=5e-3)
 
 
+def test_layers_that_are_not_trained() -> None:
+    """Their floats do not move: what is rounded of them are constants."""
+    x, y = stimulus(4), labels(4)
+    trained = program(trainable=("fc1.weight",))
+    value, _ = snncc.value_and_grad(integers(), "ce_per_step", x, y)
+    assert Reference(trained).train_step(x, y) == pytest.approx(value, rel=5e-3)
+    assert set(trained.parameters()) == {"fc1.weight"}
+
+
 def leaky(b: Body, x: Scalar, v: Scalar) -> Outputs:
     u = v * 0.8 + x
     return [u], [u]
