@@ -16,7 +16,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from snncc.dialects.core.equations import RECEPTORS, EquationError, names_read, parse
-from snncc.dialects.core.memories import Memory, Register
+from snncc.dialects.core.holding import check_memories
+from snncc.dialects.core.memories import Bus, Memory, Register
 
 SCHEMA = "snncc.chip/1"
 
@@ -316,6 +317,8 @@ class Description(Part):
     shared: Shared | None = None
     settings: dict[Name, Parameter] = {}
     """Numbers of the chip as a whole, beside the shifts of edges."""
+    bus: Bus | None = None
+    """By which registers and memories are written, where they are written one by one."""
     registers: list[Register] = []
     memories: list[Memory] = []
     learning: Learning | None = None
@@ -326,6 +329,12 @@ class Description(Part):
         """The class from which no edge starts, where there is one."""
         starts = {edge.source for edge in self.edges.values()}
         return next((name for name in self.neurons if name not in starts), None)
+
+    def memory(self, name: str) -> Memory:
+        return next(memory for memory in self.memories if memory.name == name)
+
+    def register(self, name: str) -> Register:
+        return next(register for register in self.registers if register.name == name)
 
     def edges_to(self, target: str) -> dict[str, Edge]:
         return {name: edge for name, edge in self.edges.items() if edge.target == target}
@@ -356,6 +365,7 @@ class Description(Part):
         for place in self.shared.of if self.shared else ():
             if place != INPUT and place not in self.neurons:
                 raise ValueError(f"shared: {place} is no class of neurons")
+        check_memories(self)
         if self.learning and {self.learning.of, self.learning.readout} - set(self.neurons):
             raise ValueError("learning: names a class of neurons that is not there")
         return self

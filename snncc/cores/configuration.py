@@ -107,7 +107,7 @@ def configure(
     given = whole_inputs(network, calibration, description)
     data = Data(batched(network, given), labels)
     legal = legalize(network, description, data, score)
-    place_on_one_core(legal.module)
+    place_on_one_core(legal.module, description)
     found = departures(legal.program, description)
     assert not found, found
     return Configuration(legal.module, description, legal.steps, _golden(legal, data))

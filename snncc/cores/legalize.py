@@ -17,6 +17,7 @@ from snncc.dialects.core.program import ProgramOp
 from snncc.errors import Problem, SnnccError
 from snncc.network import Network
 from snncc.passes.chip_model import model_of
+from snncc.passes.core_place import place_on_one_core
 from snncc.passes.legalization.capacity import expect_room
 from snncc.passes.legalization.classes import Classes, classes_of
 from snncc.passes.legalization.faults import Faults, Unfit
@@ -159,6 +160,8 @@ class _Legalization:
             plan.final, form.forms, plan.description, plan.classes, activity, faults
         )
         faults.stop()
+        if plan.description.grid.width * plan.description.grid.height == 1:
+            place_on_one_core(whole.module, plan.description)  # sources are added in their order
         model = model_of(whole.program, plan.description)
         changes = [
             f"{name}: {count} weights are at the ends of the range"
