@@ -1,8 +1,8 @@
 """
 Gives each neuron and input of a program its place on a chip of one core.
 
-Neurons that share a word of the chip share what stands there once: a group is filled with neurons of
-one population whose shared parameters are equal, and places stay empty rather than hold others.
+Neurons that share a word of the chip share what stands there once: a group is filled with neurons
+of one population whose shared parameters are equal, and places stay empty rather than hold others.
 """
 
 from __future__ import annotations
@@ -33,10 +33,8 @@ def place_on_one_core(module: ModuleOp, description: Description) -> None:
     for name, op in sorted(endings, key=lambda item: isinstance(item[1], InputOp)):
         kind = op.neuron_class.data if isinstance(op, PopulationOp) else INPUT
         space = "" if kind in common else kind
-        if isinstance(op, PopulationOp):
-            slots = _slots(op, description)
-        else:
-            slots = np.arange(op.size)
+        neurons = isinstance(op, PopulationOp)
+        slots = _slots(op, description) if neurons else np.arange(op.size)
         size = description.neurons[kind].group if kind in description.neurons else 1
         start = -(-first.get(space, 0) // size) * size
         first[space] = start + int(slots.max(initial=-1)) + 1

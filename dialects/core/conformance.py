@@ -132,7 +132,8 @@ def _sharing(program: ProgramOp, description: Description) -> Iterator[str]:
                     strict=True,
                 ):
                     if found.setdefault(place, value) != value:
-                        yield f"{name}: {key}: neurons that share it have {found[place]} and {value}"
+                        both = f"{found[place]} and {value}"
+                        yield f"{name}: {key}: neurons that share it have {both}"
                         return
 
 

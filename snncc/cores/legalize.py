@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
@@ -95,7 +95,7 @@ def problems_of(network: Network, description: Description) -> list[Problem]:
     try:
         plan = _planned(fused(network), description)
         faults = Faults()
-        whole_numbers(plan.final, plan.formed.forms, description, plan.classes, Activity(), faults)
+        whole_numbers(plan.timed, plan.formed, description, plan.classes, Activity(), faults)
         faults.stop()
     except Unfit as unfit:
         return list(refused(unfit).problems)
@@ -111,11 +111,6 @@ class _Plan:
     classes: Classes
     timed: Timed
     formed: Formed
-
-    @property
-    def final(self) -> Timed:
-        """The graph of the chip's neurons with the chip's latencies."""
-        return replace(self.timed, graph=self.formed.graph)
 
 
 def _planned(given: ModuleOp, description: Description) -> _Plan:
@@ -156,9 +151,7 @@ class _Legalization:
         trace = self._measure("neurons", form.changes, form.graph, in_lag, states=True)
         faults = Faults()
         activity = trace.activity(self.data)
-        whole = whole_numbers(
-            plan.final, form.forms, plan.description, plan.classes, activity, faults
-        )
+        whole = whole_numbers(plan.timed, form, plan.description, plan.classes, activity, faults)
         faults.stop()
         if plan.description.grid.width * plan.description.grid.height == 1:
             place_on_one_core(whole.module, plan.description)  # sources are added in their order
