@@ -99,10 +99,10 @@ def _without_self_connections(
     for index, p in enumerate(graph.projections):
         w = p.weights
         own = w.rows == w.columns
-        if p.source == p.target and not classes.edge(description, index).self_connections:
-            if own.any():
-                changes.append(f"{p.target}: {int(own.sum())} neurons no longer reach themselves")
-                w = Sparse.of(w.shape, w.rows[~own], w.columns[~own], w.values[~own])
+        refused = p.source == p.target and not classes.edge(description, index).self_connections
+        if refused and own.any():
+            changes.append(f"{p.target}: {int(own.sum())} neurons no longer reach themselves")
+            w = Sparse.of(w.shape, w.rows[~own], w.columns[~own], w.values[~own])
         projections.append(replace(p, weights=w))
     return replace(graph, projections=tuple(projections))
 
@@ -165,7 +165,7 @@ class _Writer:
     def _decay(
         self, what: str, wanted: Array, decay: Decay, target: Array | None = None
     ) -> tuple[Array, Array | None]:
-        """(the decay that there is, its parameter), nearest to a target, if not to what is wanted."""
+        """(the decay that there is, its parameter): nearest to a target, or to what is wanted."""
         if decay.parameter is None or decay.form == "closer":
             if np.abs(wanted - 1.0).max(initial=0) > 1e-6:
                 self._no_decay(

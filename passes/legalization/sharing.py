@@ -1,9 +1,9 @@
 """
 Neurons that share parameters: which ones do, and what becomes of decays that differ.
 
-A chip has one decay, or one threshold, for each group of neighbours, or for a whole class. Slots are
-free, so that those that are alike become neighbours: a population is sorted by its decays and cut
-into groups such that decays move least, with as many groups as the chip has room for (dynamic
+A chip has one decay, or one threshold, for each group of neighbours, or for a whole class. Slots
+are free, so that those that are alike become neighbours: a population is sorted by its decays and
+cut into groups such that decays move least, with as many groups as the chip has room for (dynamic
 programming, exact for the sorted order).
 """
 

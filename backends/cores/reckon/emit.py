@@ -150,7 +150,8 @@ class _Emitter:
         u, z = of(RECURRENT, ".u", self.recurrent), of(RECURRENT, "", self.recurrent)
         o = of(READOUT, ".o", self.outputs)
         kappa = self._shared(self.chip.register("KAPPA"))
-        winners = ((o * kappa) >> 7).argmax(axis=1)  # INFER_ACC: counted after the decay
+        decayed = ((o * kappa >> 7) + (1 << 15) & 0xFFFF) - (1 << 15)
+        winners = decayed.argmax(axis=1)  # INFER_ACC: counted after the decay, which wraps
         counts = np.bincount(winners, minlength=self.outputs + 1)
         expected = {
             "u": u.tolist(),
