@@ -309,6 +309,9 @@ class Description(Part):
     emitter: Name | None = None
     """Who writes a configuration; None: the chip has a model, and no format."""
     execution: Literal["timestep", "events"] = "timestep"
+    """Step by step, or one spike after the other: then neurons of one class."""
+    queue: Annotated[int, Field(ge=1, le=1 << 12)] | None = None
+    """Of a chip of events: how many spikes wait at most, with the one that is worked on."""
     inputs: Input
     neurons: dict[Name, Neuron]
     edges: dict[Name, Edge]
@@ -351,6 +354,10 @@ class Description(Part):
                 )
             if self.execution == "events" and neuron.leak_step is None:
                 raise ValueError(f"neurons.{name}: leak_step: is missing, and events are executed")
+        if self.execution == "events" and len(self.neurons) > 1:
+            raise ValueError("neurons: a chip of events has one class of neurons")
+        if (self.execution == "events") != (self.queue is not None):
+            raise ValueError("queue: is for chips of events, and they have one")
         if shifts & set(self.settings):
             raise ValueError(f"settings: {sorted(shifts & set(self.settings))[0]} stands twice")
         for name, edge in self.edges.items():

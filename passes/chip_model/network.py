@@ -7,6 +7,7 @@ population as POPULATION.STATE (of receptors i0, i1, ...).
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -185,7 +186,7 @@ class _Model:
             name: self.program.setting.get(name, p.default or 0)
             for name, p in self.description.settings.items()
         }
-        writer = _BodyWriter(neuron, arriving, settings)
+        writer = BodyWriter(neuron, arriving, settings)
         parameters = {
             port: a.parameter(f"{node}.{port}", values) for port, values in writer.ports(op).items()
         }
@@ -307,7 +308,7 @@ def dense(op: SynapsesOp, program: ProgramOp) -> Array:
     return found
 
 
-class _BodyWriter:
+class BodyWriter:
     """The body of a population: registers and parameters by the names of the description."""
 
     def __init__(self, neuron: Neuron, arriving: list[Arriving], settings: Mapping[str, int]):
@@ -346,6 +347,10 @@ class _BodyWriter:
         return found
 
     def equations(self, b: Body, **ports: Scalar) -> Outputs:
+        return self.given(b, self.run(b, self.neuron.tree, ports))
+
+    def run(self, b: Body, tree: ast.Module, ports: dict[str, Scalar]) -> Mapping[str, Value]:
+        """What the names of the equations hold after them."""
         neuron, width = self.neuron, self.neuron.arithmetic
 
         def wide(port: str) -> Scalar:
@@ -365,8 +370,11 @@ class _BodyWriter:
         def arrive(x: Scalar, receptor: int) -> Scalar:
             return self.arriving[receptor].write(b, ports, x)
 
-        scope = Scope(values, neuron.receptors, arrive, width=width)
-        after = write(neuron.tree, b, scope)
+        return write(tree, b, Scope(values, neuron.receptors, arrive, width=width))
+
+    def given(self, b: Body, after: Mapping[str, Value]) -> Outputs:
+        """The output and the next states, in the types in which they are kept."""
+        neuron, width = self.neuron, self.neuron.arithmetic
         states: list[Scalar] = []
         for name, state in neuron.states.items():
             held = after[name]

@@ -12,6 +12,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.backends.cores.emitting import Golden
+from snncc.cores.events import ChipModel, EventChip, running
 from snncc.cores.legalize import Legalized, Step, legalize
 from snncc.cores.measure import Data
 from snncc.dialects.arrays import Array
@@ -20,7 +21,6 @@ from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import ProgramOp
 from snncc.errors import error
 from snncc.network import Network
-from snncc.passes.chip_model import model_of
 from snncc.passes.core_place import place_on_one_core
 
 Engine: TypeAlias = Literal["model", "xylosim"]
@@ -49,9 +49,9 @@ class Configuration:
         return self.program.sym_name.data
 
     @cached_property
-    def model(self) -> Network:
-        """The chip's bit-exact model, a network of integers."""
-        return Network(model_of(self.program, self.description))
+    def model(self) -> ChipModel:
+        """The chip's bit-exact model: a network of integers, or one that is driven by events."""
+        return running(self.program, self.description)
 
     @property
     def lag(self) -> int:
@@ -118,10 +118,11 @@ def _golden(legal: Legalized, data: Data) -> Golden:
     late_by = max(legal.lags.values(), default=0)
     sample = {name: array[:, :1] for name, array in data.arrays.items()}
     x = late(sample, late_by)
-    trace = Network(legal.model).run(x, trace=True)
+    trace = legal.model.run(x, trace=True)
     return Golden(
         {name: array[:, 0] for name, array in x.items()},
         {name: array[:, 0] for name, array in trace.items() if name != "final"},
+        legal.model.ordered(x) if isinstance(legal.model, EventChip) else None,
     )
 
 
@@ -132,14 +133,14 @@ def late(x: Mapping[str, Array], steps: int) -> dict[str, Array]:
     }
 
 
-def batched(network: Network, x: Mapping[str, Array]) -> dict[str, Array]:
+def batched(network: ChipModel, x: Mapping[str, Array]) -> dict[str, Array]:
     return {
         name: array if array.ndim == len(network.inputs[name]) + 2 else array[:, None]
         for name, array in x.items()
     }
 
 
-def whole_inputs(network: Network, x: Any, description: Description) -> dict[str, Array]:
+def whole_inputs(network: ChipModel, x: Any, description: Description) -> dict[str, Array]:
     """Counts, uint8, as the chip takes them. Raises SNC-R001 and SNC-N007."""
     if not isinstance(x, Mapping):
         if len(network.inputs) != 1:

@@ -9,6 +9,7 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
+from snncc.cores.events import ChipModel, running
 from snncc.cores.measure import Cost, Data, Trace, cost, run
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
@@ -16,7 +17,6 @@ from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import ProgramOp
 from snncc.errors import Problem, SnnccError
 from snncc.network import Network
-from snncc.passes.chip_model import model_of
 from snncc.passes.core_place import place_on_one_core
 from snncc.passes.legalization.capacity import expect_room
 from snncc.passes.legalization.classes import Classes, classes_of
@@ -45,7 +45,7 @@ class Legalized:
 
     module: ModuleOp
     """Parameters and a `core.program`."""
-    model: ModuleOp
+    model: ChipModel
     """The chip's bit-exact model."""
     description: Description
     steps: tuple[Step, ...]
@@ -142,7 +142,7 @@ class _Legalization:
         plan = self.plan
         in_time = dict.fromkeys(plan.graph.populations, 0)
         in_lag = {name: plan.timed.lags[name] for name in plan.graph.populations}
-        self.reference = run(self.given, self.data, in_time)
+        self.reference = run(Network(self.given), self.data, in_time)
         self._tell("network", (), self.reference)
         self._measure("normal form", (), plan.graph, in_time)
         changed = [str(arrival) for arrival in plan.timed.changed]
@@ -155,7 +155,7 @@ class _Legalization:
         faults.stop()
         if plan.description.grid.width * plan.description.grid.height == 1:
             place_on_one_core(whole.module, plan.description)  # sources are added in their order
-        model = model_of(whole.program, plan.description)
+        model = running(whole.program, plan.description)
         changes = [
             f"{name}: {count} weights are at the ends of the range"
             for name, count in whole.clipped.items()
@@ -178,7 +178,7 @@ class _Legalization:
             {key: array.astype(np.float64) for key, array in self.data.arrays.items()},
             self.data.labels,
         )
-        trace = run(float_model(graph), floats, lags, states=states)
+        trace = run(Network(float_model(graph)), floats, lags, states=states)
         self._tell(name, changes, trace)
         return trace
 

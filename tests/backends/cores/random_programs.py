@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from snncc.backends.cores.emitting import Golden
 from snncc.cores.configuration import Configuration
+from snncc.cores.events import EventChip
 from snncc.dialects.arrays import Array, blob_of, type_of
 from snncc.dialects.core.conformance import departures
 from snncc.dialects.core.description import INPUT, Description
@@ -77,10 +78,10 @@ class Builder:
         module = ModuleOp([*self.parameters, program])
         place_on_one_core(module, self.chip)
         assert departures(program, self.chip) == []
-        configuration = Configuration(module, self.chip, (), Golden(x, {}))
         if self.chip.execution == "timestep":  # without the search for a shorter model
             trace = Network(model_of(program, self.chip, "events")).run(x, trace=True)
-        else:
-            trace = configuration.run(x, trace=True)
-        golden = Golden(x, {name: a for name, a in trace.items() if name != "final"})
+            del trace["final"]
+            return Configuration(module, self.chip, (), Golden(x, trace))
+        chip = EventChip(program, self.chip)
+        golden = Golden(x, chip.run(x, trace=True), chip.ordered(x))
         return Configuration(module, self.chip, (), golden)
