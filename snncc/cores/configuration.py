@@ -118,11 +118,15 @@ def _golden(legal: Legalized, data: Data) -> Golden:
     late_by = max(legal.lags.values(), default=0)
     sample = {name: array[:, :1] for name, array in data.arrays.items()}
     x = late(sample, late_by)
-    trace = legal.model.run(x, trace=True)
+    order = None
+    if isinstance(legal.model, EventChip):
+        trace, order = legal.model.ordered(x)
+    else:
+        trace = legal.model.run(x, trace=True)
     return Golden(
         {name: array[:, 0] for name, array in x.items()},
         {name: array[:, 0] for name, array in trace.items() if name != "final"},
-        legal.model.ordered(x) if isinstance(legal.model, EventChip) else None,
+        order,
     )
 
 

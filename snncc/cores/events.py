@@ -18,12 +18,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from snncc.dialects.arrays import Array
+from snncc.dialects.arrays import Array, signed_dtype
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.order import event_order
 from snncc.dialects.core.placement import places_of
 from snncc.dialects.core.program import ProgramOp
 from snncc.errors import error
+from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network
 from snncc.passes.chip_model import model_of
 from snncc.passes.chip_model.events import (
@@ -36,7 +37,7 @@ from snncc.passes.chip_model.events import (
 
 LEAK, NONE = -1, -2
 """In place of a source: time goes on; nothing."""
-ENDLESS = 1 << 14
+ENDLESS = 1 << 10
 """Spikes that follow from one event, after which a network is said never to come to rest."""
 OVERFLOW = "SNC-N009"
 
@@ -116,7 +117,19 @@ class EventChip:
         Raises SNC-N009 where more spikes wait than the chip holds, or where they never end.
         """
         arrays, batched = self._batched(x)
-        given = self._found(arrays)
+        return self._named(self._found(arrays), batched, trace)
+
+    def ordered(self, x: Mapping[str, Any]) -> tuple[dict[str, Any], Array]:
+        """
+        A trace of one sample, and (step, event of the host, slot) of each spike in the chip's
+        order, [n, 3].
+        """
+        arrays, batched = self._batched(x)
+        found = self._queued(self._sent(arrays))
+        assert found.order is not None
+        return self._named(found, batched, True), found.order
+
+    def _named(self, given: Found, batched: bool, trace: bool) -> dict[str, Any]:
         result: dict[str, Any] = {}
         places = places_of(self.program)
 
@@ -133,13 +146,6 @@ class EventChip:
             spikes = result[self.program.outputs[name].source.root_reference.data]
             found[name] = spikes.reshape(*spikes.shape[:-1], *shape)
         return {**result, **found} if trace else found
-
-    def ordered(self, x: Mapping[str, Any]) -> Array:
-        """(step, event of the host, slot) of each spike of one sample, in the chip's order."""
-        arrays, _ = self._batched(x)
-        order = self._queued(self._sent(arrays)).order
-        assert order is not None
-        return order
 
     def _batched(self, x: Mapping[str, Any]) -> tuple[dict[str, Array], bool]:
         found, batched = {}, True
@@ -257,7 +263,8 @@ class EventChip:
         since = np.zeros(batch, np.int64)
         pending = np.zeros(batch, np.int64)
         every, count = np.arange(batch), len(sent.sources)
-        held: dict[str, Any] | None = None
+        interpreter = NetworkInterpreter(self.network.module, self.network.op)
+        held: Mapping[str, Array] | None = None
         while True:
             ready = (pending == 0) & (place < count)
             if not ready.any() and not pending.any():
@@ -268,14 +275,15 @@ class EventChip:
             since = np.where(ready, 0, since + 1)
             place = place + ready
             streams = _Events(now[None], sent.steps[:1], sent.causes[:1])
-            found = self.network.run(streams.streams(self.fabric.sources), held, trace=True)
-            held = found["final"]
-            fired, step = found["spikes"][0] != 0, sent.steps[current, every]
+            found = interpreter.run(streams.streams(self.fabric.sources), state0=held)
+            held, given = found.final, found.outputs
+            fired, step = given["spikes"][0] != 0, sent.steps[current, every]
             np.add.at(spikes, (step, every), fired)
-            pending = found["pending"][0, :, 0].astype(np.int64)
-            self._expect_room(found["lost"][0, :, 0], since, step)
+            pending = given["pending"][0, :, 0].astype(np.int64)
+            self._expect_room(given["lost"][0, :, 0], since, step)
             for name in names:
-                array = found[f"{NEURONS}.{name}"][0]
+                array = found.final[f"{NEURONS}.{name}"]
+                array = array.view(signed_dtype(array.dtype))
                 kept = states.setdefault(name, np.zeros((steps, *array.shape), array.dtype))
                 kept[step, every] = array
             if batch == 1:
