@@ -17,6 +17,7 @@ from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import ProgramOp
 from snncc.errors import Problem, SnnccError
 from snncc.network import Network
+from snncc.passes.core_order import inhibition_first, set_order
 from snncc.passes.core_place import place_on_one_core
 from snncc.passes.legalization.capacity import expect_room
 from snncc.passes.legalization.classes import Classes, classes_of
@@ -155,15 +156,41 @@ class _Legalization:
         faults.stop()
         if plan.description.grid.width * plan.description.grid.height == 1:
             place_on_one_core(whole.module, plan.description)  # sources are added in their order
-        model = running(whole.program, plan.description)
+        model, trace, order = self._ordered(whole.module, in_lag)
         changes = [
             f"{name}: {count} weights are at the ends of the range"
             for name, count in whole.clipped.items()
         ]
-        self._tell("whole numbers", changes, run(model, self.data, in_lag))
+        self._tell("whole numbers", changes + order, trace)
         return Legalized(
             whole.module, model, plan.description, tuple(self.steps), in_lag, whole.scales
         )
+
+    def _ordered(
+        self, module: ModuleOp, lags: dict[str, int]
+    ) -> tuple[ChipModel, Trace, list[str]]:
+        """
+        The chip's model and its run. A chip of events is sent those of a step in the better of two
+        orders, by accuracy and then by spikes that move; what is not the ascending one is told.
+        """
+        program = next(op for op in module.ops if isinstance(op, ProgramOp))
+        model = running(program, self.plan.description)
+        trace = run(model, self.data, lags)
+        if self.plan.description.execution != "events":
+            return model, trace, []
+        assert self.reference is not None
+        set_order(module, inhibition_first(program))
+        other = run(model, self.data, lags)
+        costs = [cost(self.reference, t, self.data, self.scored) for t in (trace, other)]
+        ascending, sums = ((-(c.accuracy or 0.0), c.moved) for c in costs)
+        if sums < ascending:
+            less, more = (f"{100 * c.moved:.1f} %" for c in costs[::-1])
+            told = (
+                f"events of a step: by the sum of their weights, ascending ({less} of spikes move"
+            )
+            return model, other, [f"{told}; {more} in the order of the inputs)"]
+        set_order(module, None)
+        return model, trace, []
 
     def _measure(
         self,

@@ -14,7 +14,6 @@ from snncc.cores.events import EventChip
 from snncc.dialects.arrays import Array, blob_of, type_of
 from snncc.dialects.core.conformance import departures
 from snncc.dialects.core.description import INPUT, Description
-from snncc.dialects.core.order import OrderOp
 from snncc.dialects.core.program import InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
 from snncc.dialects.snn.network import ParameterOp
 from snncc.network import Network
@@ -85,14 +84,3 @@ class Builder:
             return Configuration(module, self.chip, (), Golden(x, trace))
         trace, order = EventChip(program, self.chip).ordered(x)
         return Configuration(module, self.chip, (), Golden(x, trace, order))
-
-
-def set_order(configuration: Configuration, ranks: Mapping[str, Array]) -> None:
-    """Says in which order the events of a step are sent."""
-    program, module = configuration.program, configuration.module
-    for name, values in ranks.items():
-        array = values.astype(np.int32)
-        op = ParameterOp(f"{name}.ranks", type_of(array), blob_of(array))
-        module.body.block.insert_op_before(op, program)
-        program.body.block.add_op(OrderOp(name, f"{name}.ranks"))
-    module.verify()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from snncc.cores.chips import chip_named
 from snncc.cores.configuration import Configuration
 from snncc.cores.events import EventChip
 from snncc.errors import SnnccError
-from tests.backends.cores.random_programs import Builder, set_order
+from snncc.passes.core_order import set_order
+from tests.backends.cores.random_programs import Builder
 from tests.backends.cores.tinyodin_chip import TinyODINChip
 from tests.seeds import seeds
 
@@ -40,7 +42,7 @@ def random_configuration(seed: int) -> Configuration:
             leak=draw.integers(0, 4, size),
             disable=(draw.random(size) < 0.1).astype(int),
         )
-    pairs = [(name, layers[0]) for name in inputs] + list(zip(layers, layers[1:], strict=False))
+    pairs = [(name, layers[0]) for name in inputs] + list(pairwise(layers))
     for source, target in pairs:
         w = draw.integers(-5, 8, (b.sizes[source], b.sizes[target]))
         b.connect(source, target, w)
@@ -106,12 +108,12 @@ def test_events_are_sent_in_the_programs_order():
     b.connect("x", "n", np.array([[7], [-7]]))
     x = {"x": np.array([[1, 1]], np.uint8)}
     first = b.finish(["n"], {}, x)
-    assert first.golden.trace["n"].tolist() == [[1]] and first.golden.trace["n.v"].tolist() == [
-        [-7]
-    ]
-    set_order(first, {"x": np.array([1, 0])})
+    assert first.golden.trace["n"].tolist() == [[1]]
+    assert first.golden.trace["n.v"].tolist() == [[-7]]
+    set_order(first.module, {"x": np.array([1, 0])})
     trace, order = EventChip(first.program, CHIP).ordered(x)
-    assert trace["n.v"].tolist() == [[0]] and not len(order)
+    assert trace["n.v"].tolist() == [[0]]
+    assert not len(order)
     files = emit(first.program, CHIP, Golden(x, trace, order))
     assert files["sample.txt"].decode().split() == ["event", "2", "event", "1", "event", "1ff"]
     expect_the_chip_has_it(files)
@@ -137,7 +139,7 @@ def test_more_spikes_than_the_queue_holds_are_an_error(monkeypatch):
     b.population("n", "neuron", threshold=np.full(2, 1))
     b.connect("x", "n", np.array([[1, 0]]))
     b.connect("n", "n", np.array([[0, 1], [1, 0]]))
-    with pytest.raises(SnnccError, match="SNC-N009 .*without end"):
+    with pytest.raises(SnnccError, match=r"SNC-N009 .*without end"):
         b.finish(["n"], {}, x)
 
 
