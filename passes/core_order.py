@@ -32,12 +32,10 @@ def set_order(module: ModuleOp, ranks: Mapping[str, Array] | None) -> None:
     program = next(op for op in module.ops if isinstance(op, ProgramOp))
     for op in [op for op in program.body.block.ops if isinstance(op, OrderOp)]:
         symbol = op.ranks.root_reference.data
-        op.detach()
-        op.erase()
         for p in [p for p in module.ops if isinstance(p, ParameterOp)]:
             if p.sym_name.data == symbol:
-                p.detach()
-                p.erase()
+                module.body.block.erase_op(p)
+        program.body.block.erase_op(op)
     for name, values in (ranks or {}).items():
         array = values.astype(np.int32)
         symbol = f"{name}.ranks"

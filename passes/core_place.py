@@ -33,8 +33,9 @@ def place_on_one_core(module: ModuleOp, description: Description) -> None:
     for name, op in sorted(endings, key=lambda item: isinstance(item[1], InputOp)):
         kind = op.neuron_class.data if isinstance(op, PopulationOp) else INPUT
         space = "" if kind in common else kind
-        neurons = isinstance(op, PopulationOp)
-        slots = _slots(op, description) if neurons else np.arange(op.size)
+        slots = np.arange(op.size)
+        if isinstance(op, PopulationOp):
+            slots = _slots(op, description)
         size = description.neurons[kind].group if kind in description.neurons else 1
         start = -(-first.get(space, 0) // size) * size
         first[space] = start + int(slots.max(initial=-1)) + 1

@@ -35,11 +35,12 @@ def check_memories(chip: Description) -> None:
             held.add((kind, key))
     if not chip.registers and not chip.memories:
         return
-    for kind in {memory.neurons for memory in chip.memories} - {None}:
-        for key in chip.neurons[str(kind)].parameters:
-            if (kind, key) not in held:
+    for memory in chip.memories:
+        own = memory.neurons
+        for key in chip.neurons[own].parameters if own is not None else ():
+            if (own, key) not in held:
                 raise Misplaced(
-                    ("neurons", str(kind), "parameters", key), "no memory and no register holds it"
+                    ("neurons", str(own), "parameters", key), "no memory and no register holds it"
                 )
     settings = {name: (p.low, p.high) for name, p in chip.settings.items()}
     settings |= {

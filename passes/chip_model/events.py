@@ -51,11 +51,11 @@ class Fabric:
 
     @property
     def slots(self) -> int:
-        return self.weights.shape[1]
+        return int(self.weights.shape[1])
 
     @property
     def sources(self) -> int:
-        return self.weights.shape[0]
+        return int(self.weights.shape[0])
 
     def part(self, sources: Array, slots: Array) -> Fabric:
         """The same for some sources and some neurons."""
@@ -88,6 +88,15 @@ def fabric_of(program: ProgramOp, description: Description) -> Fabric:
     if np.abs(weights).max(initial=0) < 128:
         weights = weights.astype(np.int8)
     return Fabric(neuron, parameters, weights)
+
+
+def interface(program: ProgramOp) -> ModuleOp:
+    """A network that gives its inputs, which are those of the program: what files are read for."""
+    shapes = {name: op.shape.get_values() for name, op in program.inputs.items()}
+    a = Assembly(
+        program.sym_name.data, {name: TensorType(i1, shape) for name, shape in shapes.items()}
+    )
+    return a.finish({f"{name}_in": stream for name, stream in a.inputs.items()})
 
 
 class _EventBody(BodyWriter):

@@ -53,6 +53,11 @@ class Configuration:
         """The chip's bit-exact model: a network of integers, or one that is driven by events."""
         return running(self.program, self.description)
 
+    @cached_property
+    def interface(self) -> Network:
+        """A network with the inputs of this one, for readers of files."""
+        return self.model if isinstance(self.model, Network) else self.model.interface
+
     @property
     def lag(self) -> int:
         """Steps by which the outputs are behind the network that was compiled."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,6 +33,7 @@ from snncc.passes.chip_model.events import (
     Fabric,
     event_model,
     fabric_of,
+    interface,
     layer_model,
 )
 
@@ -91,6 +93,11 @@ class EventChip:
         }
 
     @cached_property
+    def interface(self) -> Network:
+        """A network with the same inputs, for readers of files."""
+        return Network(interface(self.program))
+
+    @cached_property
     def fabric(self) -> Fabric:
         return fabric_of(self.program, self.description)
 
@@ -136,7 +143,7 @@ class EventChip:
         def kept(array: Array) -> Array:
             return array if batched else array[:, 0]
 
-        for name, op in self.program.populations.items():
+        for name in self.program.populations:
             slots = places[name][1]
             result[name] = kept(given.spikes[..., slots])
             for state, values in given.states.items():
@@ -168,7 +175,7 @@ class EventChip:
         spikes = np.zeros((*first.shape[:2], self.fabric.sources), bool)
         for name, array in x.items():
             spikes[..., places[name][1]] = array != 0
-        sent = [[[] for _ in range(first.shape[1])] for _ in range(3)]
+        sent: list[list[list[int]]] = [[[] for _ in range(first.shape[1])] for _ in range(3)]
         for b in range(first.shape[1]):
             for step, row in enumerate(spikes[:, b, order]):
                 sources = [*order[row].tolist(), LEAK]
@@ -212,9 +219,7 @@ class EventChip:
                     layer_model(f"layer{depth}", self.fabric.part(sources, slots), self._settings)
                 ),
             )
-            for depth, (sources, slots) in enumerate(
-                zip(by_level[:-1], by_level[1:], strict=True), start=1
-            )
+            for depth, (sources, slots) in enumerate(pairwise(by_level), start=1)
         ]
 
     def _layered(self, sent: _Events, layers: list[tuple[Array, Array, Network]]) -> Found | None:
