@@ -7,6 +7,7 @@ population as POPULATION.STATE (of receptors i0, i1, ...).
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -19,10 +20,12 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import INPUT, Description, Edge, Neuron
 from snncc.dialects.core.equations import Scope, Value, write
+from snncc.dialects.core.placement import cores_of, places_of
 from snncc.dialects.core.program import PopulationOp, ProgramOp, SynapsesOp
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.network import DelayOp
 from snncc.dialects.snn.neurons.assembly import Assembly
+from snncc.dialects.snn.places import NOWHERE
 from snncc.dialects.snn.types import is_spike, shape_of, stream_type
 from snncc.passes.chip_model.arrivals import Arriving, Drive, extended
 from snncc.passes.ranges import network_ranges
@@ -66,6 +69,8 @@ class _Model:
     _delays: dict[tuple[str, int], DelayOp] = field(default_factory=dict)
     _inputs: dict[str, SSAValue] = field(default_factory=dict)
     _written: list[tuple[str, snn.NeuronOp, list[Arriving]]] = field(default_factory=list)
+    _places: dict[str, Array] = field(default_factory=dict)
+    """Slots of what lies on a chip of one core."""
 
     def build(self) -> ModuleOp:
         most = self.description.inputs.most
@@ -77,6 +82,9 @@ class _Model:
         )
         for name, stream in a.inputs.items():
             self._inputs[name] = self._taken(name, stream, most)
+        if len(cores_of(self.program)) == 1:
+            placed = places_of(self.program)
+            self._places = {name: slots for name, (_, slots) in placed.items()}
         streams: dict[str, SSAValue] = {}
         for name in self._order():
             op = self.program.populations[name]
@@ -178,7 +186,7 @@ class _Model:
             name: self.program.setting.get(name, p.default or 0)
             for name, p in self.description.settings.items()
         }
-        writer = _BodyWriter(neuron, arriving, settings)
+        writer = BodyWriter(neuron, arriving, settings)
         parameters = {
             port: a.parameter(f"{node}.{port}", values) for port, values in writer.ports(op).items()
         }
@@ -214,18 +222,41 @@ class _Model:
             if not found:
                 continue
             found.sort(key=lambda s: (rank[s.source_name], s.delay.value.data))
-            parts, rows = [], []
-            for synapses in found:
-                parts.append(self._source(synapses, streams))
-                rows.append(dense(synapses, self.program))
-            stream = parts[0]
-            if len(parts) > 1:
-                stream = self._assembly.add(snn.ConcatOp(parts, 0))
             shift = self.program.setting.get(edge.shift.setting, 0) if edge.shift else 0
-            drives.append(
-                Drive(f"{name}.{edge_name}{receptor}", stream, np.concatenate(rows), shift)
-            )
+            by_number = self.description.neurons[op.neuron_class.data].arrivals.per == "index"
+            stream, weights = self._sources(found, streams, by_number=by_number)
+            drives.append(Drive(f"{name}.{edge_name}{receptor}", stream, weights, shift))
         return drives
+
+    def _sources(
+        self, found: list[SynapsesOp], streams: dict[str, SSAValue], *, by_number: bool
+    ) -> tuple[SSAValue, Array]:
+        """
+        The spikes of some sources and their weights [sources, neurons], by their slots where they
+        are on one core: the chip goes from slot to slot. `by_number`: source n is slot n, which
+        may be empty.
+        """
+        parts = [self._source(synapses, streams) for synapses in found]
+        rows = [dense(synapses, self.program) for synapses in found]
+        stream = parts[0]
+        if len(parts) > 1:
+            stream = self._assembly.add(snn.ConcatOp(parts, 0))
+        weights = np.concatenate(rows)
+        places = [self._places.get(synapses.source_name) for synapses in found]
+        if len({synapses.delay.value.data for synapses in found}) > 1:
+            return stream, weights
+        taken = [slots for slots in places if slots is not None]
+        if len(taken) < len(places):
+            return stream, weights
+        slots = np.concatenate(taken)
+        order = np.argsort(slots)
+        if by_number:  # sources of another class are added where their slots are equal
+            order = np.full(int(slots.max()) + 1, NOWHERE, np.int64)
+            order[slots] = np.arange(len(slots))
+        if len(order) == len(slots) and (order == np.arange(len(slots))).all():
+            return stream, weights
+        placed = np.where(order[:, None] == NOWHERE, 0, weights[order]).astype(weights.dtype)
+        return self._assembly.add(snn.RearrangeOp(stream, order)), placed
 
     def _source(self, op: SynapsesOp, streams: dict[str, SSAValue]) -> SSAValue:
         """The spikes of a source as they arrive, [sources]."""
@@ -277,7 +308,7 @@ def dense(op: SynapsesOp, program: ProgramOp) -> Array:
     return found
 
 
-class _BodyWriter:
+class BodyWriter:
     """The body of a population: registers and parameters by the names of the description."""
 
     def __init__(self, neuron: Neuron, arriving: list[Arriving], settings: Mapping[str, int]):
@@ -316,6 +347,10 @@ class _BodyWriter:
         return found
 
     def equations(self, b: Body, **ports: Scalar) -> Outputs:
+        return self.given(b, self.run(b, self.neuron.tree, ports))
+
+    def run(self, b: Body, tree: ast.Module, ports: dict[str, Scalar]) -> Mapping[str, Value]:
+        """What the names of the equations hold after them."""
         neuron, width = self.neuron, self.neuron.arithmetic
 
         def wide(port: str) -> Scalar:
@@ -335,8 +370,11 @@ class _BodyWriter:
         def arrive(x: Scalar, receptor: int) -> Scalar:
             return self.arriving[receptor].write(b, ports, x)
 
-        scope = Scope(values, neuron.receptors, arrive, width=width)
-        after = write(neuron.tree, b, scope)
+        return write(tree, b, Scope(values, neuron.receptors, arrive, width=width))
+
+    def given(self, b: Body, after: Mapping[str, Value]) -> Outputs:
+        """The output and the next states, in the types in which they are kept."""
+        neuron, width = self.neuron, self.neuron.arithmetic
         states: list[Scalar] = []
         for name, state in neuron.states.items():
             held = after[name]
