@@ -35,8 +35,8 @@ def import_file(path: Path, options: LoadOptions) -> Imported:
 
 
 def _nir(path: Path, options: LoadOptions) -> Imported:
+    from snncc.importers.hdf5.reader import MAX_BYTES
     from snncc.importers.nir.importer import import_nir
-    from snncc.importers.nir.reader import MAX_BYTES
 
     options.refuse_axes(path)
     return import_nir(
