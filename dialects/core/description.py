@@ -59,6 +59,8 @@ class Parameter(Part):
     """A group is neurons that share it, `Neuron.group` of them; a class all neurons."""
     default: int | None = None
     """What it is where nothing asks for another value."""
+    driven: bool = False
+    """Whether the host may write it at every step: a way for values that are no spikes."""
 
     @model_validator(mode="after")
     def _is_range(self) -> Parameter:
@@ -66,6 +68,8 @@ class Parameter(Part):
             raise ValueError(f"expected low <= high, got {self.low} and {self.high}")
         if self.default is not None and not self.low <= self.default <= self.high:
             raise ValueError(f"default: expected {self.low} to {self.high}, got {self.default}")
+        if self.driven and self.per != "neuron":
+            raise ValueError("driven: expected a parameter that each neuron has")
         return self
 
 
@@ -80,6 +84,8 @@ class Arrivals(Part):
     each; each index, where sources of equal index of all edges are added first; or once, after
     the sum of all.
     """
+    shift: Annotated[int, Field(ge=0, le=31)] = 0
+    """Bits by which every weight is shifted left."""
 
 
 class Decay(Part):

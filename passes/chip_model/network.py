@@ -1,7 +1,8 @@
 """
 A `core.program` as a network of streams, with the chip's own arithmetic.
 
-Inputs are spikes or counts, outputs what the populations give. A trace has the registers of each
+Inputs are spikes or counts, and whole numbers of what drives a parameter; outputs what the
+populations give. A trace has the registers of each
 population as POPULATION.STATE (of receptors i0, i1, ...).
 """
 
@@ -17,14 +18,15 @@ from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
-from snncc.dialects.core.description import INPUT, Description, Edge, Neuron
+from snncc.dialects.core.convolution import ConvolutionOp
+from snncc.dialects.core.description import INPUT, Description, Edge, Neuron, Parameter
 from snncc.dialects.core.equations import Scope, Value, write
-from snncc.dialects.core.program import PopulationOp, ProgramOp, SynapsesOp
+from snncc.dialects.core.program import ConnectionsOp, DriveOp, PopulationOp, ProgramOp
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.network import DelayOp
 from snncc.dialects.snn.neurons.assembly import Assembly
-from snncc.dialects.snn.types import is_spike, shape_of, stream_type
-from snncc.passes.chip_model.arrivals import Arriving, Drive, extended
+from snncc.dialects.snn.types import Stream, is_spike, shape_of, stream_type
+from snncc.passes.chip_model.arrivals import Arriving, Drive, extended, narrowed
 from snncc.passes.ranges import network_ranges
 
 Accumulate: TypeAlias = Literal["auto", "sum", "events"]
@@ -70,13 +72,17 @@ class _Model:
     def build(self) -> ModuleOp:
         most = self.description.inputs.most
         element = i1 if most == 1 else i8
-        shapes = {name: op.shape.get_values() for name, op in self.program.inputs.items()}
-        a = self._assembly = Assembly(
-            self.program.sym_name.data,
-            {name: TensorType(element, shape) for name, shape in shapes.items()},
-        )
-        for name, stream in a.inputs.items():
-            self._inputs[name] = self._taken(name, stream, most)
+        types: dict[str, Stream] = {
+            name: TensorType(element, op.shape.get_values())
+            for name, op in self.program.inputs.items()
+        }
+        for name, drive in self.program.drives.items():
+            bits = _signed_bits(self._driven_parameter(drive))
+            shape = self.program.populations[drive.target_name].shape.get_values()
+            types[name] = TensorType(IntegerType(bits), shape)
+        a = self._assembly = Assembly(self.program.sym_name.data, types)
+        for name in self.program.inputs:
+            self._inputs[name] = self._taken(name, a.inputs[name], most)
         streams: dict[str, SSAValue] = {}
         for name in self._order():
             op = self.program.populations[name]
@@ -97,9 +103,8 @@ class _Model:
         """The classes for which a sum may have to be fitted."""
         network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
         most = self.description.inputs.most
-        known = {name: (0.0, float(min(most, 255))) for name in network.inputs if most > 1}
-        if most > 1:  # what the user gives is clipped first
-            known = dict.fromkeys(network.inputs, (0.0, 255.0))
+        # what the user gives is clipped first
+        known = dict.fromkeys(self.program.inputs, (0.0, 255.0)) if most > 1 else {}
         ranges = network_ranges(network, known)
         found = set()
         for neuron_class, neuron, arriving in self._written:
@@ -118,9 +123,7 @@ class _Model:
 
     def _taken(self, name: str, stream: SSAValue, most: int) -> SSAValue:
         """An input as the chip takes it: flat, and so many spikes a step at most."""
-        if len(shape_of(stream)) != 1:
-            size = self.program.inputs[name].size
-            stream = self._assembly.add(snn.ReshapeOp(stream, [size], node=f"{name}.flat"))
+        stream = self._flat(name, stream)
         if most in (1, 255):
             return stream
 
@@ -135,6 +138,41 @@ class _Model:
                 parameters={},
                 population=shape_of(stream),
                 node=f"{name}.clip",
+            )
+        )
+
+    def _flat(self, name: str, stream: SSAValue) -> SSAValue:
+        shape = shape_of(stream)
+        if len(shape) == 1:
+            return stream
+        size = int(np.prod(shape, dtype=np.int64))
+        return self._assembly.add(snn.ReshapeOp(stream, [size], node=f"{name}.flat"))
+
+    def _driven_parameter(self, drive: DriveOp) -> Parameter:
+        op = self.program.populations[drive.target_name]
+        return self.description.neurons[op.neuron_class.data].parameters[drive.parameter.data]
+
+    def _driven(self, name: str, drive: DriveOp) -> SSAValue:
+        """What drives a parameter, flat, and held at its ends."""
+        flat, parameter = (
+            self._flat(name, self._assembly.inputs[name]),
+            self._driven_parameter(drive),
+        )
+        half = 1 << (_signed_bits(parameter) - 1)
+        if (parameter.low, parameter.high) == (-half, half - 1):
+            return flat
+
+        def held(b: Body, x: Scalar) -> Outputs:
+            return [b.maximum(b.minimum(x, parameter.high), parameter.low)], []
+
+        return self._assembly.add(
+            build_neuron(
+                held,
+                inputs={"x": flat},
+                states={},
+                parameters={},
+                population=shape_of(flat),
+                node=f"{name}.held",
             )
         )
 
@@ -153,10 +191,10 @@ class _Model:
             del before[ready[0]]
         return ordered
 
-    def _edge(self, op: SynapsesOp) -> Edge:
+    def _edge(self, op: ConnectionsOp) -> Edge:
         return self.description.edges[op.edge.data]
 
-    def _latency(self, op: SynapsesOp) -> int:
+    def _latency(self, op: ConnectionsOp) -> int:
         return self._edge(op).latency + int(op.delay.value.data)
 
     def _population(self, op: PopulationOp, streams: dict[str, SSAValue]) -> SSAValue:
@@ -178,7 +216,12 @@ class _Model:
             name: self.program.setting.get(name, p.default or 0)
             for name, p in self.description.settings.items()
         }
-        writer = _BodyWriter(neuron, arriving, settings)
+        driven = {
+            drive.parameter.data: self._driven(key, drive)
+            for key, drive in self.program.drives.items()
+            if drive.target_name == node
+        }
+        writer = _BodyWriter(neuron, arriving, settings, frozenset(driven))
         parameters = {
             port: a.parameter(f"{node}.{port}", values) for port, values in writer.ports(op).items()
         }
@@ -189,7 +232,7 @@ class _Model:
         }
         built = build_neuron(
             writer.equations,
-            inputs={name: value for one in arriving for name, value in one.inputs.items()},
+            inputs=driven | {name: v for one in arriving for name, v in one.inputs.items()},
             states=states,
             parameters=parameters,
             population=(op.size,),
@@ -202,6 +245,7 @@ class _Model:
         """By edge in the chip's order; the sources of an edge in the order of their places."""
         drives = []
         name = op.sym_name.data
+        ordered = op.neuron_class.data in self.one_by_one
         rank = {source: index for index, source in enumerate(self.program.endings)}
         for edge_name, edge in self.description.edges_to(op.neuron_class.data).items():
             found = [
@@ -214,20 +258,27 @@ class _Model:
             if not found:
                 continue
             found.sort(key=lambda s: (rank[s.source_name], s.delay.value.data))
+            shift = self.program.setting.get(edge.shift.setting, 0) if edge.shift else 0
             parts, rows = [], []
             for synapses in found:
-                parts.append(self._source(synapses, streams))
-                rows.append(dense(synapses, self.program))
+                stream = self._source(synapses, streams)
+                if isinstance(synapses, ConvolutionOp) and not ordered:
+                    node = f"{name}.{synapses.sym_name.data}"
+                    drives.append(Drive(node, stream, synapses, shift))
+                else:
+                    parts.append(stream)
+                    rows.append(dense(synapses, self.program))
+            if not parts:
+                continue
             stream = parts[0]
             if len(parts) > 1:
                 stream = self._assembly.add(snn.ConcatOp(parts, 0))
-            shift = self.program.setting.get(edge.shift.setting, 0) if edge.shift else 0
             drives.append(
                 Drive(f"{name}.{edge_name}{receptor}", stream, np.concatenate(rows), shift)
             )
         return drives
 
-    def _source(self, op: SynapsesOp, streams: dict[str, SSAValue]) -> SSAValue:
+    def _source(self, op: ConnectionsOp, streams: dict[str, SSAValue]) -> SSAValue:
         """The spikes of a source as they arrive, [sources]."""
         name, late = op.source_name, self._latency(op)
         if name in self._inputs:
@@ -267,21 +318,33 @@ def stored_bits(bits: int) -> int:
     return next(width for width in (8, 16, 32) if bits <= width)
 
 
-def dense(op: SynapsesOp, program: ProgramOp) -> Array:
+def _signed_bits(parameter: Parameter) -> int:
+    """Of the type, i16 or i32, that holds what a parameter may be."""
+    return 16 if parameter.low >= -(1 << 15) and parameter.high < 1 << 15 else 32
+
+
+def dense(op: ConnectionsOp, program: ProgramOp) -> Array:
     """Weights [sources, neurons]."""
     sources, targets, weights = op.table()
     shape = (program.endings[op.source_name].size, program.endings[op.target_name].size)
-    low, high = weights.min(initial=0), weights.max(initial=0)
-    found = np.zeros(shape, np.int8 if low >= -128 and high <= 127 else np.int16)
-    found[sources, targets] = weights
+    small = narrowed(weights)
+    found = np.zeros(shape, small.dtype)
+    found[sources, targets] = small
     return found
 
 
 class _BodyWriter:
     """The body of a population: registers and parameters by the names of the description."""
 
-    def __init__(self, neuron: Neuron, arriving: list[Arriving], settings: Mapping[str, int]):
+    def __init__(
+        self,
+        neuron: Neuron,
+        arriving: list[Arriving],
+        settings: Mapping[str, int],
+        driven: frozenset[str],
+    ):
         self.neuron = neuron
+        self.driven = driven
         self.settings = settings
         self.arriving = arriving
         self.states = {
@@ -299,8 +362,9 @@ class _BodyWriter:
         """The parameters' arrays by port; what is not given has its default."""
         found: dict[str, Array] = {}
         for name, parameter in self.neuron.parameters.items():
-            fits = parameter.low >= -(1 << 15) and parameter.high < 1 << 15
-            dtype = np.int16 if fits else np.int32
+            if name in self.driven:
+                continue
+            dtype = np.int16 if _signed_bits(parameter) == 16 else np.int32
             if name in op.parameters.data:
                 values = op.numbers(name)
             elif parameter.default is not None:
