@@ -29,7 +29,7 @@ def import_file(path: Path, options: LoadOptions) -> Imported:
         raise error(
             "SNC-I010",
             f"{path}: not a known kind of file",
-            remedy=_OTHERS.get(suffix, f"known: {', '.join([*_READERS, '.mlir'])}"),
+            remedy=_OTHERS.get(suffix, f"known: {', '.join([*_READERS, '.net', '.mlir'])}"),
         )
     return reader(path, options)
 

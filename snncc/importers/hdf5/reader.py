@@ -135,20 +135,20 @@ class Members:
 
     def group(self, parent: h5py.Group, name: str, node: str) -> h5py.Group:
         """A group in a group."""
-        found = self._member(parent, name, node)
+        found = self.member(parent, name, node)
         if not isinstance(found, h5py.Group):
             raise error("SNC-I011", f"expected {name!r} to be a group", node=node or None)
         return found
 
     def dataset(self, parent: h5py.Group, name: str, node: str) -> h5py.Dataset:
-        found = self._member(parent, name, node)
+        found = self.member(parent, name, node)
         if not isinstance(found, h5py.Dataset):
             raise error("SNC-I011", f"expected {name!r} to be a dataset", node=node or None)
         if found.shape is None:
             raise error("SNC-I011", f"{name}: the array is empty", node=node or None)
         return found
 
-    def _member(self, parent: h5py.Group, name: str, node: str) -> object:
+    def member(self, parent: h5py.Group, name: str, node: str) -> object:
         """A member of a group, which must be stored in this file."""
         link = parent.get(name, getlink=True)
         if link is None:
