@@ -60,6 +60,8 @@ class Parameter(Part):
     """A group is neurons that share it, `Neuron.group` of them; a class all neurons."""
     default: int | None = None
     """What it is where nothing asks for another value."""
+    driven: bool = False
+    """Whether the host may write it at every step: a way for values that are no spikes."""
 
     @model_validator(mode="after")
     def _is_range(self) -> Parameter:
@@ -67,6 +69,8 @@ class Parameter(Part):
             raise ValueError(f"expected low <= high, got {self.low} and {self.high}")
         if self.default is not None and not self.low <= self.default <= self.high:
             raise ValueError(f"default: expected {self.low} to {self.high}, got {self.default}")
+        if self.driven and self.per != "neuron":
+            raise ValueError("driven: expected a parameter that each neuron has")
         return self
 
 

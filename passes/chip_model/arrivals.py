@@ -10,14 +10,15 @@ from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import SSAValue
 
 from snncc.dialects.arrays import Array
+from snncc.dialects.core.convolution import ConvolutionOp
 from snncc.dialects.core.description import Arrivals
 from snncc.dialects.snn.body import Body, Scalar
-from snncc.dialects.snn.linear import LinearOp
+from snncc.dialects.snn.linear import Conv2dOp, LinearOp
 from snncc.dialects.snn.neurons.arithmetic import fit
 from snncc.dialects.snn.neurons.assembly import Assembly
 from snncc.dialects.snn.neurons.slots import slots
 from snncc.dialects.snn.places import NOWHERE
-from snncc.dialects.snn.shape import RearrangeOp
+from snncc.dialects.snn.shape import RearrangeOp, ReshapeOp
 from snncc.dialects.snn.types import integer_width
 
 
@@ -28,9 +29,14 @@ class Drive:
     name: str
     stream: SSAValue
     """[sources]"""
-    weights: Array
-    """[sources, neurons]"""
+    weights: Array | ConvolutionOp
+    """[sources, neurons], or the convolution that they are."""
     shift: int
+
+    @property
+    def table(self) -> Array:
+        assert not isinstance(self.weights, ConvolutionOp), "a convolution has no single events"
+        return self.weights
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,11 @@ class Arriving:
         self.parameters: dict[str, SSAValue] = {}
         self.unfitted: SSAValue | None = None
         """What is fitted after the sum: where it needs no fitting, no order shows."""
-        drives = [drive for drive in drives if drive.weights.any()]
+        drives = [
+            drive
+            for drive in drives
+            if isinstance(drive.weights, ConvolutionOp) or drive.weights.any()
+        ]
         if not one_by_one:
             self._events = [[self._sum(drive) for drive in drives]]
         elif rule.per == "source":
@@ -100,14 +110,32 @@ class Arriving:
         return amount << shift if shift else amount
 
     def _sum(self, drive: Drive) -> _Term:
-        weight = self._a.weight(f"{drive.name}.weight", np.ascontiguousarray(drive.weights.T))
-        total = LinearOp(drive.stream, weight, element=IntegerType(32), node=drive.name)
         port = f"{drive.name}.sum".replace(".", "_")
+        if isinstance(drive.weights, ConvolutionOp):
+            self.inputs[port] = self._convolved(drive, drive.weights)
+            return _Term(port, None, drive.shift)
+        weight = self._a.weight(f"{drive.name}.weight", np.ascontiguousarray(drive.table.T))
+        total = LinearOp(drive.stream, weight, element=IntegerType(32), node=drive.name)
         self.inputs[port] = self._a.add(total)
         return _Term(port, None, drive.shift)
 
+    def _convolved(self, drive: Drive, op: ConvolutionOp) -> SSAValue:
+        """The sums of a convolution, [neurons]."""
+        (before, after), lie = op.shapes, op.windows
+        total = Conv2dOp(
+            self._a.add(ReshapeOp(drive.stream, before)),
+            self._a.weight(f"{drive.name}.kernel", narrowed(op.weight_array)),
+            stride=lie.strides,
+            padding=[end for ends in lie.paddings for end in ends],
+            dilation=lie.dilations,
+            groups=lie.groups,
+            element=IntegerType(32),
+            node=drive.name,
+        )
+        return self._a.add(ReshapeOp(self._a.add(total), [int(np.prod(after))]))
+
     def _slots(self, drive: Drive) -> list[_Term]:
-        places, weights = slots(drive.weights)
+        places, weights = slots(drive.table)
         return [
             self._term(drive, f"{drive.name}_{index}", row, w)
             for index, (row, w) in enumerate(zip(places, weights, strict=True))
@@ -115,18 +143,18 @@ class Arriving:
 
     def _indices(self, drives: Sequence[Drive]) -> list[list[_Term]]:
         """Events of equal index of all drives together, ascending."""
-        most = max((len(drive.weights) for drive in drives), default=0)
-        reached = np.zeros((most, drives[0].weights.shape[1] if drives else 0), bool)
+        most = max((len(drive.table) for drive in drives), default=0)
+        reached = np.zeros((most, drives[0].table.shape[1] if drives else 0), bool)
         for drive in drives:
-            reached[: len(drive.weights)] |= drive.weights != 0
+            reached[: len(drive.table)] |= drive.table != 0
         order = np.argsort(~reached, axis=0, kind="stable")
         events = []
         for index in range(int(reached.sum(axis=0).max(initial=0))):
             event = []
             for drive in drives:
-                held = order[index] < len(drive.weights)
+                held = order[index] < len(drive.table)
                 row = np.where(held, order[index], 0)
-                w = drive.weights[row, np.arange(row.size)]
+                w = drive.table[row, np.arange(row.size)]
                 w = np.where(held & reached[order[index], np.arange(row.size)], w, 0)
                 if w.any():
                     places = np.where(w != 0, row, NOWHERE)
@@ -147,9 +175,15 @@ class Arriving:
             self.inputs[port] = self._a.add(RearrangeOp(drive.stream, places))
         weight = f"w_{name}".replace(".", "_")
         self.parameters[weight] = self._a.parameter(
-            f"{name}.weight", weights.astype(drive.weights.dtype)
+            f"{name}.weight", weights.astype(drive.table.dtype)
         )
         return _Term(port, weight, drive.shift)
+
+
+def narrowed(weights: Array) -> Array:
+    """Whole numbers in i8 or i16."""
+    low, high = weights.min(initial=0), weights.max(initial=0)
+    return weights.astype(np.int8 if low >= -128 and high <= 127 else np.int16)
 
 
 def extended(b: Body, x: Scalar, width: int) -> Scalar:

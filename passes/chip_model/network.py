@@ -1,7 +1,8 @@
 """
 A `core.program` as a network of streams, with the chip's own arithmetic.
 
-Inputs are spikes or counts, outputs what the populations give. A trace has the registers of each
+Inputs are spikes or counts, and whole numbers of what drives a parameter; outputs what the
+populations give. A trace has the registers of each
 population as POPULATION.STATE (of receptors i0, i1, ...).
 """
 
@@ -18,16 +19,17 @@ from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
-from snncc.dialects.core.description import INPUT, Description, Edge, Neuron
+from snncc.dialects.core.convolution import ConvolutionOp
+from snncc.dialects.core.description import INPUT, Description, Edge, Neuron, Parameter
 from snncc.dialects.core.equations import Scope, Value, write
 from snncc.dialects.core.placement import cores_of, places_of
-from snncc.dialects.core.program import PopulationOp, ProgramOp, SynapsesOp
+from snncc.dialects.core.program import ConnectionsOp, DriveOp, PopulationOp, ProgramOp
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.network import DelayOp
 from snncc.dialects.snn.neurons.assembly import Assembly
 from snncc.dialects.snn.places import NOWHERE
-from snncc.dialects.snn.types import is_spike, shape_of, stream_type
-from snncc.passes.chip_model.arrivals import Arriving, Drive, extended
+from snncc.dialects.snn.types import Stream, is_spike, shape_of, stream_type
+from snncc.passes.chip_model.arrivals import Arriving, Drive, extended, narrowed
 from snncc.passes.ranges import network_ranges
 
 Accumulate: TypeAlias = Literal["auto", "sum", "events"]
@@ -75,13 +77,17 @@ class _Model:
     def build(self) -> ModuleOp:
         most = self.description.inputs.most
         element = i1 if most == 1 else i8
-        shapes = {name: op.shape.get_values() for name, op in self.program.inputs.items()}
-        a = self._assembly = Assembly(
-            self.program.sym_name.data,
-            {name: TensorType(element, shape) for name, shape in shapes.items()},
-        )
-        for name, stream in a.inputs.items():
-            self._inputs[name] = self._taken(name, stream, most)
+        types: dict[str, Stream] = {
+            name: TensorType(element, op.shape.get_values())
+            for name, op in self.program.inputs.items()
+        }
+        for name, drive in self.program.drives.items():
+            bits = _signed_bits(self._driven_parameter(drive))
+            shape = self.program.populations[drive.target_name].shape.get_values()
+            types[name] = TensorType(IntegerType(bits), shape)
+        a = self._assembly = Assembly(self.program.sym_name.data, types)
+        for name in self.program.inputs:
+            self._inputs[name] = self._taken(name, a.inputs[name], most)
         if len(cores_of(self.program)) == 1:
             placed = places_of(self.program)
             self._places = {name: slots for name, (_, slots) in placed.items()}
@@ -105,9 +111,8 @@ class _Model:
         """The classes for which a sum may have to be fitted."""
         network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
         most = self.description.inputs.most
-        known = {name: (0.0, float(min(most, 255))) for name in network.inputs if most > 1}
-        if most > 1:  # what the user gives is clipped first
-            known = dict.fromkeys(network.inputs, (0.0, 255.0))
+        # what the user gives is clipped first
+        known = dict.fromkeys(self.program.inputs, (0.0, 255.0)) if most > 1 else {}
         ranges = network_ranges(network, known)
         found = set()
         for neuron_class, neuron, arriving in self._written:
@@ -126,9 +131,7 @@ class _Model:
 
     def _taken(self, name: str, stream: SSAValue, most: int) -> SSAValue:
         """An input as the chip takes it: flat, and so many spikes a step at most."""
-        if len(shape_of(stream)) != 1:
-            size = self.program.inputs[name].size
-            stream = self._assembly.add(snn.ReshapeOp(stream, [size], node=f"{name}.flat"))
+        stream = self._flat(name, stream)
         if most in (1, 255):
             return stream
 
@@ -143,6 +146,41 @@ class _Model:
                 parameters={},
                 population=shape_of(stream),
                 node=f"{name}.clip",
+            )
+        )
+
+    def _flat(self, name: str, stream: SSAValue) -> SSAValue:
+        shape = shape_of(stream)
+        if len(shape) == 1:
+            return stream
+        size = int(np.prod(shape, dtype=np.int64))
+        return self._assembly.add(snn.ReshapeOp(stream, [size], node=f"{name}.flat"))
+
+    def _driven_parameter(self, drive: DriveOp) -> Parameter:
+        op = self.program.populations[drive.target_name]
+        return self.description.neurons[op.neuron_class.data].parameters[drive.parameter.data]
+
+    def _driven(self, name: str, drive: DriveOp) -> SSAValue:
+        """What drives a parameter, flat, and held at its ends."""
+        flat, parameter = (
+            self._flat(name, self._assembly.inputs[name]),
+            self._driven_parameter(drive),
+        )
+        half = 1 << (_signed_bits(parameter) - 1)
+        if (parameter.low, parameter.high) == (-half, half - 1):
+            return flat
+
+        def held(b: Body, x: Scalar) -> Outputs:
+            return [b.maximum(b.minimum(x, parameter.high), parameter.low)], []
+
+        return self._assembly.add(
+            build_neuron(
+                held,
+                inputs={"x": flat},
+                states={},
+                parameters={},
+                population=shape_of(flat),
+                node=f"{name}.held",
             )
         )
 
@@ -161,10 +199,10 @@ class _Model:
             del before[ready[0]]
         return ordered
 
-    def _edge(self, op: SynapsesOp) -> Edge:
+    def _edge(self, op: ConnectionsOp) -> Edge:
         return self.description.edges[op.edge.data]
 
-    def _latency(self, op: SynapsesOp) -> int:
+    def _latency(self, op: ConnectionsOp) -> int:
         return self._edge(op).latency + int(op.delay.value.data)
 
     def _population(self, op: PopulationOp, streams: dict[str, SSAValue]) -> SSAValue:
@@ -186,7 +224,12 @@ class _Model:
             name: self.program.setting.get(name, p.default or 0)
             for name, p in self.description.settings.items()
         }
-        writer = BodyWriter(neuron, arriving, settings)
+        driven = {
+            drive.parameter.data: self._driven(key, drive)
+            for key, drive in self.program.drives.items()
+            if drive.target_name == node
+        }
+        writer = BodyWriter(neuron, arriving, settings, frozenset(driven))
         parameters = {
             port: a.parameter(f"{node}.{port}", values) for port, values in writer.ports(op).items()
         }
@@ -197,7 +240,7 @@ class _Model:
         }
         built = build_neuron(
             writer.equations,
-            inputs={name: value for one in arriving for name, value in one.inputs.items()},
+            inputs=driven | {name: v for one in arriving for name, v in one.inputs.items()},
             states=states,
             parameters=parameters,
             population=(op.size,),
@@ -210,6 +253,7 @@ class _Model:
         """By edge in the chip's order; the sources of an edge in the order of their places."""
         drives = []
         name = op.sym_name.data
+        ordered = op.neuron_class.data in self.one_by_one
         rank = {source: index for index, source in enumerate(self.program.endings)}
         for edge_name, edge in self.description.edges_to(op.neuron_class.data).items():
             found = [
@@ -224,12 +268,21 @@ class _Model:
             found.sort(key=lambda s: (rank[s.source_name], s.delay.value.data))
             shift = self.program.setting.get(edge.shift.setting, 0) if edge.shift else 0
             by_number = self.description.neurons[op.neuron_class.data].arrivals.per == "index"
-            stream, weights = self._sources(found, streams, by_number=by_number)
-            drives.append(Drive(f"{name}.{edge_name}{receptor}", stream, weights, shift))
+            tables: list[ConnectionsOp] = []
+            for connections in found:
+                if isinstance(connections, ConvolutionOp) and not ordered:
+                    node = f"{name}.{connections.sym_name.data}"
+                    stream = self._source(connections, streams)
+                    drives.append(Drive(node, stream, connections, shift))
+                else:
+                    tables.append(connections)
+            if tables:
+                stream, weights = self._sources(tables, streams, by_number=by_number)
+                drives.append(Drive(f"{name}.{edge_name}{receptor}", stream, weights, shift))
         return drives
 
     def _sources(
-        self, found: list[SynapsesOp], streams: dict[str, SSAValue], *, by_number: bool
+        self, found: list[ConnectionsOp], streams: dict[str, SSAValue], *, by_number: bool
     ) -> tuple[SSAValue, Array]:
         """
         The spikes of some sources and their weights [sources, neurons], by their slots where they
@@ -258,7 +311,7 @@ class _Model:
         placed = np.where(order[:, None] == NOWHERE, 0, weights[order]).astype(weights.dtype)
         return self._assembly.add(snn.RearrangeOp(stream, order)), placed
 
-    def _source(self, op: SynapsesOp, streams: dict[str, SSAValue]) -> SSAValue:
+    def _source(self, op: ConnectionsOp, streams: dict[str, SSAValue]) -> SSAValue:
         """The spikes of a source as they arrive, [sources]."""
         name, late = op.source_name, self._latency(op)
         if name in self._inputs:
@@ -298,21 +351,33 @@ def stored_bits(bits: int) -> int:
     return next(width for width in (8, 16, 32) if bits <= width)
 
 
-def dense(op: SynapsesOp, program: ProgramOp) -> Array:
+def _signed_bits(parameter: Parameter) -> int:
+    """Of the type, i16 or i32, that holds what a parameter may be."""
+    return 16 if parameter.low >= -(1 << 15) and parameter.high < 1 << 15 else 32
+
+
+def dense(op: ConnectionsOp, program: ProgramOp) -> Array:
     """Weights [sources, neurons]."""
     sources, targets, weights = op.table()
     shape = (program.endings[op.source_name].size, program.endings[op.target_name].size)
-    low, high = weights.min(initial=0), weights.max(initial=0)
-    found = np.zeros(shape, np.int8 if low >= -128 and high <= 127 else np.int16)
-    found[sources, targets] = weights
+    small = narrowed(weights)
+    found = np.zeros(shape, small.dtype)
+    found[sources, targets] = small
     return found
 
 
 class BodyWriter:
     """The body of a population: registers and parameters by the names of the description."""
 
-    def __init__(self, neuron: Neuron, arriving: list[Arriving], settings: Mapping[str, int]):
+    def __init__(
+        self,
+        neuron: Neuron,
+        arriving: list[Arriving],
+        settings: Mapping[str, int],
+        driven: frozenset[str] = frozenset(),
+    ):
         self.neuron = neuron
+        self.driven = driven
         self.settings = settings
         self.arriving = arriving
         self.states = {
@@ -330,8 +395,9 @@ class BodyWriter:
         """The parameters' arrays by port; what is not given has its default."""
         found: dict[str, Array] = {}
         for name, parameter in self.neuron.parameters.items():
-            fits = parameter.low >= -(1 << 15) and parameter.high < 1 << 15
-            dtype = np.int16 if fits else np.int32
+            if name in self.driven:
+                continue
+            dtype = np.int16 if _signed_bits(parameter) == 16 else np.int32
             if name in op.parameters.data:
                 values = op.numbers(name)
             elif parameter.default is not None:
