@@ -4,18 +4,39 @@ from xdsl.ir import Dialect
 
 from snncc.dialects.core.placement import CoresOp, PlaceOp
 from snncc.dialects.core.program import InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
+from snncc.dialects.core.routing import BusOp, CopiesOp, LinesOp, RoutesOp, WeightsOp
 
 CORE = Dialect(
-    "core", [CoresOp, InputOp, OutputOp, PlaceOp, PopulationOp, ProgramOp, SynapsesOp], []
+    "core",
+    [
+        BusOp,
+        CopiesOp,
+        CoresOp,
+        InputOp,
+        LinesOp,
+        OutputOp,
+        PlaceOp,
+        PopulationOp,
+        ProgramOp,
+        RoutesOp,
+        SynapsesOp,
+        WeightsOp,
+    ],
+    [],
 )
 
 __all__ = [
     "CORE",
+    "BusOp",
+    "CopiesOp",
     "CoresOp",
     "InputOp",
+    "LinesOp",
     "OutputOp",
     "PlaceOp",
     "PopulationOp",
     "ProgramOp",
+    "RoutesOp",
     "SynapsesOp",
+    "WeightsOp",
 ]

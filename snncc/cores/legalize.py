@@ -52,6 +52,8 @@ class Legalized:
     """Steps by which each population is behind the network."""
     scales: dict[str, Array]
     """Population -> what 1 of its membrane is on the chip, [n]."""
+    rates: dict[str, Array]
+    """Spikes a step of populations and inputs on the chip, [n]."""
 
     @property
     def program(self) -> ProgramOp:
@@ -164,9 +166,16 @@ class _Legalization:
             f"{name}: {count} weights are at the ends of the range"
             for name, count in whole.clipped.items()
         ]
-        self._tell("whole numbers", changes, run(model, self.data, in_lag))
+        final = run(model, self.data, in_lag)
+        self._tell("whole numbers", changes, final)
         return Legalized(
-            whole.module, model, plan.description, tuple(self.steps), in_lag, whole.scales
+            whole.module,
+            model,
+            plan.description,
+            tuple(self.steps),
+            in_lag,
+            whole.scales,
+            dict(final.activity(self.data).rates),
         )
 
     def _measure(
