@@ -2,10 +2,10 @@
 How spikes travel on a chip of several cores: copies of neurons, axons and routes, the output bus.
 
 A core has numbered axons; a crossbar connects them to its neurons. What comes in by an axon is
-the spikes of one source, `delay` steps later than the edge's latency says, and the weight with which a
-neuron takes it is picked by the axon's type from the neuron's table. So a source needs one axon
-in a core for each type and delay in which neurons there use it. Where a neuron has few destinations
-(`grid.fan_out`), there are copies of it: other neurons with the same inputs and numbers.
+the spikes of one source, `delay` steps later than the edge's latency says, and the weight with
+which a neuron takes it is picked by the axon's type from the neuron's table. So a source needs one
+axon in a core for each type and delay in which neurons there use it. Where a neuron has few
+destinations (`grid.fan_out`), there are copies of it: neurons with the same inputs and numbers.
 
 Which axon reaches which neuron is not written down: it follows from the synapses
 (`snncc.dialects.core.wiring`).

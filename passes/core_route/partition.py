@@ -1,21 +1,21 @@
 """
 Which core each neuron lies in, with as many copies as it needs.
 
-A neuron with one destination is as many neurons as its spikes have (core, axon) to go to, and these lie
-together: they have the same inputs. How many cores its targets lie in is known when they are
+A neuron with one destination is as many neurons as its spikes have (core, axon) to go to, and these
+lie together: they have the same inputs. How many cores its targets lie in is known when they are
 mapped, so the mapping is repeated with the copies that the last one needs, until they fit.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
 from snncc.passes.core_route.nets import Nets
-from snncc.passes.mapping import Infeasible, Limits, Mapping, Problem, Shortage, map_network
+from snncc.passes.mapping import Infeasible, Limits, Problem, Shortage, map_network
 
 ROUNDS = 8
 EFFORT = 0.2
@@ -47,10 +47,15 @@ def partition(nets: Nets, description: Description, rate: Array, capacity: int) 
     """
     cores = description.grid.places
     needed = neurons_for(nets.destinations(np.arange(nets.count)), description)
-    mapping = None
     for attempt in range(ROUNDS):
         problem, first = _problem(nets, description, rate, needed, capacity)
-        mapping = map_network(problem, seed=attempt, effort=EFFORT)
+        try:
+            mapping = map_network(problem, seed=attempt, effort=EFFORT)
+        except Infeasible as infeasible:
+            if attempt == 0:
+                raise
+            # what copies need follows from the mappings before: no proof
+            raise Infeasible([replace(s, proved=False) for s in infeasible.shortages]) from None
         core = mapping.core[first]
         reached, _ = nets.reached(core, cores)
         now = neurons_for(nets.destinations(reached), description)
@@ -58,7 +63,6 @@ def partition(nets: Nets, description: Description, rate: Array, capacity: int) 
         if held.max(initial=0) <= capacity:
             return Partition(core, mapping.place)
         needed = now if attempt == 0 else np.maximum(needed, now)
-    assert mapping is not None
     raise Infeasible([_too_many_copies(held, capacity, cores)])
 
 

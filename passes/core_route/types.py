@@ -1,8 +1,9 @@
 """
 Which type of axon carries which weight of a neuron.
 
-A source needs an axon in a core for each type in which neurons there take its spikes. So equal weights
-get equal types wherever that is possible, and else the types that a neuron's sources have already.
+A source needs an axon in a core for each type in which neurons there take its spikes. So equal
+weights get equal types wherever that is possible, and else the types that a neuron's sources have
+already.
 """
 
 from __future__ import annotations

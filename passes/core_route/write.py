@@ -44,9 +44,7 @@ def write_placement(
 
     def parameter(name: str, values: Array) -> str:
         kept = values.astype(np.int32)
-        module.body.block.insert_op_before(
-            ParameterOp(name, type_of(kept), blob_of(kept)), program
-        )
+        module.body.block.insert_op_before(ParameterOp(name, type_of(kept), blob_of(kept)), program)
         return name
 
     starts = starts_of(program)
@@ -113,9 +111,7 @@ def _slots(core: Array, copies: Array) -> tuple[Array, Array]:
     return slot[first], np.stack([owner[others], core[owner[others]], slot[others]], axis=1)
 
 
-def _senders(
-    nets: Nets, net: Array, sent: Array, description: Description
-) -> tuple[Array, Array]:
+def _senders(nets: Nets, net: Array, sent: Array, description: Description) -> tuple[Array, Array]:
     """Which of its copies sends to each axon, [axons], and to the output bus, [neurons]."""
     most = description.grid.fan_out
     if most is None:
@@ -124,15 +120,11 @@ def _senders(
     return ranks(nets.source[net]) // most, np.maximum(sent - 1, 0) // most
 
 
-def _bus_place(
-    description: Description, place: Array, core: Array, rate: Array
-) -> tuple[int, int]:
+def _bus_place(description: Description, place: Array, core: Array, rate: Array) -> tuple[int, int]:
     """The free place with the fewest hops from what outputs show."""
     taken = {(int(x), int(y)) for x, y in place}
     grid = description.grid
-    free = [
-        (x, y) for y in range(grid.height) for x in range(grid.width) if (x, y) not in taken
-    ]
+    free = [(x, y) for y in range(grid.height) for x in range(grid.width) if (x, y) not in taken]
     sent = np.bincount(core, rate, minlength=len(place)) if len(core) else np.zeros(len(place))
 
     def hops(at: tuple[int, int]) -> float:

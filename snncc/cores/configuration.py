@@ -12,7 +12,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.backends.cores.emitting import Golden
-from snncc.cores.legalize import Legalized, Step, legalize, refused
+from snncc.cores.legalize import Legalized, Step, legalize
 from snncc.cores.measure import Data
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.conformance import departures
@@ -21,9 +21,6 @@ from snncc.dialects.core.program import ProgramOp
 from snncc.errors import error
 from snncc.network import Network
 from snncc.passes.chip_model import model_of
-from snncc.passes.core_place import place_on_one_core
-from snncc.passes.core_route import place_on_mesh
-from snncc.passes.legalization.faults import Unfit
 
 Engine: TypeAlias = Literal["model", "xylosim"]
 
@@ -109,13 +106,6 @@ def configure(
     given = whole_inputs(network, calibration, description)
     data = Data(batched(network, given), labels)
     legal = legalize(network, description, data, score)
-    try:
-        if description.grid.places > 1:
-            place_on_mesh(legal.module, description, legal.rates)
-        else:
-            place_on_one_core(legal.module)
-    except Unfit as unfit:
-        raise refused(unfit) from None
     found = departures(legal.program, description)
     assert not found, found
     return Configuration(legal.module, description, legal.steps, _golden(legal, data))

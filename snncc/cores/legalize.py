@@ -17,6 +17,8 @@ from snncc.dialects.core.program import ProgramOp
 from snncc.errors import Problem, SnnccError
 from snncc.network import Network
 from snncc.passes.chip_model import model_of
+from snncc.passes.core_place import place_on_one_core
+from snncc.passes.core_route import place_on_mesh
 from snncc.passes.legalization.capacity import expect_room
 from snncc.passes.legalization.classes import Classes, classes_of
 from snncc.passes.legalization.faults import Faults, Unfit
@@ -43,7 +45,7 @@ class Legalized:
     """A network in the numbers of a chip."""
 
     module: ModuleOp
-    """Parameters and a `core.program`."""
+    """Parameters and a `core.program`, placed."""
     model: ModuleOp
     """The chip's bit-exact model."""
     description: Description
@@ -52,12 +54,14 @@ class Legalized:
     """Steps by which each population is behind the network."""
     scales: dict[str, Array]
     """Population -> what 1 of its membrane is on the chip, [n]."""
-    rates: dict[str, Array]
-    """Spikes a step of populations and inputs on the chip, [n]."""
 
     @property
     def program(self) -> ProgramOp:
-        return next(op for op in self.module.ops if isinstance(op, ProgramOp))
+        return _program(self.module)
+
+
+def _program(module: ModuleOp) -> ProgramOp:
+    return next(op for op in module.ops if isinstance(op, ProgramOp))
 
 
 def fused(network: Network) -> ModuleOp:
@@ -168,15 +172,26 @@ class _Legalization:
         ]
         final = run(model, self.data, in_lag)
         self._tell("whole numbers", changes, final)
-        return Legalized(
-            whole.module,
-            model,
-            plan.description,
-            tuple(self.steps),
-            in_lag,
-            whole.scales,
-            dict(final.activity(self.data).rates),
-        )
+        rates = final.activity(self.data).rates
+        module, lags = whole.module, in_lag
+        if plan.description.grid.places > 1:
+            placed = place_on_mesh(module, plan.description, rates)
+            module = placed.module
+            lags = {name: lag + placed.later[name] for name, lag in in_lag.items()}
+            if placed.relayed:
+                model = model_of(_program(module), plan.description)
+            changes = [f"{name}: neurons that pass spikes on" for name in placed.relayed]
+            changes += [
+                f"{name}: {late} step{'s' * (late > 1)} later"
+                for name, late in placed.later.items()
+                if late
+            ]
+            if placed.relayed:
+                final = run(model, self.data, lags)
+            self._tell("cores", changes, final)
+        else:
+            place_on_one_core(module)
+        return Legalized(module, model, plan.description, tuple(self.steps), lags, whole.scales)
 
     def _measure(
         self,

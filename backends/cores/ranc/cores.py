@@ -35,7 +35,8 @@ class Cores:
     def __init__(self, wiring: Wiring, description: Description):
         self.wiring = wiring
         self.description = description
-        assert wiring.bus is not None and description.grid.axons is not None
+        assert wiring.bus is not None
+        assert description.grid.axons is not None
         self.bus = wiring.bus
         self.axons = description.grid.axons
         self.lines = [
