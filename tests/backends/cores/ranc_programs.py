@@ -78,7 +78,8 @@ class Drawn:
 
     def module(self) -> ModuleOp:
         ops = [*self._endings.values(), *self._synapses, *self._outputs]
-        module = ModuleOp([*self._parameters, ProgramOp("drawn", "ranc", {}, ops)])
+        program = ProgramOp("drawn", "ranc", {}, [op.clone() for op in ops])
+        module = ModuleOp([*(op.clone() for op in self._parameters), program])
         module.verify()
         return module
 

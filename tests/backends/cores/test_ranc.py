@@ -9,6 +9,7 @@ from snncc.dialects.core.conformance import departures
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.wiring import Wiring
 from snncc.passes.core_route import place_on_mesh
+from snncc.passes.core_route.relays import delayed
 from tests.backends.cores.ranc_programs import (
     Drawn,
     expect_same,
@@ -53,3 +54,44 @@ def test_placed_networks_do_what_the_model_does(seed: int) -> None:
     }
     expect_same(program, chip, golden_of(program, chip, x))
     assert Wiring(program).sizes().sum() >= sum(op.size for op in program.populations.values())
+
+
+def crowded(delays: tuple[int, ...]) -> tuple[Drawn, Description]:
+    """Neurons of many destinations, whose copies would each need all of their many inputs."""
+    net = Drawn(3)
+    net.input("x", 4)
+    net.population("p", 20)
+    net.population("q", 10)
+    net.population("r", 6)
+    net.connect("x", "p", 0.9)
+    net.connect("p", "q", 0.9)
+    for delay in delays:
+        net.connect("q", "r", 0.8, delay)
+    net.output("y", "r")
+    return net, small_ranc(40, 60, 4, 2)
+
+
+@pytest.mark.parametrize(("delays", "late"), [((1, 2, 5, 9), 0), ((0, 2, 5, 9), 1)])
+def test_relays_take_the_place_of_copies(delays: tuple[int, ...], late: int) -> None:
+    net, chip = crowded(delays)
+    placed = place_on_mesh(net.module(), chip, {})
+    assert placed.relayed == ("q",)
+    # where all spikes of q have a step to spare nothing is late
+    assert placed.later == {"p": 0, "q": 0, "r": late}
+    program = program_of(placed.module)
+    assert departures(program, chip) == []
+    assert [int(op.lag.value.data) for op in program.outputs.values()] == [late]
+    x = {"x": (net.rng.random((STEPS, 4)) < 0.5).astype(np.uint8)}
+    golden = golden_of(program, chip, x)
+    expect_same(program, chip, golden)
+    assert golden.trace["q.relay"][1:].tolist() == golden.trace["q"][:-1].tolist()
+    assert golden.trace["q"].any()
+
+
+def test_no_relay_in_a_loop_without_a_step_to_spare() -> None:
+    net, chip = crowded((1, 2))
+    assert delayed(program_of(net.module()), chip, ["q"]) == {"p": 0, "q": 0, "r": 0}
+    net.connect("r", "q", 0.5, 0)
+    # the loop from q to r and back has one step beside the latencies, for one relay
+    assert delayed(program_of(net.module()), chip, ["q"]) is not None
+    assert delayed(program_of(net.module()), chip, ["q", "r"]) is None
