@@ -1,4 +1,4 @@
-"""Random programs for RANC's neurons, and the comparison of what is placed with the chip's model."""
+"""Random programs for RANC's neurons, and how what is placed is compared with the chip's model."""
 
 from __future__ import annotations
 
@@ -99,9 +99,7 @@ def golden_of(program: ProgramOp, chip: Description, x: dict[str, Any]) -> Golde
     return Golden(x, {name: array for name, array in trace.items() if name != "final"})
 
 
-def expect_same(
-    program: ProgramOp, chip: Description, golden: Golden, wrap: bool = True
-) -> Run:
+def expect_same(program: ProgramOp, chip: Description, golden: Golden, wrap: bool = True) -> Run:
     """
     Runs the files on the player of RANC: every neuron, copies too, has the spikes and potentials
     of its element in the model, and the output bus shows them. `wrap` False: and nothing wraps.
