@@ -13,34 +13,45 @@ from snncc.dialects.core.program import (
     ProgramOp,
     SynapsesOp,
 )
+from snncc.dialects.core.routing import BusOp, CopiesOp, LinesOp, RoutesOp, WeightsOp
 
 CORE = Dialect(
     "core",
     [
+        BusOp,
         ConvolutionOp,
+        CopiesOp,
         CoresOp,
         DriveOp,
         InputOp,
+        LinesOp,
         OrderOp,
         OutputOp,
         PlaceOp,
         PopulationOp,
         ProgramOp,
+        RoutesOp,
         SynapsesOp,
+        WeightsOp,
     ],
     [],
 )
 
 __all__ = [
     "CORE",
+    "BusOp",
     "ConvolutionOp",
+    "CopiesOp",
     "CoresOp",
     "DriveOp",
     "InputOp",
+    "LinesOp",
     "OrderOp",
     "OutputOp",
     "PlaceOp",
     "PopulationOp",
     "ProgramOp",
+    "RoutesOp",
     "SynapsesOp",
+    "WeightsOp",
 ]

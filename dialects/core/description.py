@@ -273,6 +273,18 @@ class Grid(Part):
     """How many axons a neuron reaches; None: any."""
     axon_types: Annotated[int, Field(ge=1, le=256)] | None = None
     """A weight is chosen by the type of its axon: so many are there. None: it is its own."""
+    axons: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    """Of each core: what spikes come in by, one for each source, type and delay. None: any."""
+    bus: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    """
+    Lines of an output bus, which takes one place of the mesh; a spike for the outside is one
+    destination. None: outputs are read in another way.
+    """
+
+    @property
+    def places(self) -> int:
+        """Of cores."""
+        return self.width * self.height - (self.bus is not None)
 
 
 class Shared(Part):

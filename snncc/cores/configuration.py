@@ -21,7 +21,6 @@ from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import ProgramOp
 from snncc.errors import error
 from snncc.network import Network
-from snncc.passes.core_place import place_on_one_core
 
 Engine: TypeAlias = Literal["model", "xylosim"]
 
@@ -118,7 +117,6 @@ def configure(
             f"got {list(labels.shape)}",
         )
     legal = legalize(network, description, data, score)
-    place_on_one_core(legal.module, description)
     found = departures(legal.program, description)
     assert not found, found
     return Configuration(legal.module, description, legal.steps, _golden(legal, data))

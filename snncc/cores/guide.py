@@ -16,7 +16,7 @@ ABOUT = {
     "chip.yaml": "the description of the chip that this was made from",
     "network.mlir": "the network in the chip's numbers",
     "network.safetensors": "its arrays",
-    "address_map.csv": "layer and neuron -> core and slot",
+    "address_map.csv": "layer and neuron -> core and slot, of every copy; input -> core and axon",
     "golden.npz": "a sample: inputs (`input/NAME`), every register and spike (`trace/NAME`), "
     "[steps, n]",
 }
@@ -38,6 +38,11 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
     configs = [name for name in files if name.startswith("config/")]
     if configs:
         lines += ["| `config/` | what the chip is configured with |"]
+    if any(name.startswith("sanafe/") for name in files):
+        lines += [
+            f"| `sanafe/` | the sample for SANA-FE ({configuration.golden.steps} time-steps): "
+            "packets, hops, energy |"
+        ]
     lines += [
         "",
         "## Inputs and outputs",

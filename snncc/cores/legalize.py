@@ -19,6 +19,7 @@ from snncc.errors import Problem, SnnccError
 from snncc.network import Network
 from snncc.passes.core_order import inhibition_first, set_order
 from snncc.passes.core_place import place_on_one_core
+from snncc.passes.core_route import place_on_mesh
 from snncc.passes.legalization.capacity import expect_room
 from snncc.passes.legalization.classes import Classes, classes_of
 from snncc.passes.legalization.faults import Faults, Unfit
@@ -45,7 +46,7 @@ class Legalized:
     """A network in the numbers of a chip."""
 
     module: ModuleOp
-    """Parameters and a `core.program`."""
+    """Parameters and a `core.program`, placed."""
     model: ChipModel
     """The chip's bit-exact model."""
     description: Description
@@ -57,7 +58,11 @@ class Legalized:
 
     @property
     def program(self) -> ProgramOp:
-        return next(op for op in self.module.ops if isinstance(op, ProgramOp))
+        return _program(self.module)
+
+
+def _program(module: ModuleOp) -> ProgramOp:
+    return next(op for op in module.ops if isinstance(op, ProgramOp))
 
 
 def fused(network: Network) -> ModuleOp:
@@ -154,7 +159,7 @@ class _Legalization:
         activity = trace.activity(self.data)
         whole = whole_numbers(plan.timed, form, plan.description, plan.classes, activity, faults)
         faults.stop()
-        if plan.description.grid.width * plan.description.grid.height == 1:
+        if plan.description.grid.places == 1:
             place_on_one_core(whole.module, plan.description)  # sources are added in their order
         model, trace, order = self._ordered(whole.module, in_lag)
         changes = [
@@ -162,9 +167,22 @@ class _Legalization:
             for name, count in whole.clipped.items()
         ]
         self._tell("whole numbers", changes + order, trace)
-        return Legalized(
-            whole.module, model, plan.description, tuple(self.steps), in_lag, whole.scales
-        )
+        module, lags = whole.module, in_lag
+        if plan.description.grid.places > 1:
+            placed = place_on_mesh(module, plan.description, trace.activity(self.data).rates)
+            module = placed.module
+            lags = {name: lag + placed.later[name] for name, lag in in_lag.items()}
+            changes = [f"{name}: neurons that pass spikes on" for name in placed.relayed]
+            changes += [
+                f"{name}: {late} step{'s' * (late > 1)} later"
+                for name, late in placed.later.items()
+                if late
+            ]
+            if placed.relayed:
+                model = running(_program(module), plan.description)
+                trace = run(model, self.data, lags)
+            self._tell("cores", changes, trace)
+        return Legalized(module, model, plan.description, tuple(self.steps), lags, whole.scales)
 
     def _ordered(
         self, module: ModuleOp, lags: dict[str, int]
