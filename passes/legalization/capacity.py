@@ -24,7 +24,9 @@ def expect_room(
     needed = {INPUT: sum(graph.size_of(name) for name in graph.inputs)}
     largest: dict[str, str] = {}
     for name, kind in classes.of.items():
-        needed[kind] = needed.get(kind, 0) + graph.size_of(name)
+        group = description.neurons[kind].group  # which has neurons of one layer
+        places = -(-graph.size_of(name) // group) * group
+        needed[kind] = needed.get(kind, 0) + places
         if kind not in largest or graph.size_of(name) > graph.size_of(largest[kind]):
             largest[kind] = name
     limits = {INPUT: description.inputs.count}

@@ -18,7 +18,12 @@ from dataclasses import dataclass, replace
 
 from snncc.dialects.core.description import Description
 from snncc.passes.legalization.classes import Classes
+from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.graph import Output, Projection, SpikingGraph
+
+NO_DELAY = "SNC-N003"
+MOST_STEPS = 1
+"""By which a spike may arrive at another time than in the network; its cost is measured."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,20 @@ class Timed:
     extra: tuple[int, ...]
     changed: tuple[Arrival, ...]
     lags: dict[str, int]
+
+
+def expect_delays(placed: Timed, description: Description, faults: Faults) -> None:
+    """Adds a fault for each delay of the network that is no matter of one step."""
+    for arrival in placed.changed:
+        if abs(arrival.late) > MOST_STEPS:
+            faults.add(
+                NO_DELAY,
+                arrival.target,
+                f"spikes of {arrival.source} would arrive {abs(arrival.late)} steps "
+                f"{'late' if arrival.late > 0 else 'early'} on {description.name}; "
+                f"{MOST_STEPS} step is the most by which they may be off",
+                "train with the delays that the chip has, or without loops over long delays",
+            )
 
 
 def timed(graph: SpikingGraph, description: Description, classes: Classes) -> Timed:

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from snncc.backends.cores.emitting import about_files
 from snncc.dialects.core.conformance import sizes
+from snncc.dialects.core.order import event_order
 from snncc.dialects.core.placement import cores_of
+from snncc.dialects.core.program import ProgramOp
 
 if TYPE_CHECKING:
     from snncc.cores.configuration import Configuration
@@ -38,6 +43,10 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
     configs = [name for name in files if name.startswith("config/")]
     if configs:
         lines += ["| `config/` | what the chip is configured with |"]
+        about = about_files(description.emitter) if description.emitter is not None else {}
+        for name in configs:
+            text = about.get(name.removeprefix("config/"))
+            lines += [f"| `{name}` | {text} |"] if text else []
     if any(name.startswith("sanafe/") for name in files):
         lines += [
             f"| `sanafe/` | the sample for SANA-FE ({configuration.golden.steps} time-steps): "
@@ -55,6 +64,8 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
         late = int(output.lag.value.data)
         when = f", {late} step{'s' * (late > 1)} behind the network" if late else ""
         lines.append(f"- output `{name}`: of `{output.source.root_reference.data}`{when}")
+    if description.execution == "events":
+        lines += ["", "## Order of events", "", *_order(program)]
     lines += [
         "",
         "## Use",
@@ -64,6 +75,18 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _order(program: ProgramOp) -> list[str]:
+    """What a host of a chip of events does in a step."""
+    slots = event_order(program)
+    ascending = bool((np.diff(slots) > 0).all())
+    which = "ascending" if ascending else "in this order: " + ", ".join(map(str, slots.tolist()))
+    return [
+        "In a step the events of the inputs are sent by their slots (address_map.csv), each when",
+        "no spike waits in the chip any more, and then the event that says that the step is over.",
+        f"Slots are taken {which}.",
+    ]
 
 
 def _taken(configuration: Configuration) -> str:

@@ -28,7 +28,7 @@ from snncc.passes.legalization.graph import SpikingGraph
 from snncc.passes.legalization.integers import Activity, whole_numbers
 from snncc.passes.legalization.model import float_model
 from snncc.passes.legalization.read import read_graph
-from snncc.passes.legalization.timing import Timed, timed
+from snncc.passes.legalization.timing import Timed, expect_delays, timed
 from snncc.pipelines import PipelineOptions, run_pipeline
 
 
@@ -89,18 +89,22 @@ def legalize(
     `data` are spikes or counts as the chip is to take them. Raises SnnccError: everything that
     does not fit, with its node.
     """
-    given = fused(network)
+    given, faults = fused(network), Faults()
     try:
-        return _Legalization(given, _planned(given, description), data, score).run()
+        plan = _planned(given, description, faults)
+        if faults.found:  # and those that show in numbers
+            whole_numbers(plan.timed, plan.formed, description, plan.classes, Activity(), faults)
+            faults.stop()
+        return _Legalization(given, plan, data, score).run()
     except Unfit as unfit:
         raise refused(unfit) from None
 
 
 def problems_of(network: Network, description: Description) -> list[Problem]:
     """All that keeps a network from a chip, as far as it shows without data."""
+    faults = Faults()
     try:
-        plan = _planned(fused(network), description)
-        faults = Faults()
+        plan = _planned(fused(network), description, faults)
         whole_numbers(plan.timed, plan.formed, description, plan.classes, Activity(), faults)
         faults.stop()
     except Unfit as unfit:
@@ -119,15 +123,19 @@ class _Plan:
     formed: Formed
 
 
-def _planned(given: ModuleOp, description: Description) -> _Plan:
-    """Raises Unfit with every fault."""
+def _planned(given: ModuleOp, description: Description, faults: Faults) -> _Plan:
+    """
+    Adds every fault. Raises Unfit with them where no plan follows: without a class for each layer.
+    """
     graph = graph_of(given)
-    faults = Faults()
     classes = classes_of(graph, description, faults)
+    nowhere = bool(faults.found)
     expect_room(graph, description, classes, faults)
     placed = timed(graph, description, classes)
+    expect_delays(placed, description, faults)
     form = formed(placed.graph, description, classes, faults)
-    faults.stop()
+    if nowhere:
+        faults.stop()
     return _Plan(graph, description, classes, placed, form)
 
 
