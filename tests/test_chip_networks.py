@@ -107,5 +107,5 @@ def test_chips_lose_little(name: str, most: float, monkeypatch: pytest.MonkeyPat
     assert real >= 0.90
     configuration = configured(name)
     assert accuracy(name, configuration) >= real - most
-    assert [step.name for step in configuration.steps][0] == "network"
+    assert configuration.steps[0].name == "network"
     assert all(step.cost is not None for step in configuration.steps)
