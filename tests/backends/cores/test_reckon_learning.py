@@ -123,11 +123,14 @@ def test_regression():
     assert chip.learning.learning_signals[:2].tolist() == [4, -5]
 
 
-@pytest.mark.parametrize(("trace", "left", "weight"), [(40, 0, 19), (38, 30, 20), (39, 30, 19)])
-def test_additive_regularisation(trace, left, weight):
+@pytest.mark.parametrize(
+    ("trace", "left", "right", "weight"),
+    [(40, 0, 0, 19), (38, 30, 2, 20), (39, 30, 2, 19), (40, 0, 4, 20)],
+)
+def test_additive_regularisation(trace, left, right, weight):
     # No error and no surrogate; recurrent traces above 30 count. 8 << 30 leaves nothing in 32 bits.
     registers = {"DO_EPROP": 1, "REGRESSION": 1, "NO_OUT_ACT": 1, "REGUL_MODE": 2, "REGUL_W": 1}
-    registers |= {"REGUL_F0": 30, "REGUL_K_INP_P": left, "REGUL_K_INP_R": 0}
+    registers |= {"REGUL_F0": 30, "REGUL_K_INP_P": left, "REGUL_K_INP_R": right}
     registers |= {f"H_{i}": 0 for i in range(5)}
     chip = learned(registers, {"trec": (trace, 10)}, target=(0, 0, 0, 0), events=[()])
     assert chip.learning.excess[:2].tolist() == [trace - 30, 0]
@@ -141,8 +144,7 @@ def test_regularisation_without_target():
     program = configured(LEARNING | registers, [{"trec": (40, 10)}], **ROWS)
     ticked(program, [[]])
     program.add("target", 0)
-    program.add("tick")
-    chip = ReckonChip().play(str(program))
+    chip = ReckonChip().play(str(ticked(program, [[], []])))  # 35 in the second, and no update
     assert chip.network.winp.values[0, :2].tolist() == [19, 30]
     assert chip.network.wrec.values[:2, :2].tolist() == [[5, 6], [7, 8]]
     assert chip.learning.random_rec.held == ShiftRegister(25, 3, 512, 5).held
