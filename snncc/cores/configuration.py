@@ -50,7 +50,7 @@ class Configuration:
 
     @cached_property
     def model(self) -> ChipModel:
-        """The chip's bit-exact model. It runs its `network` of integers step by step, or by events."""
+        """The chip's bit-exact model: its `network` of integers, run by steps or by events."""
         return running(self.program, self.description)
 
     @cached_property

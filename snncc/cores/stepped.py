@@ -2,8 +2,8 @@
 Runs a program of a chip that goes step by step: quickly where the order of sources does not show.
 
 A chip that fits a register after each source is, to the letter, as many additions as there are
-sources. Where no register comes to its end on the way, one sum does: that is looked at in each step,
-and samples for which it is not so run again on the chip's own network.
+sources. Where no register comes to its end on the way, one sum does: that is looked at in each
+step, and samples for which it is not so run again on the chip's own network.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ def test_commands(given, snncc):  # noqa: F811
 
 
 def weights(targets: int, sources: int):
-    return np.random.default_rng(0).normal(0.2, 0.4, (targets, sources))
+    draw = np.random.default_rng(0)
+    return draw.normal(0.2, 0.4, (targets, sources)) * (draw.random((targets, sources)) < 0.1)
 
 
 def test_all_that_does_not_fit_reckon_is_listed():
