@@ -16,10 +16,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from snncc.dialects.core.description import Description
 from snncc.passes.legalization.classes import Classes
 from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.graph import Output, Projection, SpikingGraph
+from snncc.passes.legalization.sparse import Sparse
 
 NO_DELAY = "SNC-N003"
 MOST_STEPS = 1
@@ -81,6 +84,7 @@ def timed(graph: SpikingGraph, description: Description, classes: Classes) -> Ti
         projections.append(replace(projection, delay=latency + added))
         if added != wanted:
             changed.append(Arrival(projection.source, projection.target, added - wanted))
+    projections = _one_synapse_a_pair(projections)
     outputs = {
         name: Output(output.source, output.lag + lags[output.source])
         for name, output in graph.outputs.items()
@@ -91,6 +95,22 @@ def timed(graph: SpikingGraph, description: Description, classes: Classes) -> Ti
         tuple(changed),
         lags,
     )
+
+
+def _one_synapse_a_pair(projections: Sequence[Projection]) -> list[Projection]:
+    """
+    Connections that arrive together now are one: the first projection has all, the others none.
+    """
+    found: dict[tuple[str, str, int, int], int] = {}
+    merged = list(projections)
+    for index, p in enumerate(projections):
+        first = found.setdefault((p.source, p.target, p.receptor, p.delay), index)
+        if first != index:
+            merged[first] = replace(merged[first], weights=merged[first].weights + p.weights)
+            none = np.zeros(0, np.int64)
+            empty = Sparse(p.weights.shape, none, none, np.zeros(0))
+            merged[index] = replace(p, weights=empty)
+    return merged
 
 
 def _lags(graph: SpikingGraph, latencies: Sequence[int]) -> dict[str, int]:
