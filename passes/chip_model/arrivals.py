@@ -12,7 +12,7 @@ from xdsl.ir import SSAValue
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.convolution import ConvolutionOp
 from snncc.dialects.core.description import Arrivals
-from snncc.dialects.snn.body import Body, Scalar
+from snncc.dialects.snn.body import Body, Relation, Scalar
 from snncc.dialects.snn.linear import Conv2dOp, LinearOp
 from snncc.dialects.snn.neurons.arithmetic import fit
 from snncc.dialects.snn.neurons.assembly import Assembly
@@ -63,6 +63,7 @@ class Arriving:
         width: int,
         *,
         one_by_one: bool,
+        guarded: bool = False,
     ):
         self._a = assembly
         self._rule = rule
@@ -72,6 +73,9 @@ class Arriving:
         self.parameters: dict[str, SSAValue] = {}
         self.unfitted: SSAValue | None = None
         """What is fitted after the sum: where it needs no fitting, no order shows."""
+        self.doubt: Scalar | None = None
+        """Of `guarded` sums: whether in some order a register might have been fitted."""
+        self._ends: list[tuple[list[_Term], list[_Term]]] = []
         drives = [
             drive
             for drive in drives
@@ -79,6 +83,10 @@ class Arriving:
         ]
         if not one_by_one:
             self._events = [[self._sum(drive) for drive in drives]]
+            if guarded and drives:
+                above = [self._sum(d, "above") for d in drives if (d.table > 0).any()]
+                below = [self._sum(d, "below") for d in drives if (d.table < 0).any()]
+                self._ends = [(below, above)]
         elif rule.per == "source":
             self._events = [[term] for drive in drives for term in self._slots(drive)]
         else:
@@ -94,6 +102,8 @@ class Arriving:
                 amount = amount + self._amount(b, ports, term)
             if self._rule.per == "index" and len(self._events) > 1:
                 amount = fit(amount, self._rule.bits, self._rule.overflow)
+            for below, above in self._ends:
+                self.doubt = self._doubt(b, ports, x, below, above)
             x = x + amount
             self.unfitted = x.value
             x = fit(x, self._rule.bits, self._rule.overflow)
@@ -109,13 +119,44 @@ class Arriving:
         shift = term.shift + self._rule.shift
         return amount << shift if shift else amount
 
-    def _sum(self, drive: Drive) -> _Term:
-        port = f"{drive.name}.sum".replace(".", "_")
+    def _doubt(
+        self, b: Body, ports: dict[str, Scalar], x: Scalar, below: list[_Term], above: list[_Term]
+    ) -> Scalar:
+        """
+        Whether x with all that is negative, or with all that is positive, is beyond the register:
+        what stands there on the way is in between, in any order.
+        """
+        half = 1 << (self._rule.bits - 1)
+        zero = b.constant(0, IntegerType(self._width))
+        no = b.constant(0, IntegerType(1))
+        doubt = no
+        ends: tuple[tuple[list[_Term], Relation, int], ...] = (
+            (below, "lt", -half),
+            (above, "gt", half - 1),
+        )
+        for terms, relation, end in ends:
+            total = zero
+            for term in terms:
+                total = total + self._amount(b, ports, term)
+            # amounts of one index are fitted before they are added
+            sums = [x + total, total] if self._rule.per == "index" else [x + total]
+            for one in sums:
+                doubt = b.select(doubt, doubt, b.compare(relation, one, end))
+        return doubt
+
+    def _sum(self, drive: Drive, part: str = "sum") -> _Term:
+        port = f"{drive.name}.{part}".replace(".", "_")
         if isinstance(drive.weights, ConvolutionOp):
             self.inputs[port] = self._convolved(drive, drive.weights)
             return _Term(port, None, drive.shift)
-        weight = self._a.weight(f"{drive.name}.weight", np.ascontiguousarray(drive.table.T))
-        total = LinearOp(drive.stream, weight, element=IntegerType(32), node=drive.name)
+        weights = {
+            "sum": drive.table,
+            "above": np.maximum(drive.table, 0),
+            "below": np.minimum(drive.table, 0),
+        }[part]
+        name = drive.name if part == "sum" else f"{drive.name}.{part}"
+        weight = self._a.weight(f"{name}.weight", np.ascontiguousarray(weights.T))
+        total = LinearOp(drive.stream, weight, element=IntegerType(32), node=name)
         self.inputs[port] = self._a.add(total)
         return _Term(port, None, drive.shift)
 

@@ -28,15 +28,17 @@ from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.network import DelayOp
 from snncc.dialects.snn.neurons.assembly import Assembly
 from snncc.dialects.snn.places import NOWHERE
+from snncc.dialects.snn.transposes import ReduceOp
 from snncc.dialects.snn.types import Stream, is_spike, shape_of, stream_type
 from snncc.passes.chip_model.arrivals import Arriving, Drive, extended, narrowed
 from snncc.passes.ranges import network_ranges
 
-Accumulate: TypeAlias = Literal["auto", "sum", "events"]
+Accumulate: TypeAlias = Literal["auto", "sum", "guarded", "events"]
 """
 How arrivals are written where the chip fits a register after each source: as weighted `sum`s, as
 single `events` in the chip's order, or (`auto`) as a sum where it is proved that no sum has to be
-fitted, so that both are the same.
+fitted, so that both are the same. `guarded` sums come with outputs POPULATION.doubt, [1] each, that
+say whether a register might have been fitted on the way; where none was, the run is the chip's.
 """
 
 
@@ -49,6 +51,8 @@ def model_of(
         for name, neuron in description.neurons.items()
         if neuron.arrivals.per != "step" and neuron.arrivals.overflow.startswith("saturate")
     )
+    if accumulate == "guarded":
+        return _Model(program, description, frozenset(), guarded=ordered).build()
     if accumulate == "events" or not ordered:
         return _Model(program, description, ordered).build()
     model = _Model(program, description, frozenset())
@@ -67,6 +71,9 @@ class _Model:
     description: Description
     one_by_one: frozenset[str]
     """The classes of neurons whose arrivals are single events."""
+    guarded: frozenset[str] = frozenset()
+    """The classes that say whether their sums might have been fitted on the way."""
+    _doubts: dict[str, SSAValue] = field(default_factory=dict)
     _assembly: Assembly = field(init=False)
     _delays: dict[tuple[str, int], DelayOp] = field(default_factory=dict)
     _inputs: dict[str, SSAValue] = field(default_factory=dict)
@@ -105,7 +112,7 @@ class _Model:
             given = streams[source]
             same = tuple(shape) == shape_of(given)
             outputs[name] = given if same else a.add(snn.ReshapeOp(given, shape))
-        return a.finish(outputs)
+        return a.finish(outputs | self._doubts)
 
     def doubtful(self, module: ModuleOp) -> frozenset[str]:
         """The classes for which a sum may have to be fitted."""
@@ -217,6 +224,7 @@ class _Model:
                 self._drives(op, receptor, streams),
                 neuron.arithmetic,
                 one_by_one=neuron_class in self.one_by_one,
+                guarded=neuron_class in self.guarded,
             )
             for receptor in range(neuron.receptors)
         ]
@@ -239,7 +247,7 @@ class _Model:
             name: a.zero(TensorType(IntegerType(bits), [])) for name, bits in writer.states.items()
         }
         built = build_neuron(
-            writer.equations,
+            writer.guarded if neuron_class in self.guarded else writer.equations,
             inputs=driven | {name: v for one in arriving for name, v in one.inputs.items()},
             states=states,
             parameters=parameters,
@@ -247,13 +255,16 @@ class _Model:
             node=node,
         )
         self._written.append((neuron_class, built, arriving))
-        return a.add(built)
+        a.add(built)
+        if neuron_class in self.guarded:
+            self._doubts[f"{node}.doubt"] = a.add(ReduceOp("max", built.results[1], [1]))
+        return built.results[0]
 
     def _drives(self, op: PopulationOp, receptor: int, streams: dict[str, SSAValue]) -> list[Drive]:
         """By edge in the chip's order; the sources of an edge in the order of their places."""
         drives = []
         name = op.sym_name.data
-        ordered = op.neuron_class.data in self.one_by_one
+        ordered = op.neuron_class.data in (self.one_by_one | self.guarded)
         rank = {source: index for index, source in enumerate(self.program.endings)}
         for edge_name, edge in self.description.edges_to(op.neuron_class.data).items():
             found = [
@@ -414,6 +425,15 @@ class BodyWriter:
 
     def equations(self, b: Body, **ports: Scalar) -> Outputs:
         return self.given(b, self.run(b, self.neuron.tree, ports))
+
+    def guarded(self, b: Body, **ports: Scalar) -> Outputs:
+        """The same, and whether the order in which sources are added might show."""
+        outputs, states = self.equations(b, **ports)
+        doubt = b.constant(0, i1)
+        for one in self.arriving:
+            if one.doubt is not None:
+                doubt = b.select(doubt, doubt, one.doubt)
+        return [*outputs, doubt], states
 
     def run(self, b: Body, tree: ast.Module, ports: dict[str, Scalar]) -> Mapping[str, Value]:
         """What the names of the equations hold after them."""

@@ -11,11 +11,13 @@ from snncc.cores.chips import chip_named, description_text
 from snncc.cores.configuration import configure
 from snncc.cores.legalize import problems_of
 from snncc.dialects.core.document import DescriptionError, parse_description
+from snncc.errors import SnnccError
 from tests.backends.cores.test_reckon import expect_the_chip_has_it as expect_reckon
 from tests.backends.cores.test_tinyodin import expect_the_chip_has_it as expect_tinyodin
 from tests.cli.conftest import snncc  # noqa: F401  (the fixture)
 from tests.spiking_graphs import dynamics, graph, network_of, small
 
+X = (np.random.default_rng(0).random((6, 2, 4)) < 0.5).astype(np.uint8)
 PLAYED = {"reckon": expect_reckon, "tinyodin": expect_tinyodin}
 
 
@@ -53,7 +55,8 @@ def test_commands(given, snncc):  # noqa: F811
 
 
 def weights(targets: int, sources: int):
-    return np.random.default_rng(0).normal(0.2, 0.4, (targets, sources))
+    draw = np.random.default_rng(0)
+    return draw.normal(0.2, 0.4, (targets, sources)) * (draw.random((targets, sources)) < 0.1)
 
 
 def test_all_that_does_not_fit_reckon_is_listed():
@@ -185,8 +188,28 @@ def test_descriptions_are_written_and_read_back():
 
 def test_golden_files_are_the_samples_run():
     network = network_of(small("tinyodin"))
-    x = (np.random.default_rng(0).random((5, 2, 4)) < 0.5).astype(np.uint8)
-    c = configure(network, chip_named("tinyodin"), x)
+    c = configure(network, chip_named("tinyodin"), X)
     expected = json.loads(_config(c)["expected.json"])
     counts = sum(c.golden.trace[name].sum() for name in ("h", "y"))
     assert len(expected["spikes"]) == counts > 0
+
+
+def test_loops_of_a_chip_of_events():
+    draw = np.random.default_rng(2)
+    layers = {"h": dynamics(8, 1.0, "zero", 1.0), "y": dynamics(3, 1.0, "zero", 1.0)}
+    loop = draw.normal(-0.2, 0.2, (8, 8))
+    edges = [
+        ("x", "h", 0, draw.normal(0.3, 0.3, (8, 4))),
+        ("h", "h", 1, loop),
+        ("h", "h", 2, loop),  # arrives in the same step as the other, and is one synapse with it
+        ("h", "y", 0, draw.normal(0.3, 0.3, (3, 8))),
+    ]
+    with pytest.raises(
+        SnnccError, match="SNC-N003 node 'h': spikes of h would arrive 2 steps early"
+    ):
+        configure(network_of(graph("loop", {"x": 4}, layers, edges)), chip_named("tinyodin"), X)
+    edges[2] = ("h", "h", 1, loop)
+    c = configure(network_of(graph("loop", {"x": 4}, layers, edges)), chip_named("tinyodin"), X)
+    assert sum(s.source_name == s.target_name for s in c.program.synapses) == 1
+    assert expect_tinyodin(_config(c)) > 5
+    assert "h -> h: 1 step early" in next(s for s in c.steps if s.name == "latencies").changes
