@@ -18,8 +18,16 @@ from snncc.importers.hdf5.reader import MAX_BYTES, Members, printable, read_hdf5
 MAX_LAYERS = 1024
 MAX_FIELDS = 64
 
-LAYERS = ("input", "flatten", "dense", "dense_rec", "conv", "pool")
-"""The types of layers that are read."""
+LAYERS = {
+    "input": "neurons that the host drives, or, without neurons, spikes; the first layer, or none "
+    "in front of `dense`",
+    "flatten": "between images and `dense`",
+    "dense": "with delays of inputs or outputs, 0 to 62 steps",
+    "dense_rec": "acts on itself a step later; without delays",
+    "conv": "with stride, padding, dilation and groups; without delays",
+    "pool": "one weight for all places of a window; without delays",
+}
+"""The types of layers that are read, and what is to be known of them."""
 
 TRAINING = ("neuron/theta", "neuron/tauRho", "neuron/scaleRho")
 """Fields that say how a network was trained, and nothing of what it does."""
