@@ -15,9 +15,10 @@ import numpy as np
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
 from snncc.passes.core_route.nets import Nets
+from snncc.passes.core_route.repair import repaired
 from snncc.passes.mapping import Infeasible, Limits, Problem, Shortage, map_network
 
-ROUNDS = 8
+ROUNDS = 5
 EFFORT = 0.2
 """Of the mapper: more of it found nothing better on networks of this size."""
 ENTRY = (0, 0)
@@ -57,10 +58,13 @@ def partition(nets: Nets, description: Description, rate: Array, capacity: int) 
             # what copies need follows from the mappings before: no proof
             raise Infeasible([replace(s, proved=False) for s in infeasible.shortages]) from None
         core = mapping.core[first]
-        reached, _ = nets.reached(core, cores)
+        if description.grid.fan_out == 1:
+            core = repaired(nets, core, cores, capacity, description.grid.axons)
+        reached, at = nets.reached(core, cores)
         now = neurons_for(nets.destinations(reached), description)
         held = np.bincount(core, now, minlength=cores)
-        if held.max(initial=0) <= capacity:
+        heard = np.bincount(at, minlength=cores).max(initial=0)
+        if held.max(initial=0) <= capacity and heard <= (description.grid.axons or heard):
             return Partition(core, mapping.place)
         needed = now if attempt == 0 else np.maximum(needed, now)
     raise Infeasible([_too_many_copies(held, capacity, cores)])
