@@ -44,6 +44,7 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
         "",
         f"Inputs are {_taken(configuration)} at each step, in the order of the elements.",
     ]
+    lines += _values(configuration)
     for name, op in program.inputs.items():
         lines.append(f"- input `{name}`: {list(op.shape.get_values())}")
     for name, output in program.outputs.items():
@@ -59,6 +60,20 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _values(configuration: Configuration) -> list[str]:
+    """What makes spikes of values."""
+    if configuration.encoder is None:
+        return []
+    return [
+        f"`{configuration.encoder.encoder}` makes them of values: `host/` is its C, and the sample",
+        "has the values as `real/NAME`. `snncc run` takes values.",
+        *(
+            f"- values `{name}`: {list(shape)}"
+            for name, shape in configuration.encoder.network.inputs.items()
+        ),
+    ]
 
 
 def _taken(configuration: Configuration) -> str:
