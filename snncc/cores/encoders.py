@@ -284,7 +284,7 @@ class Thermometer(Encoder):
         if isinstance(self.levels, tuple):
             return np.array(self.levels, np.float32)
         middle = (np.arange(self.levels) + 0.5) / self.levels
-        return np.float32(self.low + (self.high - self.low) * middle)
+        return np.asarray(self.low + (self.high - self.low) * middle, np.float32)
 
     @property
     def width(self) -> int:

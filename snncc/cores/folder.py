@@ -7,8 +7,8 @@ The folder of a configuration: what the chip is given, and what it takes to trus
     network.mlir        the network in the chip's numbers (`core` dialect), arrays in .safetensors
     address_map.csv     layer, neuron -> core, slot
     golden.npz          a sample: inputs, outputs, and every register at each step
+    host/               where inputs are values: the encoder, in C
     config/             what the chip is configured with
-    host/               the encoder in C, where inputs are values
 """
 
 from __future__ import annotations
@@ -25,19 +25,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snncc.backends.c.names import prefix_of
 from snncc.backends.cores.emitting import Golden, emitter_named
 from snncc.cores.chips import chip_named, description_text
-from snncc.cores.encoders import InputEncoder, input_encoder
 from snncc.cores.guide import readme
+from snncc.cores.host import host_files, host_manifest, read_encoder, read_real, real_arrays
 from snncc.cores.legalize import Step
 from snncc.cores.measure import Cost
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.conformance import departures, sizes, synapse_counts
-from snncc.dialects.core.description import Description
 from snncc.dialects.core.placement import cores_of, places_of
 from snncc.dialects.core.program import PopulationOp, ProgramOp
-from snncc.errors import SnnccError, error
+from snncc.errors import error
 from snncc.folders import save_files
 from snncc.inputs import open_npz
 from snncc.storage import load_module, save_module
@@ -47,7 +45,6 @@ if TYPE_CHECKING:
 
 MANIFEST, DESCRIPTION, NETWORK = "manifest.json", "chip.yaml", "network.mlir"
 GOLDEN, ADDRESSES, CONFIG = "golden.npz", "address_map.csv", "config"
-HOST = "host"
 SCHEMA = "snncc.configuration/1"
 MOST_MANIFEST = 16 << 20
 
@@ -65,13 +62,12 @@ def files_of(configuration: Configuration) -> dict[str, bytes]:
         ADDRESSES: _addresses(configuration.program).encode(),
         GOLDEN: _golden_bytes(configuration.golden, configuration.real),
         **_module_files(configuration),
+        **host_files(configuration),
     }
     if description.emitter is not None:
         emit = emitter_named(description.emitter)
         emitted = emit(configuration.program, description, configuration.golden)
         files |= {f"{CONFIG}/{path}": data for path, data in emitted.items()}
-    if configuration.encoder is not None:
-        files |= _host_files(configuration.encoder, configuration.name)
     files["README.md"] = readme(configuration, sorted(files)).encode()
     manifest = _manifest(configuration, files)
     files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()
@@ -105,38 +101,8 @@ def load(folder: Path) -> Configuration:
     if found:
         raise error("SNC-N008", f"{folder / NETWORK}: {found[0]}", remedy="compile it again")
     golden = _read_golden(folder)
-    encoder, real = _read_encoder(manifest, program, description), _read_real(folder)
+    encoder, real = read_encoder(manifest, program, description), read_real(folder / GOLDEN)
     return Configuration(module, description, _steps(manifest), golden, encoder, real)
-
-
-def _host_files(encoder: InputEncoder, name: str) -> dict[str, bytes]:
-    """The encoder as C, by path."""
-    from snncc.compiled import compile
-
-    package = compile(encoder.network, prefix=f"{prefix_of(name)}_encode").package
-    return {f"{HOST}/{path}": data for path, data in package.files.items()}
-
-
-def _read_encoder(
-    manifest: dict[str, Any], program: ProgramOp, description: Description
-) -> InputEncoder | None:
-    text = manifest.get("encoder")
-    if text is None:
-        return None
-    shapes = {name: tuple(op.shape.get_values()) for name, op in program.inputs.items()}
-    try:
-        return input_encoder(str(text), shapes, description)
-    except SnnccError as fault:
-        raise error("SNC-N008", f"{MANIFEST}: encoder: {fault.problems[0].message}") from None
-
-
-def _read_real(folder: Path) -> dict[str, Array]:
-    with open_npz(folder / GOLDEN, "SNC-N008") as file:
-        return {
-            name.removeprefix("real/"): np.asarray(file[name])
-            for name in file.files
-            if name.startswith("real/")
-        }
 
 
 def _module_files(configuration: Configuration) -> dict[str, bytes]:
@@ -163,7 +129,7 @@ def _addresses(program: ProgramOp) -> str:
 def _golden_bytes(golden: Golden, real: Mapping[str, Array]) -> bytes:
     """An .npz whose bytes do not depend on the clock."""
     data = io.BytesIO()
-    arrays = {f"real/{name}": array for name, array in real.items()}
+    arrays = real_arrays(real)
     arrays |= {f"input/{name}": array for name, array in golden.inputs.items()}
     arrays |= {f"trace/{name}": array for name, array in golden.trace.items()}
     np.savez_compressed(data, allow_pickle=False, **arrays)
@@ -190,7 +156,7 @@ def _manifest(configuration: Configuration, files: dict[str, bytes]) -> dict[str
         "cores": [list(place) for place in cores_of(program)],
         "used": sizes(program),
         "synapses": synapse_counts(program),
-        "encoder": None if configuration.encoder is None else str(configuration.encoder.encoder),
+        **host_manifest(configuration),
         "inputs": {name: list(op.shape.get_values()) for name, op in program.inputs.items()},
         "outputs": {
             name: {"population": op.source.root_reference.data, "lag": int(op.lag.value.data)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from snncc.cores.host import told
 from snncc.dialects.core.conformance import sizes
 from snncc.dialects.core.placement import cores_of
 
@@ -44,7 +45,7 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
         "",
         f"Inputs are {_taken(configuration)} at each step, in the order of the elements.",
     ]
-    lines += _values(configuration)
+    lines += told(configuration)
     for name, op in program.inputs.items():
         lines.append(f"- input `{name}`: {list(op.shape.get_values())}")
     for name, output in program.outputs.items():
@@ -60,20 +61,6 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _values(configuration: Configuration) -> list[str]:
-    """What makes spikes of values."""
-    if configuration.encoder is None:
-        return []
-    return [
-        f"`{configuration.encoder.encoder}` makes them of values: `host/` is its C, and the sample",
-        "has the values as `real/NAME`. `snncc run` takes values.",
-        *(
-            f"- values `{name}`: {list(shape)}"
-            for name, shape in configuration.encoder.network.inputs.items()
-        ),
-    ]
 
 
 def _taken(configuration: Configuration) -> str:
