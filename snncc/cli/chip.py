@@ -47,6 +47,7 @@ def run_compile_for_chip(
     calibrate: Path | None,
     labels: str | None,
     score: str | None,
+    encode: str | None,
     steps: int | None,
     **values: Any,
 ) -> None:
@@ -54,6 +55,7 @@ def run_compile_for_chip(
     from snncc.cli.labels import read_labels, scored_output
     from snncc.cores.chips import chip_named
     from snncc.cores.configuration import configure
+    from snncc.cores.encoders import input_encoder
     from snncc.folders import expect_folder
     from snncc.network import load_with
 
@@ -66,18 +68,21 @@ def run_compile_for_chip(
         raise error(
             "SNC-C003",
             f"--target {target}: scales follow from data, and there are none",
-            remedy="give --calibrate X.npz: spikes as the chip is to get them",
+            remedy="give --calibrate X.npz: spikes as the chip is to get them, or values with "
+            "--encode",
         )
     expect_folder(output)
     network = load_with(model, options)
     print_warnings(network.warnings)
-    streams = read_inputs(calibrate, network, steps).streams
+    encoder = None if encode is None else input_encoder(encode, network.inputs, description)
+    taken = network if encoder is None else encoder.network
+    streams = read_inputs(calibrate, taken, steps).streams
     expected = None
     if labels is not None:
         score = scored_output(network, score)
         expected = read_labels(calibrate, labels, streams.batch, classes=network.outputs[score][0])
     with progress(f"{description.name}: {network.name}"):
-        configuration = configure(network, description, streams.arrays, expected, score)
+        configuration = configure(network, description, streams.arrays, expected, score, encoder)
         folder = configuration.save(output)
     print_costs(configuration)
     print_mapping(configuration)
@@ -171,7 +176,9 @@ def run_configuration(
 
     configuration = load(folder)
     network = configuration.model
-    streams = read_inputs(input_file, configuration.interface, steps).streams
+    encoder = configuration.encoder
+    taken = configuration.interface if encoder is None else encoder.network
+    streams = read_inputs(input_file, taken, steps).streams
     scored = expected = None
     if labels is not None:
         scored = scored_output(network, score)
