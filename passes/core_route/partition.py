@@ -38,7 +38,7 @@ def neurons_for(destinations: Array, description: Description) -> Array:
     most = description.grid.fan_out
     if most is None:
         return np.ones_like(destinations)
-    return np.maximum(1, -(-destinations // most))
+    return np.asarray(np.maximum(1, -(-destinations // most)))
 
 
 def partition(nets: Nets, description: Description, rate: Array, capacity: int) -> Partition:

@@ -31,8 +31,8 @@ def tables_of(
     if len(alphabet) <= types:
         column = np.zeros(types, np.int64)
         column[: len(alphabet)] = alphabet
-        targets = {wire.target for wire in wires}
-        return {name: np.tile(column[:, None], (1, sizes[name])) for name in targets}
+        reached = {wire.target for wire in wires}
+        return {name: np.tile(column[:, None], (1, sizes[name])) for name in reached}
     first = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))
     used = np.zeros((sum(sizes.values()), types))
     found: dict[str, Array] = {}

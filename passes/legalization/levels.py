@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from snncc.dialects.arrays import Array
@@ -78,3 +80,76 @@ def _nearest(centres: Array, values: Array) -> Array:
     distance = np.abs(centres - values[:, None])
     best = distance.argmin(axis=1)
     return np.where(np.abs(values) <= distance[np.arange(len(values)), best], -1, best)
+
+
+FLIPS = 200
+"""At most, of each row."""
+
+
+def balanced(rows: Array, values: Array, whole: Array, importance: Array, horizon: Array) -> Array:
+    """
+    `whole` numbers of `leveled`, some of them moved to a neighbouring one of their row, or 0, so
+    that errors cancel: a membrane that forgets little adds them up.
+
+    Descent in sum r e^2 + h (sum r e)^2, for errors e and rates r (`importance`): what a step adds
+    in variance, and what h steps (`horizon` [rows]) add in the mean. One move a row at a time.
+    """
+    if not len(rows):
+        return whole
+    order = np.argsort(rows, kind="stable")
+    row, exact, now, rate = rows[order], values[order], whole[order], importance[order]
+    starts = np.flatnonzero(np.diff(row, prepend=-1))
+    place = np.cumsum(np.diff(row, prepend=-1) != 0) - 1
+    up, down = _neighbours(row, now)
+    h = horizon[row]
+    for _ in range(FLIPS):
+        error = now - exact
+        drift = np.add.reduceat(rate * error, starts)[place]
+        gains, steps = [], []
+        for to in (up(now), down(now)):
+            step = to - now
+            cost = rate * step * (2 * error + step) + h * rate * step * (2 * drift + rate * step)
+            gains.append(np.where(step != 0, cost, 0.0))
+            steps.append(step)
+        better = np.minimum(*gains)
+        best = np.minimum.reduceat(better, starts)[place]
+        first = _first((better == best) & (best < -1e-12), starts)
+        if not len(first):
+            break
+        rises = gains[0][first] <= gains[1][first]
+        now = now.copy()
+        now[first] += np.where(rises, steps[0][first], steps[1][first])
+    found = whole.copy()
+    found[order] = now
+    return found
+
+
+def _first(chosen: Array, starts: Array) -> Array:
+    """The first place of each row that is chosen."""
+    places = np.where(chosen, np.arange(len(chosen)), len(chosen))
+    first = np.minimum.reduceat(places, starts)
+    return np.asarray(first[first < len(chosen)])
+
+
+def _neighbours(
+    row: Array, now: Array
+) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+    """The next number of the same row above and below, for each place; the same at the ends."""
+    every = np.unique(
+        np.stack([np.concatenate([row, row]), np.concatenate([now, 0 * now])]), axis=1
+    )
+    span = 1 + 2 * np.abs(now).max(initial=1)
+    keys = every[0] * span + every[1]
+
+    def place(numbers: Array) -> Array:
+        return np.searchsorted(keys, row * span + numbers)
+
+    def up(numbers: Array) -> Array:
+        at = np.minimum(place(numbers) + 1, len(keys) - 1)
+        return np.where(every[0][at] == row, every[1][at], numbers)
+
+    def down(numbers: Array) -> Array:
+        at = np.maximum(place(numbers) - 1, 0)
+        return np.where(every[0][at] == row, every[1][at], numbers)
+
+    return up, down

@@ -10,6 +10,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.cores.measure import Cost, Data, Trace, cost, run
+from snncc.cores.wraps import wrapped
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
@@ -24,11 +25,16 @@ from snncc.passes.legalization.classes import Classes, classes_of
 from snncc.passes.legalization.faults import Faults, Unfit
 from snncc.passes.legalization.forms import Formed, formed
 from snncc.passes.legalization.graph import SpikingGraph
-from snncc.passes.legalization.integers import Activity, whole_numbers
+from snncc.passes.legalization.integers import Activity, Integers, whole_numbers
 from snncc.passes.legalization.model import float_model
 from snncc.passes.legalization.read import read_graph
 from snncc.passes.legalization.timing import Timed, timed
 from snncc.pipelines import PipelineOptions, run_pipeline
+
+TRIES = 5
+"""Scales for registers that wrap, each smaller than the one before."""
+ROOM = 1.25
+"""By how much."""
 
 
 @dataclass(frozen=True)
@@ -159,39 +165,50 @@ class _Legalization:
         self._measure("latencies", changed, plan.timed.graph, in_lag)
         form = plan.formed
         trace = self._measure("neurons", form.changes, form.graph, in_lag, states=True)
-        faults = Faults()
-        activity = trace.activity(self.data)
-        whole = whole_numbers(
-            plan.final, form.forms, plan.description, plan.classes, activity, faults
-        )
-        faults.stop()
-        model = model_of(whole.program, plan.description)
+        whole, model, wraps = self._whole(trace.activity(self.data))
         changes = [
             f"{name}: {count} weights are at the ends of the range"
             for name, count in whole.clipped.items()
         ]
+        changes += [
+            f"{name}: {count} neurons wrap on the calibration data, or hear one that does"
+            for name, count in wraps.items()
+        ]
         final = run(model, self.data, in_lag)
         self._tell("whole numbers", changes, final)
-        rates = final.activity(self.data).rates
         module, lags = whole.module, in_lag
         if plan.description.grid.places > 1:
+            rates = final.activity(self.data).rates
             placed = place_on_mesh(module, plan.description, rates)
             module = placed.module
             lags = {name: lag + placed.later[name] for name, lag in in_lag.items()}
             if placed.relayed:
                 model = model_of(_program(module), plan.description)
-            changes = [f"{name}: neurons that pass spikes on" for name in placed.relayed]
-            changes += [
-                f"{name}: {late} step{'s' * (late > 1)} later"
-                for name, late in placed.later.items()
-                if late
-            ]
-            if placed.relayed:
                 final = run(model, self.data, lags)
-            self._tell("cores", changes, final)
+            self._tell("cores", placed.changes, final)
         else:
             place_on_one_core(module)
         return Legalized(module, model, plan.description, tuple(self.steps), lags, whole.scales)
+
+    def _whole(self, activity: Activity) -> tuple[Integers, ModuleOp, dict[str, int]]:
+        """
+        The program, its model, and which registers wrap on the calibration data: where some do,
+        scales are made smaller, which leaves them more room.
+        """
+        plan = self.plan
+        for attempt in range(TRIES):
+            faults = Faults()
+            whole = whole_numbers(
+                plan.final, plan.formed.forms, plan.description, plan.classes, activity, faults
+            )
+            faults.stop()
+            model = model_of(whole.program, plan.description)
+            wraps = wrapped(whole.program, plan.description, model, self.data.arrays)
+            if not wraps or attempt == TRIES - 1:
+                break
+            more = {name: ROOM * activity.before[name] for name in wraps if name in activity.before}
+            activity = replace(activity, before={**activity.before, **more})
+        return whole, model, wraps
 
     def _measure(
         self,

@@ -113,7 +113,8 @@ class _Senders:
         for neuron, core, axon, _, _ in self.wiring.routes[name].tolist():
             k = seen[neuron, core] = seen.get((neuron, core), -1) + 1
             ways.setdefault((neuron, k), []).append((core, axon))
-        shown = {} if neurons is None else dict(self.wiring.lines[name].tolist())
+        lines = self.wiring.lines.get(name)
+        shown = {} if lines is None else {int(n): int(line) for n, line in lines}
         for neuron in range(0 if neurons is None else len(neurons.element)):
             ways.setdefault((neuron, 0), [])  # it spikes, whether that goes anywhere or not
         for (neuron, k), axons in ways.items():
