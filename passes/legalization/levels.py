@@ -22,8 +22,8 @@ def leveled(
 ) -> Array:
     """
     Each value as one of its row's `levels` whole numbers, or 0, which needs no synapse: k-means in
-    one dimension (Lloyd 1982) for all rows at once, from quantiles. A row that has no more whole
-    numbers than that, rounded one by one, keeps them. `importance` weights each value's error.
+    one dimension (Lloyd 1982) for all rows at once, the better of two starts. A row that has no
+    more whole numbers than that, rounded one by one, keeps them. `importance` weights errors.
     """
     plain = np.clip(np.rint(values), low, high)
     simple = distinct(rows, plain, size) <= levels
@@ -32,15 +32,28 @@ def leveled(
     if not hard.any():
         return found
     order = np.flatnonzero(hard)[np.lexsort((values[hard], rows[hard]))]
-    sorted_rows, sorted_values = rows[order], values[order]
-    weight = importance[order]
-    centres = _start(sorted_rows, sorted_values, levels, size)
-    centres = np.clip(np.rint(centres), low, high)
+    row, exact, weight = rows[order], values[order], importance[order]
+    best, least = found[order], np.full(size, np.inf)
+    for start in (_evenly, _quantiles):
+        centres = np.clip(np.rint(start(row, exact, levels, size)), low, high)
+        whole = _descended(row, exact, weight, centres, low, high)
+        error = np.bincount(row, weight * (whole - exact) ** 2, minlength=size)
+        best = np.where((error < least)[row], whole, best)
+        least = np.minimum(least, error)
+    found[order] = best
+    return found
+
+
+def _descended(
+    rows: Array, values: Array, weight: Array, centres: Array, low: int, high: int
+) -> Array:
+    """The nearest centres of values, sorted by row and value, after Lloyd's descent."""
+    size, levels = centres.shape
     for _ in range(ROUNDS):
-        chosen = _nearest(centres[sorted_rows], sorted_values)
+        chosen = _nearest(centres[rows], values)
         kept = chosen >= 0
-        key = sorted_rows[kept] * levels + chosen[kept]
-        total = np.bincount(key, (weight * sorted_values)[kept], minlength=size * levels)
+        key = rows[kept] * levels + chosen[kept]
+        total = np.bincount(key, (weight * values)[kept], minlength=size * levels)
         count = np.bincount(key, weight[kept], minlength=size * levels)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(count > 0, total / count, centres.reshape(-1))
@@ -48,10 +61,9 @@ def leveled(
         if (moved == centres).all():
             break
         centres = moved
-    chosen = _nearest(centres[sorted_rows], sorted_values)
-    taken = np.take_along_axis(centres[sorted_rows], np.maximum(chosen, 0)[:, None], axis=1)[:, 0]
-    found[order] = np.where(chosen >= 0, taken, 0.0)
-    return found
+    chosen = _nearest(centres[rows], values)
+    taken = np.take_along_axis(centres[rows], np.maximum(chosen, 0)[:, None], axis=1)[:, 0]
+    return np.where(chosen >= 0, taken, 0.0)
 
 
 def distinct(rows: Array, values: Array, size: int) -> Array:
@@ -61,7 +73,15 @@ def distinct(rows: Array, values: Array, size: int) -> Array:
     return np.bincount(pairs[0].astype(np.int64), minlength=size)
 
 
-def _start(rows: Array, values: Array, levels: int, size: int) -> Array:
+def _evenly(rows: Array, values: Array, levels: int, size: int) -> Array:
+    """[size, levels] the range of each row cut evenly; values are sorted."""
+    first = np.searchsorted(rows, np.arange(size))
+    last = np.maximum(np.searchsorted(rows, np.arange(size), "right") - 1, 0)
+    low, high = values[np.minimum(first, len(values) - 1)], values[last]
+    return np.asarray(low[:, None] + (high - low)[:, None] * (np.arange(levels) + 0.5) / levels)
+
+
+def _quantiles(rows: Array, values: Array, levels: int, size: int) -> Array:
     """[size, levels] quantiles of each row, whose values are sorted."""
     counts = np.bincount(rows, minlength=size)
     starts = np.concatenate([[0], np.cumsum(counts)])
