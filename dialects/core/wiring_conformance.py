@@ -19,7 +19,7 @@ def wiring_departures(program: ProgramOp, description: Description) -> Iterator[
     chip of several cores.
     """
     wiring = Wiring(program)
-    if description.grid.places == 1 or not is_placed(program):
+    if not description.grid.routed or not is_placed(program):
         return
     missing = [name for name in program.populations if name not in wiring.neurons]
     if missing:

@@ -177,7 +177,7 @@ class _Legalization:
         final = run(model, self.data, in_lag)
         self._tell("whole numbers", changes, final)
         module, lags = whole.module, in_lag
-        if plan.description.grid.places > 1:
+        if plan.description.grid.routed:
             rates = final.activity(self.data).rates
             placed = place_on_mesh(module, plan.description, rates)
             module = placed.module
