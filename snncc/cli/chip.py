@@ -137,7 +137,7 @@ def print_mapping(configuration: Configuration) -> None:
                 kind,
                 shape_text(op.shape.get_values()),
                 _numbers(np.unique(cores)),
-                _numbers(slots) if configuration.description.grid.places == 1 else "",
+                "" if configuration.description.grid.routed else _numbers(slots),
             )
         )
     columns = ["layer", "class", "shape", "cores", "slots"]
@@ -212,7 +212,7 @@ def run_inspect_configuration(
 
         expect_plot(svg)
     configuration = load(folder)
-    on_mesh = configuration.description.grid.places > 1
+    on_mesh = configuration.description.grid.routed
     if svg is not None:
         from snncc.cores.plot import plot
 
@@ -242,10 +242,11 @@ def print_use(configuration: Configuration) -> None:
 
     description = configuration.description
     places = description.grid.places
-    limits: dict[str, int | None] = {INPUT: description.inputs.count if places == 1 else None}
+    routed = description.grid.routed
+    limits: dict[str, int | None] = {INPUT: None if routed else description.inputs.count}
     limits |= {name: places * neuron.count for name, neuron in description.neurons.items()}
     used = sizes(configuration.program)
-    if places > 1:
+    if routed:
         wiring = Wiring(configuration.program)
         used["neurons with copies"] = int(wiring.sizes().sum())
         used["axons"] = int(wiring.axons().sum())

@@ -72,7 +72,7 @@ def files_of(configuration: Configuration) -> dict[str, bytes]:
         emit = emitter_named(description.emitter)
         emitted = emit(configuration.program, description, configuration.golden)
         files |= {f"{CONFIG}/{path}": data for path, data in emitted.items()}
-    if description.grid.places > 1:
+    if description.grid.routed:
         replay = emit_replay(configuration.program, description, configuration.golden)
         files |= {f"{SANAFE}/{path}": data for path, data in replay.items()}
     files["README.md"] = readme(configuration, sorted(files)).encode()
