@@ -162,7 +162,7 @@ def _neighbours(
     keys = every[0] * span + every[1]
 
     def place(numbers: Array) -> Array:
-        return np.searchsorted(keys, row * span + numbers)
+        return np.asarray(np.searchsorted(keys, row * span + numbers))
 
     def up(numbers: Array) -> Array:
         at = np.minimum(place(numbers) + 1, len(keys) - 1)

@@ -148,7 +148,8 @@ def test_digits_are_exact(digits: tuple[Configuration, dict[str, Any]]) -> None:
         assert step.cost is not None
         assert step.cost.moved == 0
     wiring = Wiring(configuration.program)
-    assert wiring.sizes().sum() >= 730  # two weights, and two types: two neurons for each
+    # most neurons are heard with both weights, and are two: they fill three cores at least
+    assert wiring.sizes().sum() > 2 * 256
     expect_same(configuration.program, configuration.description, configuration.golden, wrap=False)
 
 
