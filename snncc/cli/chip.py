@@ -127,6 +127,7 @@ def print_mapping(configuration: Configuration) -> None:
     from snncc.dialects.core.placement import places_of
 
     program = configuration.program
+    routed = configuration.description.grid.routed
     rows = []
     for name, (cores, slots) in places_of(program).items():
         op = program.endings[name]
@@ -137,10 +138,10 @@ def print_mapping(configuration: Configuration) -> None:
                 kind,
                 shape_text(op.shape.get_values()),
                 _numbers(np.unique(cores)),
-                "" if configuration.description.grid.routed else _numbers(slots),
+                *([] if routed else [_numbers(slots)]),
             )
         )
-    columns = ["layer", "class", "shape", "cores", "slots"]
+    columns = ["layer", "class", "shape", "cores", *([] if routed else ["slots"])]
     out.print(table(f"{configuration.name} on {configuration.description.title}", columns, rows))
 
 

@@ -16,10 +16,8 @@ from snncc.backends.cores.sanafe.files import UNITS, Mesh, Placed, Scalar, archi
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Cost, Description
 from snncc.dialects.core.program import ProgramOp
-from snncc.dialects.core.wiring import Wiring
+from snncc.dialects.core.wiring import ENTRY, Wiring
 
-ENTRY = (0, 0)
-"""Where packets from outside enter the mesh."""
 MODEL = "truenorth"
 SILENT: dict[str, Scalar] = {"threshold": 1e30}
 """A neuron that no input makes spike."""

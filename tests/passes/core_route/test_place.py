@@ -145,3 +145,34 @@ def test_every_neuron_lies_somewhere() -> None:
     for op in (lines, place):
         program.body.block.detach_op(op)
     assert departures(program, small_ranc(30, 60)) == ["p: lies nowhere"]
+
+
+def test_a_mesh_whose_neurons_reach_any_number_of_axons() -> None:
+    """No copies, no types, no bus: each synapse is one bit of one core, with its own weight."""
+    drawn = Drawn(2)
+    drawn.input("x", 6)
+    for name, size in (("p", 20), ("q", 14)):
+        drawn.population(name, size, levels=9)
+    drawn.connect("x", "p", 0.7)
+    drawn.connect("p", "q", 0.7, 3)
+    drawn.connect("q", "p", 0.4, 1)
+    drawn.output("y", "q")
+    chip = small_ranc(8, 64)
+    free = {"fan_out": None, "axon_types": None, "bus": None, "axons": None}
+    chip = chip.model_copy(update={"grid": chip.grid.model_copy(update=free)})
+    program = program_of(place_on_mesh(drawn.module(), chip, {}).module)
+    assert departures(program, chip) == []
+    wiring = Wiring(program)
+    assert wiring.sizes().sum() == 34
+    assert (wiring.sizes() <= 8).all()
+    found = sorted(
+        (core, int(slot), int(weight))
+        for core, bits in enumerate(wiring.connections())
+        for slot, weight in zip(bits.slot, bits.weight, strict=True)
+    )
+    wanted = []
+    for op in program.synapses:
+        _, targets, weights = op.table()
+        at = wiring.neurons[op.target_name]
+        wanted += zip(at.core[targets], at.slot[targets], weights, strict=True)
+    assert found == sorted((int(c), int(s), int(w)) for c, s, w in wanted)
