@@ -13,6 +13,7 @@ rounding of weights, weighted by how often their sources fire, moves the membran
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import product
 
@@ -30,6 +31,7 @@ from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.forms import Formed
 from snncc.passes.legalization.graph import Population, Projection, SpikingGraph
 from snncc.passes.legalization.levels import leveled
+from snncc.passes.legalization.sampling import chosen_neurons, sampled
 from snncc.passes.legalization.timing import Timed
 
 NO_WEIGHT = "SNC-N006"
@@ -122,7 +124,7 @@ class _Writer:
         ]
 
     def run(self) -> Integers:
-        shifts = self._shifts()
+        shifts = self._with_few_neurons()._shifts()
         fits = {name: self._fit(name, shifts) for name in self.graph.populations}
         clipped = {name: self._clipped(name, fits[name]) for name in fits}
         return Integers(
@@ -130,6 +132,27 @@ class _Writer:
             {name: fit.scale for name, fit in fits.items()},
             {name: count for name, count in clipped.items() if count},
         )
+
+    def _with_few_neurons(self) -> _Writer:
+        """Some neurons of each population, which are enough to choose shifts by."""
+        chosen = chosen_neurons(self.graph, self.groups)
+        few = copy(self)
+        few.graph = sampled(self.graph, chosen)
+        few.rows = [
+            replace(row, projection=projection)
+            for row, projection in zip(self.rows, few.graph.projections, strict=True)
+        ]
+        few.groups = {
+            name: np.unique(self.groups[name][kept], return_inverse=True)[1].reshape(-1)
+            for name, kept in chosen.items()
+        }
+        largest, currents = self.activity.largest, self.activity.currents
+        few.activity = Activity(
+            self.activity.rates,
+            {name: a[chosen[name]] for name, a in largest.items() if name in chosen},
+            {name: a[:, chosen[name]] for name, a in currents.items() if name in chosen},
+        )
+        return few
 
     def _shifts(self) -> dict[str, int]:
         """Setting -> shift: all that reach one class of neurons are tried together."""
