@@ -100,7 +100,8 @@ def test_all_that_does_not_fit_tinyodin_is_listed():
     found = problems_of(network_of(graph("big", {"x": 200}, only, edges)), chip_named("tinyodin"))
     told = {(p.code, p.node): p.message for p in found}
     assert len(told) == len(found)
-    assert "tinyodin has 256 places for them: 54 too many" in told["SNC-N002", None]
+    wanted = "310 inputs and neurons together; tinyodin has 256 places for them: 54 too many"
+    assert told["SNC-N002", None] == wanted
     assert "3 steps early" in told["SNC-N003", "h"]
     assert "leak by a constant" in told["SNC-N005", "h"]
     assert "bias of -0.2 for 100 of 100" in told["SNC-N004", "h"]
