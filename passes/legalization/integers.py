@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 
 import numpy as np
@@ -26,12 +26,12 @@ from snncc.dialects.core.description import Description, Edge, Neuron
 from snncc.dialects.core.program import InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
 from snncc.dialects.snn.network import ParameterOp
 from snncc.dialects.snn.neurons.assembly import INLINE_ELEMENTS
+from snncc.passes.legalization import sampling
 from snncc.passes.legalization.classes import Classes
 from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.forms import Formed
 from snncc.passes.legalization.graph import Population, Projection, SpikingGraph
 from snncc.passes.legalization.levels import leveled
-from snncc.passes.legalization.sampling import chosen_neurons, sampled
 from snncc.passes.legalization.timing import Timed
 
 NO_WEIGHT = "SNC-N006"
@@ -135,9 +135,9 @@ class _Writer:
 
     def _with_few_neurons(self) -> _Writer:
         """Some neurons of each population, which are enough to choose shifts by."""
-        chosen = chosen_neurons(self.graph, self.groups)
+        chosen = sampling.chosen_neurons(self.graph, self.groups)
         few = copy(self)
-        few.graph = sampled(self.graph, chosen)
+        few.graph = sampling.sampled(self.graph, chosen)
         few.rows = [
             replace(row, projection=projection)
             for row, projection in zip(self.rows, few.graph.projections, strict=True)
@@ -146,12 +146,16 @@ class _Writer:
             name: np.unique(self.groups[name][kept], return_inverse=True)[1].reshape(-1)
             for name, kept in chosen.items()
         }
-        largest, currents = self.activity.largest, self.activity.currents
-        few.activity = Activity(
-            self.activity.rates,
-            {name: a[chosen[name]] for name, a in largest.items() if name in chosen},
-            {name: a[:, chosen[name]] for name, a in currents.items() if name in chosen},
-        )
+        seen = {
+            entry.name: {
+                name: array[..., chosen[name]]
+                for name, array in getattr(self.activity, entry.name).items()
+                if name in chosen
+            }
+            for entry in fields(Activity)
+            if entry.name != "rates"  # of sources, which are all there
+        }
+        few.activity = replace(self.activity, **seen)
         return few
 
     def _shifts(self) -> dict[str, int]:
