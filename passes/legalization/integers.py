@@ -13,7 +13,8 @@ rounding of weights, weighted by how often their sources fire, moves the membran
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 
 import numpy as np
@@ -25,6 +26,7 @@ from snncc.dialects.core.description import Description, Edge, Neuron
 from snncc.dialects.core.program import InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
 from snncc.dialects.snn.network import ParameterOp
 from snncc.dialects.snn.neurons.assembly import INLINE_ELEMENTS
+from snncc.passes.legalization import sampling
 from snncc.passes.legalization.classes import Classes
 from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.forms import Formed
@@ -126,7 +128,7 @@ class _Writer:
         ]
 
     def run(self) -> Integers:
-        shifts = self._shifts()
+        shifts = self._with_few_neurons()._shifts()
         fits = {name: self._fit(name, shifts) for name in self.graph.populations}
         clipped = {name: self._clipped(name, fits[name]) for name in fits}
         return Integers(
@@ -134,6 +136,31 @@ class _Writer:
             {name: fit.scale for name, fit in fits.items()},
             {name: count for name, count in clipped.items() if count},
         )
+
+    def _with_few_neurons(self) -> _Writer:
+        """Some neurons of each population, which are enough to choose shifts by."""
+        chosen = sampling.chosen_neurons(self.graph, self.groups)
+        few = copy(self)
+        few.graph = sampling.sampled(self.graph, chosen)
+        few.rows = [
+            replace(row, projection=projection)
+            for row, projection in zip(self.rows, few.graph.projections, strict=True)
+        ]
+        few.groups = {
+            name: np.unique(self.groups[name][kept], return_inverse=True)[1].reshape(-1)
+            for name, kept in chosen.items()
+        }
+        seen = {
+            entry.name: {
+                name: array[..., chosen[name]]
+                for name, array in getattr(self.activity, entry.name).items()
+                if name in chosen
+            }
+            for entry in fields(Activity)
+            if entry.name != "rates"  # of sources, which are all there
+        }
+        few.activity = replace(self.activity, **seen)
+        return few
 
     def _shifts(self) -> dict[str, int]:
         """Setting -> shift: all that reach one class of neurons are tried together."""
