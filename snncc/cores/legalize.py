@@ -203,7 +203,7 @@ class _Legalization:
             )
             faults.stop()
             model = model_of(whole.program, plan.description)
-            wraps = wrapped(whole.program, plan.description, model, self.data.arrays)
+            wraps = wrapped(whole.program, plan.description, self.data.arrays)
             if not wraps or attempt == TRIES - 1:
                 break
             more = {name: ROOM * activity.before[name] for name in wraps if name in activity.before}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
 
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
@@ -18,7 +17,6 @@ from snncc.passes.chip_model.wide import widened
 def wrapped(
     program: ProgramOp,
     description: Description,
-    model: ModuleOp,
     arrays: Mapping[str, Array],
 ) -> dict[str, int]:
     """
@@ -28,7 +26,7 @@ def wrapped(
     wide = widened(description)
     if wide is None:
         return {}
-    narrow = Network(model).run(arrays, trace=True)
+    narrow = Network(model_of(program, description)).run(arrays, trace=True)
     free = Network(model_of(program, wide)).run(arrays, trace=True)
     found: dict[str, int] = {}
     for name, op in program.populations.items():

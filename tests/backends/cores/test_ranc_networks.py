@@ -20,7 +20,6 @@ from snncc.cores.legalize import problems_of
 from snncc.cores.traffic import traffic_of
 from snncc.cores.wraps import wrapped
 from snncc.dialects.core.wiring import Wiring
-from snncc.passes.chip_model import model_of
 from tests.backends.cores.ranc_networks import layered, spikes
 from tests.backends.cores.ranc_programs import expect_same
 from tests.backends.cores.test_sanafe_replay import expect_same_counts, simulate
@@ -125,10 +124,9 @@ def test_registers_that_wrap_are_seen(tmp_path: Path) -> None:
     network = layered(tmp_path, [8, 12, 4], seed=2)
     x = spikes(20, 8, 8)
     found = configure(network, chip_named("ranc"), x)
-    model = model_of(found.program, found.description)
-    assert wrapped(found.program, found.description, model, {"x": x}) == {}
+    assert wrapped(found.program, found.description, {"x": x}) == {}
     loud = np.ones((300, 2, 8), np.uint8)
-    assert wrapped(found.program, found.description, model, {"x": loud})
+    assert wrapped(found.program, found.description, {"x": loud})
 
 
 @pytest.fixture(scope="module")
