@@ -8,7 +8,6 @@ import pytest
 from snncc.cores.wraps import wrapped
 from snncc.dialects.core.conformance import departures
 from snncc.dialects.core.description import Description
-from snncc.passes.chip_model import model_of
 from snncc.passes.core_route import place_on_mesh
 from snncc.passes.core_route.relays import delayed
 from tests.backends.cores.ranc_programs import (
@@ -57,7 +56,7 @@ def test_placed_networks_do_what_the_model_does(seed: int) -> None:
     expect_same(program, chip, golden)
     # what is said of registers that wrap is what happens
     batch = {name: array[:, None] for name, array in x.items()}
-    if wrapped(program, chip, model_of(program, chip), batch):
+    if wrapped(program, chip, batch):
         with pytest.raises(OverflowError, match="leaves 9 bits"):
             expect_same(program, chip, golden, wrap=False)
     else:
