@@ -29,8 +29,10 @@ class Drive:
     stream: SSAValue
     """[sources]"""
     weights: Array
-    """[sources, neurons]"""
+    """[sources, neurons]; of learned ones 1 where there is a synapse, else 0."""
     shift: int
+    learned: SSAValue | None = None
+    """[neurons, sources]: the weights, where they are no constants."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,9 @@ class Arriving:
         return amount << shift if shift else amount
 
     def _sum(self, drive: Drive) -> _Term:
-        weight = self._a.weight(f"{drive.name}.weight", np.ascontiguousarray(drive.weights.T))
+        weight = drive.learned
+        if weight is None:
+            weight = self._a.weight(f"{drive.name}.weight", np.ascontiguousarray(drive.weights.T))
         total = LinearOp(drive.stream, weight, element=IntegerType(32), node=drive.name)
         port = f"{drive.name}.sum".replace(".", "_")
         self.inputs[port] = self._a.add(total)
@@ -146,9 +150,15 @@ class Arriving:
             port = name.replace(".", "_")
             self.inputs[port] = self._a.add(RearrangeOp(drive.stream, places))
         weight = f"w_{name}".replace(".", "_")
-        self.parameters[weight] = self._a.parameter(
-            f"{name}.weight", weights.astype(drive.weights.dtype)
-        )
+        if drive.learned is None:
+            self.parameters[weight] = self._a.parameter(
+                f"{name}.weight", weights.astype(drive.weights.dtype)
+            )
+        else:
+            sources_of_neuron, neurons = drive.weights.shape
+            flat = np.arange(neurons) * sources_of_neuron + places
+            chosen = np.where(places == NOWHERE, NOWHERE, flat)
+            self.parameters[weight] = self._a.add(RearrangeOp(drive.learned, chosen))
         return _Term(port, weight, drive.shift)
 
 

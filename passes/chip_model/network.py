@@ -20,11 +20,13 @@ from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import INPUT, Description, Edge, Neuron
 from snncc.dialects.core.equations import Scope, Value, write
 from snncc.dialects.core.program import PopulationOp, ProgramOp, SynapsesOp
+from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.network import DelayOp
 from snncc.dialects.snn.neurons.assembly import Assembly
 from snncc.dialects.snn.types import is_spike, shape_of, stream_type
 from snncc.passes.chip_model.arrivals import Arriving, Drive, extended
+from snncc.passes.chip_model.shadows import Learning, Shadow, shadows_of
 from snncc.passes.ranges import network_ranges
 
 Accumulate: TypeAlias = Literal["auto", "sum", "events"]
@@ -35,15 +37,38 @@ fitted, so that both are the same.
 """
 
 
-def model_of(
-    program: ProgramOp, description: Description, accumulate: Accumulate = "auto"
+def learning_model(
+    program: ProgramOp,
+    description: Description,
+    learning: Learning,
+    accumulate: Literal["sum", "events"] = "sum",
 ) -> ModuleOp:
-    """The chip's model of a program, which `verify`s against the description."""
-    ordered = frozenset(
+    """
+    The chip's model with floats behind what is learned (`passes/chip_model/shadows.py`), which
+    are its learnable parameters by the names of `shadows_of`, and surrogates for its spikes.
+    Outputs that are no spikes are floats in the units of the network. The program has scales.
+
+    As sums, what arrives is fitted once a step: it is the chip where no register is filled within
+    a step. As events it is the chip always, and takes many times as long.
+    """
+    ordered = _ordered(description) if accumulate == "events" else frozenset[str]()
+    return _Model(program, description, ordered, learning).build()
+
+
+def _ordered(description: Description) -> frozenset[str]:
+    """Classes of neurons for which the order of what arrives may show."""
+    return frozenset(
         name
         for name, neuron in description.neurons.items()
         if neuron.arrivals.per != "step" and neuron.arrivals.overflow.startswith("saturate")
     )
+
+
+def model_of(
+    program: ProgramOp, description: Description, accumulate: Accumulate = "auto"
+) -> ModuleOp:
+    """The chip's model of a program, which `verify`s against the description."""
+    ordered = _ordered(description)
     if accumulate == "events" or not ordered:
         return _Model(program, description, ordered).build()
     model = _Model(program, description, frozenset())
@@ -62,6 +87,8 @@ class _Model:
     description: Description
     one_by_one: frozenset[str]
     """The classes of neurons whose arrivals are single events."""
+    learning: Learning | None = None
+    _shadows: Mapping[str, Shadow] = field(init=False)
     _assembly: Assembly = field(init=False)
     _delays: dict[tuple[str, int], DelayOp] = field(default_factory=dict)
     _inputs: dict[str, SSAValue] = field(default_factory=dict)
@@ -77,6 +104,9 @@ class _Model:
         )
         for name, stream in a.inputs.items():
             self._inputs[name] = self._taken(name, stream, most)
+        self._shadows = {}
+        if self.learning is not None:
+            self._shadows = shadows_of(self.program, self.description, self.learning)
         streams: dict[str, SSAValue] = {}
         for name in self._order():
             op = self.program.populations[name]
@@ -88,7 +118,7 @@ class _Model:
         for name, output in self.program.outputs.items():
             source = output.source.root_reference.data
             shape = self.program.populations[source].shape.get_values()
-            given = streams[source]
+            given = self._given(self.program.populations[source], streams[source])
             same = tuple(shape) == shape_of(given)
             outputs[name] = given if same else a.add(snn.ReshapeOp(given, shape))
         return a.finish(outputs)
@@ -180,8 +210,14 @@ class _Model:
         }
         writer = _BodyWriter(neuron, arriving, settings)
         parameters = {
-            port: a.parameter(f"{node}.{port}", values) for port, values in writer.ports(op).items()
+            port: self._shadows[f"{node}.{port}"].written(a, f"{node}.{port}")
+            if f"{node}.{port}" in self._shadows
+            else a.parameter(f"{node}.{port}", values)
+            for port, values in writer.ports(op).items()
         }
+        if self.learning is not None and self.learning.surrogate is not None:
+            writer.surrogate = self.learning.surrogate
+            parameters[UNIT] = a.parameter(f"{node}.{UNIT}", self._scale(op))
         for one in arriving:
             parameters |= one.parameters
         states = {
@@ -214,18 +250,66 @@ class _Model:
             if not found:
                 continue
             found.sort(key=lambda s: (rank[s.source_name], s.delay.value.data))
-            parts, rows = [], []
-            for synapses in found:
-                parts.append(self._source(synapses, streams))
-                rows.append(dense(synapses, self.program))
+            parts = [self._source(synapses, streams) for synapses in found]
+            rows = [dense(synapses, self.program) for synapses in found]
+            learned = self._learned(found, rows)
             stream = parts[0]
             if len(parts) > 1:
                 stream = self._assembly.add(snn.ConcatOp(parts, 0))
             shift = self.program.setting.get(edge.shift.setting, 0) if edge.shift else 0
             drives.append(
-                Drive(f"{name}.{edge_name}{receptor}", stream, np.concatenate(rows), shift)
+                Drive(
+                    f"{name}.{edge_name}{receptor}", stream, np.concatenate(rows), shift, learned
+                )
             )
         return drives
+
+    def _learned(self, found: list[SynapsesOp], rows: list[Array]) -> SSAValue | None:
+        """
+        The weights [neurons, sources] of tables of which some are learned; None where none is. Of
+        the others the rows become where they have synapses.
+        """
+        shadows = [self._shadows.get(op.sym_name.data) for op in found]
+        if not any(shadows):
+            return None
+        a, parts = self._assembly, []
+        edge = self._edge(found[0])
+        narrow = np.int8 if edge.low >= -128 and edge.high <= 127 else np.int16
+        for index, (op, shadow) in enumerate(zip(found, shadows, strict=True)):
+            name = op.sym_name.data
+            if shadow is None:
+                part = a.weight(name, np.ascontiguousarray(rows[index].T.astype(narrow)))
+            else:
+                part = shadow.written(a, name)
+            parts.append(part)
+            rows[index] = _synapses(op, rows[index].shape)
+        return parts[0] if len(parts) == 1 else a.add(snn.ConcatOp(parts, 1))
+
+    def _scale(self, op: PopulationOp) -> Array:
+        scales = op.scales()
+        assert scales is not None, "a program with scales"
+        return scales.astype(np.float32)
+
+    def _given(self, op: PopulationOp, stream: SSAValue) -> SSAValue:
+        """What leaves the chip; for training, potentials in the units of the network."""
+        neuron = self.description.neurons[op.neuron_class.data]
+        if self.learning is None or neuron.output == "spikes":
+            return stream
+        name = f"{op.sym_name.data}.real"
+
+        def real(b: Body, x: Scalar, unit: Scalar) -> Outputs:
+            return [b.signed_to_float(x) / unit], []
+
+        return self._assembly.add(
+            build_neuron(
+                real,
+                inputs={"x": stream},
+                states={},
+                parameters={UNIT: self._assembly.parameter(f"{name}.{UNIT}", self._scale(op))},
+                population=(op.size,),
+                node=name,
+            )
+        )
 
     def _source(self, op: SynapsesOp, streams: dict[str, SSAValue]) -> SSAValue:
         """The spikes of a source as they arrive, [sources]."""
@@ -277,6 +361,18 @@ def dense(op: SynapsesOp, program: ProgramOp) -> Array:
     return found
 
 
+def _synapses(op: SynapsesOp, shape: tuple[int, ...]) -> Array:
+    """[sources, neurons]: 1 where there is a synapse, whatever its weight."""
+    sources, targets, _ = op.table()
+    found = np.zeros(shape, np.int8)
+    found[sources, targets] = 1
+    return found
+
+
+UNIT = "unit"
+"""The port of what 1 of the network's membrane is on the chip."""
+
+
 class _BodyWriter:
     """The body of a population: registers and parameters by the names of the description."""
 
@@ -284,6 +380,8 @@ class _BodyWriter:
         self.neuron = neuron
         self.settings = settings
         self.arriving = arriving
+        self.surrogate: SurrogateAttr | None = None
+        """Reads the port `unit`."""
         self.states = {
             port: stored_bits(state.bits)
             for name, state in neuron.states.items()
@@ -335,7 +433,8 @@ class _BodyWriter:
         def arrive(x: Scalar, receptor: int) -> Scalar:
             return self.arriving[receptor].write(b, ports, x)
 
-        scope = Scope(values, neuron.receptors, arrive, width=width)
+        unit = None if self.surrogate is None else ports[UNIT]
+        scope = Scope(values, neuron.receptors, arrive, self.surrogate, unit, width=width)
         after = write(neuron.tree, b, scope)
         states: list[Scalar] = []
         for name, state in neuron.states.items():
@@ -351,4 +450,4 @@ class _BodyWriter:
         return [output], states
 
 
-__all__ = ["INPUT", "Accumulate", "model_of"]
+__all__ = ["INPUT", "Accumulate", "learning_model", "model_of"]
