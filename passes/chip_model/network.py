@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
-from xdsl.dialects.builtin import IntegerType, ModuleOp, TensorType, i1, i8
+from xdsl.dialects.builtin import IntegerType, ModuleOp, StringAttr, TensorType, i1, i8
 from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
@@ -22,7 +22,7 @@ from snncc.dialects.core.equations import Scope, Value, write
 from snncc.dialects.core.program import PopulationOp, ProgramOp, SynapsesOp
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
-from snncc.dialects.snn.network import DelayOp
+from snncc.dialects.snn.network import FIXED, DelayOp
 from snncc.dialects.snn.neurons.assembly import Assembly
 from snncc.dialects.snn.types import is_spike, shape_of, stream_type
 from snncc.passes.chip_model.arrivals import Arriving, Drive, extended
@@ -52,7 +52,11 @@ def learning_model(
     a step. As events it is the chip always, and takes many times as long.
     """
     ordered = _ordered(description) if accumulate == "events" else frozenset[str]()
-    return _Model(program, description, ordered, learning).build()
+    module = _Model(program, description, ordered, learning).build()
+    for op in module.ops:
+        if isinstance(op, snn.ParameterOp) and op.training is None:
+            op.training = StringAttr(FIXED)
+    return module
 
 
 def _ordered(description: Description) -> frozenset[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from snncc.backends.cores.emitting import Golden
 from snncc.cores.legalize import Legalized, Step, legalize
 from snncc.cores.measure import Data
+from snncc.cores.repacking import repacked
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.conformance import departures
 from snncc.dialects.core.description import Description
@@ -23,7 +24,14 @@ from snncc.network import Network
 from snncc.passes.chip_model import model_of
 from snncc.passes.core_place import place_on_one_core
 
+if TYPE_CHECKING:
+    from snncc.cores.training import ChipTraining
+    from snncc.training.losses import Loss
+
 Engine: TypeAlias = Literal["model", "xylosim"]
+
+REPACKED = "repacked"
+"""The step that gave other weights."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,34 @@ class Configuration:
             found[name] = found[name][lag : lag + steps]
         return found
 
+    def repacked(self, weights: Mapping[str, Any]) -> Configuration:
+        """
+        The same network with other weights, thresholds or biases, by the names of the program:
+        `SOURCE.to.TARGET.N`, dense [sources, targets] or [synapses], and `POPULATION.PARAMETER`,
+        [neurons]. Integers are the chip's; floats are in the units of the network that was
+        compiled, and are rounded with the scales that were chosen then. The golden sample is run
+        again. Raises SnnccError (`snncc/cores/repacking.py`).
+        """
+        found = repacked(self.module, self.description, weights)
+        steps = (*self.steps, Step(REPACKED, found.changes, None))
+        again = Configuration(found.module, self.description, steps, self.golden)
+        return replace(again, golden=_traced(again.model, self.golden.inputs))
+
+    def trainer(self, loss: Loss | str, **options: Any) -> ChipTraining:
+        """
+        Training with the chip in the loop: forward on its model, backward on the host. Options are
+        those of `snncc.cores.training.ChipTraining`: `steps` (those of calibration), `optimizer`,
+        `surrogate`, `trainable` tables and biases, and those of `snncc.training.TrainProgram`.
+        """
+        from snncc.cores.training import ChipTraining
+
+        return ChipTraining(self, loss, **options)
+
+    @property
+    def is_repacked(self) -> bool:
+        """Whether its weights are others than those that were compiled."""
+        return any(step.name == REPACKED for step in self.steps)
+
     def save(self, folder: str | Path) -> Path:
         """Writes the folder, all of it or none. Raises SNC-C004."""
         from snncc.cores.folder import save
@@ -124,10 +160,14 @@ def _golden(legal: Legalized, data: Data) -> Golden:
     late_by = max(legal.lags.values(), default=0)
     sample = {name: array[:, :1] for name, array in data.arrays.items()}
     x = late(sample, late_by)
-    trace = Network(legal.model).run(x, trace=True)
+    return _traced(Network(legal.model), {name: array[:, 0] for name, array in x.items()})
+
+
+def _traced(model: Network, x: Mapping[str, Array]) -> Golden:
+    """What the chip's model makes of one sample, [T, n]."""
+    trace = model.run({name: array[:, None] for name, array in x.items()}, trace=True)
     return Golden(
-        {name: array[:, 0] for name, array in x.items()},
-        {name: array[:, 0] for name, array in trace.items() if name != "final"},
+        dict(x), {name: array[:, 0] for name, array in trace.items() if name != "final"}
     )
 
 
