@@ -1,4 +1,9 @@
-"""Gives each neuron and input of a program its place on a chip of one core."""
+"""
+Gives each neuron and input of a program its place on a chip of one core.
+
+Neurons that share a word of the chip share what stands there once: a group is filled with neurons
+of one population whose shared parameters are equal, and places stay empty rather than hold others.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +11,37 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.dialects.arrays import Array, blob_of, type_of
-from snncc.dialects.core.description import INPUT
+from snncc.dialects.core.description import INPUT, Description
 from snncc.dialects.core.placement import CoresOp, PlaceOp, places_of
-from snncc.dialects.core.program import PopulationOp, ProgramOp
+from snncc.dialects.core.program import InputOp, PopulationOp, ProgramOp
 from snncc.dialects.snn.network import ParameterOp
 
 
-def place_on_one_core(module: ModuleOp) -> None:
-    """Populations of a class one behind the other, in the order of the program, in place."""
+def place_on_one_core(module: ModuleOp, description: Description) -> None:
+    """
+    Populations of a class one behind the other, in the order of the program, in place. Where
+    classes share their places, neurons come first and inputs behind them.
+    """
     program = next(op for op in module.ops if isinstance(op, ProgramOp))
     if places_of(program):
         return
     block = program.body.block
+    common = set(description.shared.of) if description.shared is not None else set()
     first: dict[str, int] = {}
     block.add_op(CoresOp([(0, 0)]))
-    for name, op in program.endings.items():
+    endings = program.endings.items()
+    for name, op in sorted(endings, key=lambda item: isinstance(item[1], InputOp)):
         kind = op.neuron_class.data if isinstance(op, PopulationOp) else INPUT
-        start = first.get(kind, 0)
-        first[kind] = start + op.size
+        space = "" if kind in common else kind
+        slots = np.arange(op.size)
+        if isinstance(op, PopulationOp):
+            slots = _slots(op, description)
+        size = description.neurons[kind].group if kind in description.neurons else 1
+        start = -(-first.get(space, 0) // size) * size
+        first[space] = start + int(slots.max(initial=-1)) + 1
         arrays: dict[str, Array] = {
             f"{name}.cores": np.zeros(op.size, np.int16),
-            f"{name}.slots": np.arange(start, start + op.size, dtype=np.int32),
+            f"{name}.slots": (start + slots).astype(np.int32),
         }
         for symbol, values in arrays.items():
             module.body.block.insert_op_before(
@@ -34,3 +49,26 @@ def place_on_one_core(module: ModuleOp) -> None:
             )
         block.add_op(PlaceOp(name, *arrays))
     module.verify()
+
+
+def _slots(op: PopulationOp, description: Description) -> Array:
+    """From 0 on, [neurons]: groups in the order of their first neurons."""
+    neuron = description.neurons[op.neuron_class.data]
+    shared = [
+        op.numbers(key)
+        for key, p in neuron.parameters.items()
+        if p.per == "group" and key in op.parameters.data
+    ]
+    if neuron.group == 1 or not shared:
+        return np.arange(op.size)
+    _, first, kind = np.unique(
+        np.stack(shared, axis=1), axis=0, return_index=True, return_inverse=True
+    )
+    kind = kind.reshape(-1)
+    slots = np.zeros(op.size, np.int64)
+    start = 0
+    for value in np.argsort(first):
+        members = np.flatnonzero(kind == value)
+        slots[members] = start + np.arange(len(members))
+        start += -(-len(members) // neuron.group) * neuron.group
+    return slots

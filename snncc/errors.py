@@ -51,6 +51,7 @@ CODES: dict[str, str] = {
     "SNC-N006": "the chip cannot represent these weights",
     "SNC-N007": "the chip takes spikes, and the inputs are none",
     "SNC-N008": "the folder is no configuration, or a damaged one",
+    "SNC-N009": "more spikes wait than the chip holds",
     "SNC-P001": "a pass failed",
     "SNC-P002": "the results of two stages differ",
     "SNC-Q001": "integers cannot say what this layer computes",

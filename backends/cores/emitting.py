@@ -20,6 +20,8 @@ class Golden:
     """Spikes or counts by the name of the input."""
     trace: Mapping[str, Array]
     """Populations by name, their registers as NAME.STATE, of receptors NAME.STATE0, ..."""
+    order: Array | None = None
+    """Of a chip of events: (step, event of the host, slot) of each spike in the chip's order."""
 
     @property
     def steps(self) -> int:

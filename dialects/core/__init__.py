@@ -2,17 +2,19 @@
 
 from xdsl.ir import Dialect
 
+from snncc.dialects.core.order import OrderOp
 from snncc.dialects.core.placement import CoresOp, PlaceOp
 from snncc.dialects.core.program import InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
 
 CORE = Dialect(
-    "core", [CoresOp, InputOp, OutputOp, PlaceOp, PopulationOp, ProgramOp, SynapsesOp], []
+    "core", [CoresOp, InputOp, OrderOp, OutputOp, PlaceOp, PopulationOp, ProgramOp, SynapsesOp], []
 )
 
 __all__ = [
     "CORE",
     "CoresOp",
     "InputOp",
+    "OrderOp",
     "OutputOp",
     "PlaceOp",
     "PopulationOp",

@@ -98,12 +98,43 @@ def _places(program: ProgramOp, description: Description) -> Iterator[str]:
         op = program.endings[name]
         kind = op.neuron_class.data if isinstance(op, PopulationOp) else INPUT
         limit = description.inputs.count if kind == INPUT else description.neurons[kind].count
+        shared = description.shared
+        if shared is not None and kind in shared.of:
+            limit, space = shared.places, ""
+        else:
+            space = kind
         if slots.size and slots.max() >= limit:
             yield f"{name}: slot {slots.max()}, and a core has {limit} for {kind}"
         pairs = set(zip(cores.tolist(), slots.tolist(), strict=True))
-        if len(pairs) != len(cores) or pairs & taken.setdefault(kind, set()):
+        if len(pairs) != len(cores) or pairs & taken.setdefault(space, set()):
             yield f"{name}: two of {kind} at one place"
-        taken[kind] |= pairs
+        taken[space] |= pairs
+    yield from _sharing(program, description)
+
+
+def _sharing(program: ProgramOp, description: Description) -> Iterator[str]:
+    """Neurons of one group, or class, of a core that are configured differently."""
+    places = places_of(program)
+    for kind, neuron in description.neurons.items():
+        for key, p in neuron.parameters.items():
+            if p.per not in ("group", "class"):
+                continue
+            found: dict[tuple[int, int], int] = {}
+            for op in program.members(kind):
+                name = op.sym_name.data
+                if name not in places or key not in op.parameters.data:
+                    continue
+                cores, slots = places[name]
+                groups = slots // neuron.group if p.per == "group" else np.zeros_like(slots)
+                for place, value in zip(
+                    zip(cores.tolist(), groups.tolist(), strict=True),
+                    op.numbers(key).tolist(),
+                    strict=True,
+                ):
+                    if found.setdefault(place, value) != value:
+                        both = f"{found[place]} and {value}"
+                        yield f"{name}: {key}: neurons that share it have {both}"
+                        return
 
 
 def sizes(program: ProgramOp) -> dict[str, int]:

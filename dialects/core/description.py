@@ -16,7 +16,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from snncc.dialects.core.equations import RECEPTORS, EquationError, names_read, parse
-from snncc.dialects.core.memories import Memory, Register
+from snncc.dialects.core.holding import check_memories
+from snncc.dialects.core.memories import Bus, Memory, Register
 
 SCHEMA = "snncc.chip/1"
 
@@ -309,6 +310,9 @@ class Description(Part):
     emitter: Name | None = None
     """Who writes a configuration; None: the chip has a model, and no format."""
     execution: Literal["timestep", "events"] = "timestep"
+    """Step by step, or one spike after the other: then neurons of one class."""
+    queue: Annotated[int, Field(ge=1, le=1 << 12)] | None = None
+    """Of a chip of events: how many spikes wait at most, with the one that is worked on."""
     inputs: Input
     neurons: dict[Name, Neuron]
     edges: dict[Name, Edge]
@@ -317,6 +321,8 @@ class Description(Part):
     shared: Shared | None = None
     settings: dict[Name, Parameter] = {}
     """Numbers of the chip as a whole, beside the shifts of edges."""
+    bus: Bus | None = None
+    """By which registers and memories are written, where they are written one by one."""
     registers: list[Register] = []
     memories: list[Memory] = []
     learning: Learning | None = None
@@ -327,6 +333,12 @@ class Description(Part):
         """The class from which no edge starts, where there is one."""
         starts = {edge.source for edge in self.edges.values()}
         return next((name for name in self.neurons if name not in starts), None)
+
+    def memory(self, name: str) -> Memory:
+        return next(memory for memory in self.memories if memory.name == name)
+
+    def register(self, name: str) -> Register:
+        return next(register for register in self.registers if register.name == name)
 
     def edges_to(self, target: str) -> dict[str, Edge]:
         return {name: edge for name, edge in self.edges.items() if edge.target == target}
@@ -343,6 +355,10 @@ class Description(Part):
                 )
             if self.execution == "events" and neuron.leak_step is None:
                 raise ValueError(f"neurons.{name}: leak_step: is missing, and events are executed")
+        if self.execution == "events" and len(self.neurons) > 1:
+            raise ValueError("neurons: a chip of events has one class of neurons")
+        if (self.execution == "events") != (self.queue is not None):
+            raise ValueError("queue: is for chips of events, and they have one")
         if shifts & set(self.settings):
             raise ValueError(f"settings: {sorted(shifts & set(self.settings))[0]} stands twice")
         for name, edge in self.edges.items():
@@ -357,6 +373,7 @@ class Description(Part):
         for place in self.shared.of if self.shared else ():
             if place != INPUT and place not in self.neurons:
                 raise ValueError(f"shared: {place} is no class of neurons")
+        check_memories(self)
         if self.learning and {self.learning.of, self.learning.readout} - set(self.neurons):
             raise ValueError("learning: names a class of neurons that is not there")
         return self

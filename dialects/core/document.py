@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from snncc.dialects.core.description import Description
+from snncc.dialects.core.memories import Misplaced
 
 MOST_BYTES = 1 << 20
 MOST_DEPTH = 32
@@ -90,11 +91,14 @@ class _Plain:
 def _told(name: str, lines: dict[tuple[str | int, ...], int], fault: Any) -> str:
     """FILE:LINE: path.to.key: what is wrong."""
     place = tuple(fault["loc"])
+    cause = fault.get("ctx", {}).get("error")
+    if isinstance(cause, Misplaced):
+        place += cause.place
     known = place
     while known and known not in lines:
         known = known[:-1]
     where = ".".join(map(str, place)) or "the description"
     message = str(fault["msg"]).removeprefix("Value error, ")
-    given = fault.get("input")
+    given = None if isinstance(cause, Misplaced) else fault.get("input")
     shown = f", got {given!r}" if isinstance(given, str | int | float | bool) else ""
     return f"{name}:{lines.get(known, 1)}: {where}: {message}{shown}"

@@ -141,7 +141,7 @@ class Network(nn.Module):
     def whole(self, name: str) -> Tensor:
         """The matrix in whole numbers, rounded in the plainest way."""
         w = getattr(self, name).detach() / self.scale(name)
-        return torch.round(w).clamp(-self.largest, self.largest)
+        return torch.round(w).clamp(-self.largest, self.largest) + 0.0  # no -0
 
     def limit(self) -> None:
         """Keeps weights where the chip's numbers suffice: no outlier may spoil a matrix' scale."""

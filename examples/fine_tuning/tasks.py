@@ -72,7 +72,7 @@ TASKS = {
         ),
         held,
         "atan(a=2.0)",
-        {"bptt": 0.002, "eprop": 0.002, "integer": 3.0},
+        {"bptt": 0.002, "eprop": 0.002, "integer": 1.0},
     ),
     "rows": Task(
         "8-96 recurrent-10, row by row",

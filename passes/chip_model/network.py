@@ -7,26 +7,28 @@ population as POPULATION.STATE (of receptors i0, i1, ...).
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
-from xdsl.dialects.builtin import IntegerType, ModuleOp, StringAttr, TensorType, i1, i8
+from xdsl.dialects.builtin import IntegerType, ModuleOp, TensorType, i1, i8
 from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import INPUT, Description, Edge, Neuron
 from snncc.dialects.core.equations import Scope, Value, write
+from snncc.dialects.core.placement import cores_of, places_of
 from snncc.dialects.core.program import PopulationOp, ProgramOp, SynapsesOp
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
-from snncc.dialects.snn.network import FIXED, DelayOp
+from snncc.dialects.snn.network import DelayOp
 from snncc.dialects.snn.neurons.assembly import Assembly
+from snncc.dialects.snn.places import NOWHERE
 from snncc.dialects.snn.types import is_spike, shape_of, stream_type
 from snncc.passes.chip_model.arrivals import Arriving, Drive, extended
-from snncc.passes.chip_model.shadows import Learning, Shadow, shadows_of
 from snncc.passes.ranges import network_ranges
 
 Accumulate: TypeAlias = Literal["auto", "sum", "events"]
@@ -37,29 +39,7 @@ fitted, so that both are the same.
 """
 
 
-def learning_model(
-    program: ProgramOp,
-    description: Description,
-    learning: Learning,
-    accumulate: Literal["sum", "events"] = "sum",
-) -> ModuleOp:
-    """
-    The chip's model with floats behind what is learned (`passes/chip_model/shadows.py`), which
-    are its learnable parameters by the names of `shadows_of`, and surrogates for its spikes.
-    Outputs that are no spikes are floats in the units of the network. The program has scales.
-
-    As sums, what arrives is fitted once a step: it is the chip where no register is filled within
-    a step. As events it is the chip always, and takes many times as long.
-    """
-    ordered = _ordered(description) if accumulate == "events" else frozenset[str]()
-    module = _Model(program, description, ordered, learning).build()
-    for op in module.ops:
-        if isinstance(op, snn.ParameterOp) and op.training is None:
-            op.training = StringAttr(FIXED)
-    return module
-
-
-def _ordered(description: Description) -> frozenset[str]:
+def ordered_classes(description: Description) -> frozenset[str]:
     """Classes of neurons for which the order of what arrives may show."""
     return frozenset(
         name
@@ -72,31 +52,33 @@ def model_of(
     program: ProgramOp, description: Description, accumulate: Accumulate = "auto"
 ) -> ModuleOp:
     """The chip's model of a program, which `verify`s against the description."""
-    ordered = _ordered(description)
+    ordered = ordered_classes(description)
     if accumulate == "events" or not ordered:
-        return _Model(program, description, ordered).build()
-    model = _Model(program, description, frozenset())
+        return Model(program, description, ordered).build()
+    model = Model(program, description, frozenset())
     module = model.build()
     if accumulate == "sum":
         return module
     doubtful = model.doubtful(module) & ordered
     if not doubtful:
         return module
-    return _Model(program, description, doubtful).build()
+    return Model(program, description, doubtful).build()
 
 
 @dataclass
-class _Model:
+class Model:
+    """Writes the network. Subclasses say what else weights and parameters may be."""
+
     program: ProgramOp
     description: Description
     one_by_one: frozenset[str]
     """The classes of neurons whose arrivals are single events."""
-    learning: Learning | None = None
-    _shadows: Mapping[str, Shadow] = field(init=False)
     _assembly: Assembly = field(init=False)
     _delays: dict[tuple[str, int], DelayOp] = field(default_factory=dict)
     _inputs: dict[str, SSAValue] = field(default_factory=dict)
     _written: list[tuple[str, snn.NeuronOp, list[Arriving]]] = field(default_factory=list)
+    _places: dict[str, Array] = field(default_factory=dict)
+    """Slots of what lies on a chip of one core."""
 
     def build(self) -> ModuleOp:
         most = self.description.inputs.most
@@ -108,9 +90,9 @@ class _Model:
         )
         for name, stream in a.inputs.items():
             self._inputs[name] = self._taken(name, stream, most)
-        self._shadows = {}
-        if self.learning is not None:
-            self._shadows = shadows_of(self.program, self.description, self.learning)
+        if len(cores_of(self.program)) == 1:
+            placed = places_of(self.program)
+            self._places = {name: slots for name, (_, slots) in placed.items()}
         streams: dict[str, SSAValue] = {}
         for name in self._order():
             op = self.program.populations[name]
@@ -212,16 +194,8 @@ class _Model:
             name: self.program.setting.get(name, p.default or 0)
             for name, p in self.description.settings.items()
         }
-        writer = _BodyWriter(neuron, arriving, settings)
-        parameters = {
-            port: self._shadows[f"{node}.{port}"].written(a, f"{node}.{port}")
-            if f"{node}.{port}" in self._shadows
-            else a.parameter(f"{node}.{port}", values)
-            for port, values in writer.ports(op).items()
-        }
-        if self.learning is not None and self.learning.surrogate is not None:
-            writer.surrogate = self.learning.surrogate
-            parameters[UNIT] = a.parameter(f"{node}.{UNIT}", self._scale(op))
+        writer = BodyWriter(neuron, arriving, settings)
+        parameters = self._parameters(op, writer)
         for one in arriving:
             parameters |= one.parameters
         states = {
@@ -254,66 +228,68 @@ class _Model:
             if not found:
                 continue
             found.sort(key=lambda s: (rank[s.source_name], s.delay.value.data))
-            parts = [self._source(synapses, streams) for synapses in found]
-            rows = [dense(synapses, self.program) for synapses in found]
-            learned = self._learned(found, rows)
-            stream = parts[0]
-            if len(parts) > 1:
-                stream = self._assembly.add(snn.ConcatOp(parts, 0))
             shift = self.program.setting.get(edge.shift.setting, 0) if edge.shift else 0
-            drives.append(
-                Drive(
-                    f"{name}.{edge_name}{receptor}", stream, np.concatenate(rows), shift, learned
-                )
-            )
+            by_number = self.description.neurons[op.neuron_class.data].arrivals.per == "index"
+            stream, weights, learned = self._sources(found, streams, by_number=by_number)
+            drives.append(Drive(f"{name}.{edge_name}{receptor}", stream, weights, shift, learned))
         return drives
 
-    def _learned(self, found: list[SynapsesOp], rows: list[Array]) -> SSAValue | None:
-        """
-        The weights [neurons, sources] of tables of which some are learned; None where none is. Of
-        the others the rows become where they have synapses.
-        """
-        shadows = [self._shadows.get(op.sym_name.data) for op in found]
-        if not any(shadows):
-            return None
-        a, parts = self._assembly, []
-        edge = self._edge(found[0])
-        narrow = np.int8 if edge.low >= -128 and edge.high <= 127 else np.int16
-        for index, (op, shadow) in enumerate(zip(found, shadows, strict=True)):
-            name = op.sym_name.data
-            if shadow is None:
-                part = a.weight(name, np.ascontiguousarray(rows[index].T.astype(narrow)))
-            else:
-                part = shadow.written(a, name)
-            parts.append(part)
-            rows[index] = _synapses(op, rows[index].shape)
-        return parts[0] if len(parts) == 1 else a.add(snn.ConcatOp(parts, 1))
+    def _parameters(self, op: PopulationOp, writer: BodyWriter) -> dict[str, SSAValue]:
+        """By the ports of the writer's body."""
+        node = op.sym_name.data
+        return {
+            port: self._configured(f"{node}.{port}", values)
+            for port, values in writer.ports(op).items()
+        }
 
-    def _scale(self, op: PopulationOp) -> Array:
-        scales = op.scales()
-        assert scales is not None, "a program with scales"
-        return scales.astype(np.float32)
+    def _configured(self, name: str, values: Array) -> SSAValue:
+        """Numbers that neurons are configured with."""
+        return self._assembly.parameter(name, values)
+
+    def _weights(self, found: list[SynapsesOp]) -> tuple[Array, SSAValue | None]:
+        """
+        The weights of some tables, [sources, neurons]; or where there are synapses, and a stream
+        of their weights, [neurons, sources].
+        """
+        return np.concatenate([dense(synapses, self.program) for synapses in found]), None
 
     def _given(self, op: PopulationOp, stream: SSAValue) -> SSAValue:
-        """What leaves the chip; for training, potentials in the units of the network."""
-        neuron = self.description.neurons[op.neuron_class.data]
-        if self.learning is None or neuron.output == "spikes":
-            return stream
-        name = f"{op.sym_name.data}.real"
+        """What leaves the chip of what a population gives."""
+        return stream
 
-        def real(b: Body, x: Scalar, unit: Scalar) -> Outputs:
-            return [b.signed_to_float(x) / unit], []
-
-        return self._assembly.add(
-            build_neuron(
-                real,
-                inputs={"x": stream},
-                states={},
-                parameters={UNIT: self._assembly.parameter(f"{name}.{UNIT}", self._scale(op))},
-                population=(op.size,),
-                node=name,
+    def _sources(
+        self, found: list[SynapsesOp], streams: dict[str, SSAValue], *, by_number: bool
+    ) -> tuple[SSAValue, Array, SSAValue | None]:
+        """
+        The spikes of some sources and their `_weights` [sources, neurons], by their slots where they
+        are on one core: the chip goes from slot to slot. `by_number`: source n is slot n, which
+        may be empty.
+        """
+        parts = [self._source(synapses, streams) for synapses in found]
+        stream = parts[0]
+        if len(parts) > 1:
+            stream = self._assembly.add(snn.ConcatOp(parts, 0))
+        weights, learned = self._weights(found)
+        places = [self._places.get(synapses.source_name) for synapses in found]
+        if len({synapses.delay.value.data for synapses in found}) > 1:
+            return stream, weights, learned
+        taken = [slots for slots in places if slots is not None]
+        if len(taken) < len(places):
+            return stream, weights, learned
+        slots = np.concatenate(taken)
+        order = np.argsort(slots)
+        if by_number:  # sources of another class are added where their slots are equal
+            order = np.full(int(slots.max()) + 1, NOWHERE, np.int64)
+            order[slots] = np.arange(len(slots))
+        if len(order) == len(slots) and (order == np.arange(len(slots))).all():
+            return stream, weights, learned
+        placed = np.where(order[:, None] == NOWHERE, 0, weights[order]).astype(weights.dtype)
+        if learned is not None:
+            rows = len(slots) * np.arange(weights.shape[1])[:, None] + order
+            learned = self._assembly.add(
+                snn.RearrangeOp(learned, np.where(order == NOWHERE, NOWHERE, rows))
             )
-        )
+        return self._assembly.add(snn.RearrangeOp(stream, order)), placed, learned
 
     def _source(self, op: SynapsesOp, streams: dict[str, SSAValue]) -> SSAValue:
         """The spikes of a source as they arrive, [sources]."""
@@ -365,19 +341,11 @@ def dense(op: SynapsesOp, program: ProgramOp) -> Array:
     return found
 
 
-def _synapses(op: SynapsesOp, shape: tuple[int, ...]) -> Array:
-    """[sources, neurons]: 1 where there is a synapse, whatever its weight."""
-    sources, targets, _ = op.table()
-    found = np.zeros(shape, np.int8)
-    found[sources, targets] = 1
-    return found
-
-
 UNIT = "unit"
 """The port of what 1 of the network's membrane is on the chip."""
 
 
-class _BodyWriter:
+class BodyWriter:
     """The body of a population: registers and parameters by the names of the description."""
 
     def __init__(self, neuron: Neuron, arriving: list[Arriving], settings: Mapping[str, int]):
@@ -418,6 +386,10 @@ class _BodyWriter:
         return found
 
     def equations(self, b: Body, **ports: Scalar) -> Outputs:
+        return self.given(b, self.run(b, self.neuron.tree, ports))
+
+    def run(self, b: Body, tree: ast.Module, ports: dict[str, Scalar]) -> Mapping[str, Value]:
+        """What the names of the equations hold after them."""
         neuron, width = self.neuron, self.neuron.arithmetic
 
         def wide(port: str) -> Scalar:
@@ -439,7 +411,11 @@ class _BodyWriter:
 
         unit = None if self.surrogate is None else ports[UNIT]
         scope = Scope(values, neuron.receptors, arrive, self.surrogate, unit, width=width)
-        after = write(neuron.tree, b, scope)
+        return write(tree, b, scope)
+
+    def given(self, b: Body, after: Mapping[str, Value]) -> Outputs:
+        """The output and the next states, in the types in which they are kept."""
+        neuron, width = self.neuron, self.neuron.arithmetic
         states: list[Scalar] = []
         for name, state in neuron.states.items():
             held = after[name]
@@ -454,4 +430,4 @@ class _BodyWriter:
         return [output], states
 
 
-__all__ = ["INPUT", "Accumulate", "learning_model", "model_of"]
+__all__ = ["INPUT", "Accumulate", "model_of"]

@@ -11,7 +11,7 @@ has: its whole numbers are the nearest of these, and 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -108,7 +108,7 @@ class Shadow:
 
 def shadows_of(
     program: ProgramOp, description: Description, learning: Learning
-) -> Mapping[str, Shadow]:
+) -> dict[str, Shadow]:
     """By table, and POPULATION.BIAS. The program has scales."""
     found: dict[str, Shadow] = {}
     for op in program.synapses:

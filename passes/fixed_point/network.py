@@ -123,7 +123,10 @@ class _Rewriting:
                 found[name] = self._input(name, value)
         for op in old:
             self.where = op
-            if isinstance(op, snn.YieldOp) or self._is_constant(op) or not _has_floats(op):
+            if isinstance(op, snn.YieldOp) or not _has_floats(op):
+                continue
+            if self._is_constant(op):
+                self._kept(op)
                 continue
             rule = RULES.get(type(op))
             if rule is None:
@@ -169,6 +172,17 @@ class _Rewriting:
             return array.astype(np.float64)
         width = integer_width(element)
         return array.astype(np.int64) if width == 1 else array.view(f"i{width // 8}").astype("i8")
+
+    def _kept(self, op: Operation) -> None:
+        """What is rounded of floats that do not move: the integers of a layer that none trains."""
+        for result in op.results:
+            element = stream_type(result).element_type
+            if result.first_use is None or not isinstance(element, IntegerType):
+                continue
+            array = self.constant(result)
+            if array is None or element == i1:
+                raise NoFixedPoint(f"{describe(op)}: spikes that follow from constants of floats")
+            result.replace_all_uses_with(self._array("constant", array, element))
 
     def _stream(self, value: SSAValue) -> Stream:
         """A float stream as it is now; a constant has 16 bits."""

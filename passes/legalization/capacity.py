@@ -29,7 +29,7 @@ def expect_room(
     limits |= {kind: neuron.count for kind, neuron in description.neurons.items()}
     for kind, count in needed.items():
         if count > limits[kind]:
-            what = "inputs" if kind == INPUT else f"{kind} neurons"
+            what = f"{kind}s" if kind in (INPUT, "neuron") else f"{kind} neurons"
             faults.add(
                 TOO_BIG,
                 largest.get(kind),
@@ -44,7 +44,8 @@ def expect_room(
             faults.add(
                 TOO_BIG,
                 None,
-                f"{total} {' and '.join(shared.of)} together; {description.name} has "
+                f"{total} {' and '.join(f'{kind}s' for kind in shared.of)} together; "
+                f"{description.name} has "
                 f"{shared.places} places for them: {total - shared.places} too many",
                 "use fewer input channels or smaller layers",
             )

@@ -72,10 +72,34 @@ class _Reader:
             self._ports[port.name] = content
             known[port.argument] = content
         self._scalars = scalars_of(neuron.body.block, known)
-        for port in neuron.state_ports:
+        self._starts: dict[Symbol, Polynomial] = {}
+        for port, symbol in zip(neuron.state_ports, self.body.states, strict=True):
             initial = constant_of(port.operand)
-            if initial is None or np.any(initial):
-                raise NoNormalForm(f"{port.name} starts at other values than 0")
+            if initial is None:
+                raise NoNormalForm(f"{port.name} starts at values that change")
+            if np.any(initial):
+                start = Symbol("coefficient", f"start of {port.name}")
+                self._ports[start.name] = initial
+                self._starts[symbol] = Polynomial.of(start)
+        self._count_from_starts()
+
+    def _count_from_starts(self) -> None:
+        """States that start at c become v - c: chips start at 0 (and reset to it)."""
+        body = self.body
+        body.outputs = [self._moved(p) for p in body.outputs]
+        body.next_states = [
+            self._moved(p) - self._starts.get(state, ZERO)
+            for state, p in zip(body.states, body.next_states, strict=True)
+        ]
+
+    def _moved(self, polynomial: Polynomial) -> Polynomial:
+        for state, start in self._starts.items():
+            polynomial = polynomial.substitute(state, Polynomial.of(state) + start)
+        return polynomial
+
+    def _argument(self, symbol: Symbol) -> Polynomial | None:
+        """What a spike or another symbol was applied to."""
+        return None if symbol.argument is None else self._moved(symbol.argument)
 
     def read(self) -> Normal:
         body = self.body
@@ -96,6 +120,8 @@ class _Reader:
     # --- the membrane
 
     def _graded(self, output: Polynomial) -> Normal:
+        if self._starts:
+            raise NoNormalForm("a membrane that is read out starts at other values than 0")
         if not body_has_states(self.body):
             return self._integrated(None, output)
         for index, update in enumerate(self.body.next_states):
@@ -104,7 +130,7 @@ class _Reader:
         raise NoNormalForm("the output is a function of the membrane, not the membrane")
 
     def _spiking(self, spike: Symbol) -> Normal:
-        argument = spike.argument
+        argument = self._argument(spike)
         assert argument is not None
         candidates: list[int | None] = list(range(len(self.body.states))) or [None]
         reasons: list[str] = []
@@ -197,7 +223,8 @@ class _Reader:
         where a membrane was above twice the threshold (which `legalize` measures).
         """
         state, update = self.body.states[index], self.body.next_states[index]
-        symbols = update.symbols | (spike.argument.symbols if spike.argument else set())
+        argument = self._argument(spike)
+        symbols = update.symbols | (argument.symbols if argument else set())
         events = {s for s in symbols if s.kind in ("spike", "count")}
         return sorted(
             (e for e in events - {spike} if self._is_of_old(e, state)), key=lambda s: s.name
@@ -205,7 +232,7 @@ class _Reader:
 
     def _is_of_old(self, event: Symbol, state: Symbol) -> bool:
         """H(v - theta) of the membrane that the step before left."""
-        argument = event.argument
+        argument = self._argument(event)
         return argument is not None and (argument - Polynomial.of(state)).is_coefficient
 
     def _threshold(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,8 @@ from snncc.dialects.core.description import Decay, Description, Neuron
 from snncc.passes.legalization.classes import Classes
 from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.graph import Dynamics, Population, SpikingGraph
+from snncc.passes.legalization.sharing import shared
+from snncc.passes.legalization.sparse import Sparse
 
 NO_NEURON, NO_DECAY = "SNC-N004", "SNC-N005"
 MOST_FACTOR = 1.5
@@ -36,6 +38,8 @@ class Form:
 class Formed:
     graph: SpikingGraph
     forms: dict[str, Form]
+    groups: Mapping[str, Array]
+    """Population -> the number of each neuron's group: those that share parameters."""
     changes: tuple[str, ...]
     """What became another neuron, for people."""
 
@@ -78,13 +82,32 @@ def formed(
     forms: dict[str, Form] = {}
     populations: list[Population] = []
     changes: list[str] = []
+    graph = _without_self_connections(graph, description, classes, changes)
+    sharing = shared(graph, description, classes)
     for name, population in graph.populations.items():
         neuron = description.neurons[classes.of[name]]
-        writer = _Writer(population, neuron, description, faults, changes.append)
+        target = sharing.decays[name]
+        writer = _Writer(population, neuron, target, description, faults, changes.append)
         dynamics, form = writer.run()
         populations.append(replace(population, dynamics=dynamics))
         forms[name] = form
-    return Formed(graph.with_populations(populations), forms, tuple(changes))
+    return Formed(graph.with_populations(populations), forms, sharing.groups, tuple(changes))
+
+
+def _without_self_connections(
+    graph: SpikingGraph, description: Description, classes: Classes, changes: list[str]
+) -> SpikingGraph:
+    """The chip's edges where it has none from a neuron to itself."""
+    projections = []
+    for index, p in enumerate(graph.projections):
+        w = p.weights
+        own = w.rows == w.columns
+        refused = p.source == p.target and not classes.edge(description, index).self_connections
+        if refused and own.any():
+            changes.append(f"{p.target}: {int(own.sum())} neurons no longer reach themselves")
+            w = Sparse.of(w.shape, w.rows[~own], w.columns[~own], w.values[~own])
+        projections.append(replace(p, weights=w))
+    return replace(graph, projections=tuple(projections))
 
 
 class _Writer:
@@ -92,6 +115,7 @@ class _Writer:
         self,
         population: Population,
         neuron: Neuron,
+        target: Array,
         description: Description,
         faults: Faults,
         tell: Callable[[str], None],
@@ -99,13 +123,15 @@ class _Writer:
         self.name = population.name
         self.d = population.dynamics
         self.neuron = neuron
+        self.target = target
+        """The decay of the membrane, beside that of neurons that share it."""
         self.chip = description.name
         self.faults = faults
         self.tell = tell
 
     def run(self) -> tuple[Dynamics, Form]:
         a = self.neuron.approximates
-        decay, parameter = self._decay("membrane", self.d.decay, a.membrane)
+        decay, parameter = self._decay("membrane", self.d.decay, a.membrane, self.target)
         d = self.d.changed(decay=decay)
         currents: list[Array] = []
         found: list[Array] = []
@@ -141,9 +167,18 @@ class _Writer:
         self.faults.add(NO_DECAY, self.name, message, remedy)
 
     def _decay(
-        self, what: str, wanted: Array, decay: Decay, *, some: bool = False
+        self,
+        what: str,
+        wanted: Array,
+        decay: Decay,
+        target: Array | None = None,
+        *,
+        some: bool = False,
     ) -> tuple[Array, Array | None]:
-        """(the decay that there is, its parameter); `some`: it must leave something."""
+        """
+        (the decay that there is, its parameter): nearest to a target, or to what is wanted;
+        `some`: it must leave something.
+        """
         if decay.parameter is None or decay.form == "closer":
             if np.abs(wanted - 1.0).max(initial=0) > 1e-6:
                 self._no_decay(
@@ -158,12 +193,19 @@ class _Writer:
         ends = sorted((low, high), key=lambda end: float(decay_of(decay, np.array([end]))[0]))
         if some and decay_of(decay, np.array([ends[0]]))[0] <= 0:
             low, high = (low + 1, high) if ends[0] == low else (low, high - 1)
-        number = nearest(decay, low, high, wanted)
+        number = nearest(decay, low, high, wanted if target is None else target)
         found = decay_of(decay, number)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(wanted == found, 1.0, (1.0 - found) / (1.0 - wanted))
-        wrong = ~((ratio <= MOST_FACTOR) & (ratio >= 1 / MOST_FACTOR))
-        if wrong.any():
+        wrong = _is_another(wanted, found)
+        alone = _is_another(wanted, decay_of(decay, nearest(decay, low, high, wanted)))
+        if wrong.any() and not alone.any():
+            those = "all of a class" if p.per == "class" else f"{self.neuron.group} neighbours"
+            self._no_decay(
+                f"{what}: decays of {_span(wanted)} a step; {self.chip} has one for {those}, which "
+                f"is {_span(found[wrong])} for {int(wrong.sum())} of {len(wanted)} neurons",
+                "train with fewer different time constants",
+            )
+        elif wrong.any():
+            wrong = alone
             least, most = sorted(float(d) for d in decay_of(decay, np.array([low, high])))
             self._no_decay(
                 f"{what}: a decay of {_span(wanted[wrong])} a step; {self.chip} has "
@@ -210,6 +252,13 @@ class _Writer:
                 f"{_span(d.amount)}"
             )
         return d.changed(reset="subtract", amount=amount), kind
+
+
+def _is_another(wanted: Array, found: Array) -> Array:
+    """Whether a leak is no longer the same neuron's, [n]."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(wanted == found, 1.0, (1.0 - found) / (1.0 - wanted))
+    return np.asarray(~((ratio <= MOST_FACTOR) & (ratio >= 1 / MOST_FACTOR)))
 
 
 def _span(values: Array) -> str:

@@ -13,7 +13,7 @@ rounding of weights, weighted by how often their sources fire, moves the membran
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -27,7 +27,7 @@ from snncc.dialects.snn.network import ParameterOp
 from snncc.dialects.snn.neurons.assembly import INLINE_ELEMENTS
 from snncc.passes.legalization.classes import Classes
 from snncc.passes.legalization.faults import Faults
-from snncc.passes.legalization.forms import Form
+from snncc.passes.legalization.forms import Formed
 from snncc.passes.legalization.graph import Population, Projection, SpikingGraph
 from snncc.passes.legalization.levels import leveled
 from snncc.passes.legalization.timing import Timed
@@ -86,27 +86,30 @@ class Integers:
 
 def whole_numbers(
     timed: Timed,
-    forms: Mapping[str, Form],
+    formed: Formed,
     description: Description,
     classes: Classes,
     activity: Activity,
     faults: Faults,
 ) -> Integers:
-    return _Writer(timed, forms, description, classes, activity, faults).run()
+    """`timed` with the populations and projections of `formed`."""
+    timed = replace(timed, graph=formed.graph)
+    return _Writer(timed, formed, description, classes, activity, faults).run()
 
 
 class _Writer:
     def __init__(
         self,
         timed: Timed,
-        forms: Mapping[str, Form],
+        formed: Formed,
         description: Description,
         classes: Classes,
         activity: Activity,
         faults: Faults,
     ):
         self.graph: SpikingGraph = timed.graph
-        self.forms = forms
+        self.forms = formed.forms
+        self.groups = formed.groups
         self.chip = description
         self.classes = classes
         self.activity = activity
@@ -179,7 +182,7 @@ class _Writer:
             scale = self._allowed(population, neuron, np.minimum(full * factor, most))
             error = self._error(population, neuron, rows, units, scale)
             better = error < best_error * (1 - 1e-9)
-            better = self._together(neuron, better, error, best_error)
+            better = self._together(name, better, error, best_error)
             best_scale = np.where(better, scale, best_scale)
             best_error = np.where(better, error, best_error)
         weights = [
@@ -188,22 +191,25 @@ class _Writer:
         ]
         return _Fit(best_scale, float(best_error.sum()), weights)
 
-    def _together(self, neuron: Neuron, better: Array, error: Array, before: Array) -> Array:
+    def _together(self, name: str, better: Array, error: Array, before: Array) -> Array:
         """Neurons that share a threshold take a scale together."""
-        size = self._sharing(neuron)
-        if size == 1:
+        groups = self._sharing(name)
+        if groups is None:
             return better
-        starts = np.arange(0, len(error), size)
         with np.errstate(invalid="ignore"):
-            gain = np.nan_to_num(np.add.reduceat(error, starts)) < np.nan_to_num(
-                np.add.reduceat(before, starts), nan=np.inf
+            gain = np.bincount(groups, np.nan_to_num(error)) < np.nan_to_num(
+                np.bincount(groups, before), nan=np.inf
             )
-        return np.repeat(gain, size)[: len(error)]
+        return np.asarray(gain[groups])
 
-    def _sharing(self, neuron: Neuron) -> int:
-        name = neuron.approximates.threshold
-        per = neuron.parameters[name].per if name is not None else "neuron"
-        return {"group": neuron.group, "class": 1 << 30}.get(per, 1)
+    def _sharing(self, name: str) -> Array | None:
+        """The group of each neuron, where thresholds are shared."""
+        neuron = self.chip.neurons[self.classes.of[name]]
+        threshold = neuron.approximates.threshold
+        per = neuron.parameters[threshold].per if threshold is not None else "neuron"
+        if per == "class":
+            return np.zeros(self.graph.size_of(name), np.int64)
+        return self.groups[name] if per == "group" else None
 
     def _largest_scale(self, population: Population, neuron: Neuron) -> Array:
         """Above, the threshold or what was seen does not fit."""
@@ -242,10 +248,11 @@ class _Writer:
         unit = 2.0**a.threshold_shift
         p = neuron.parameters[a.threshold]
         threshold = scale * d.threshold / unit
-        size = min(self._sharing(neuron), d.size)
-        if size > 1:
-            starts = np.arange(0, d.size, size)
-            threshold = np.repeat(np.minimum.reduceat(threshold, starts), size)[: d.size]
+        groups = self._sharing(population.name)
+        if groups is not None:
+            least = np.full(groups.max() + 1, np.inf)
+            np.minimum.at(least, groups, threshold)
+            threshold = least[groups]
         whole = np.clip(np.rint(threshold), max(p.low, 1), p.high)
         return np.asarray(whole * unit / d.threshold)
 

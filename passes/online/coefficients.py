@@ -31,6 +31,7 @@ from snncc.dialects.snn.fixed import is_fixed, scalars_of
 from snncc.dialects.snn.neuron import Port
 from snncc.dialects.snn.types import KNOWN_AS, known_as, node_name, shape_of, stream_type
 from snncc.passes.online.tangents import Row, Tangent, Tangents, product, total
+from snncc.passes.quantization.attributes import read_held
 
 Coefficient: TypeAlias = "float | SSAValue"
 """A number, a fixed value (a scalar, or of the population's shape) or a stream of that shape."""
@@ -52,6 +53,25 @@ class _Factored:
 
     gain: SSAValue | None
     rest: Tangent
+
+
+def has_spikes(neuron: snn.NeuronOp) -> bool:
+    return any(isinstance(op, snn.SpikeOp | snn.CountOp) for op in neuron.body.block.ops)
+
+
+def held_ends(neuron: snn.NeuronOp) -> list[Operation]:
+    """
+    The operations by which quantization holds states within their types (`held`): no part of
+    what the neuron computes.
+    """
+    names, found = read_held(neuron), list[Operation]()
+    for port, value in zip(neuron.state_ports, neuron.terminator.states, strict=True):
+        op = value.owner
+        while port.name in names and isinstance(op, arith.TruncIOp | arith.MinSIOp | arith.MaxSIOp):
+            if not isinstance(op, arith.TruncIOp):
+                found.append(op)
+            op = op.operands[0].owner
+    return found
 
 
 class Jacobian:
@@ -87,7 +107,8 @@ class Jacobian:
         }
         self._constant: dict[SSAValue, bool] = {}
         self._next: list[Row] = [tangents.row(value) for value in ends.states]
-        quiet = Tangents(block, element, asked, rows, surrogate, spikes=False)
+        held = [] if has_spikes(neuron) else held_ends(neuron)
+        quiet = Tangents(block, element, asked, rows, surrogate, spikes=False, straight=held)
         self._quiet: list[Row] = [quiet.row(value) for value in ends.states]
         outputs = [tangents.row(value) for value in ends.outputs]
         self._outputs = [
@@ -102,7 +123,8 @@ class Jacobian:
     def decay(self, i: int, j: int, quiet: bool = False) -> Coefficient | None:
         """
         A[i, j]: the derivative of next state i by state j. Of a `quiet` neuron it is what it
-        would be without spikes: no reset has a part in it.
+        would be without spikes: no reset has a part in it. One that never spikes is quiet while
+        none of its states is held at an end of its type.
         """
         return self._coefficient(self._rows(quiet)[i].get(self._states[j]))
 

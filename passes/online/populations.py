@@ -24,6 +24,7 @@ from snncc.passes.online.coefficients import (
     Coefficient,
     Jacobian,
     Tap,
+    has_spikes,
     is_fixed_value,
 )
 from snncc.passes.online.eligibility import Signal, Source
@@ -143,8 +144,11 @@ class Populations:
         """The learning signal behind a population, and the memory that the population adds."""
         op = jacobian.neuron
         outputs = list(gradients)
-        spikes = any(isinstance(each, snn.SpikeOp | snn.CountOp) for each in op.body.block.ops)
+        spikes = has_spikes(op)
         exact = self._memory(jacobian, column, outputs, quiet=False)
+        if not spikes and exact.states and not exact.is_filter:
+            # a readout in integers, whose state is held at the ends of its type
+            exact = self._memory(jacobian, column, outputs, quiet=True)
         if not spikes and exact.states and not exact.is_filter:
             raise NoDerivative(
                 f"{describe(op)}: its memory is no filter (a linear one, with a constant that "

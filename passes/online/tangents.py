@@ -9,7 +9,7 @@ derivative of 1 is not multiplied.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
 from xdsl.builder import Builder
@@ -52,12 +52,17 @@ class Tangents:
         surrogate: SurrogateAttr | None = None,
         *,
         spikes: bool = True,
+        straight: Collection[Operation] = (),
     ):
-        """Without `spikes` none of them has a derivative."""
+        """
+        Without `spikes` none of them has a derivative; `straight` operations have that of their
+        first operand.
+        """
         assert block.last_op is not None
         self.body = Body(Builder(InsertPoint.before(block.last_op)), element)
         self.surrogate = surrogate
         self._spikes = spikes
+        self._straight = straight
         self._rows: dict[SSAValue, Row] = {column: {column: 1.0} for column in columns}
         operations = [op for op in block.ops if op is not block.last_op]
         asked = set(rows)
@@ -74,6 +79,9 @@ class Tangents:
 
     def _differentiate(self, op: Operation) -> None:
         if isinstance(op, snn.DetachOp):
+            return
+        if op in self._straight:
+            self._rows[op.results[0]] = self.row(op.operands[0])
             return
         if isinstance(op, snn.SpikeOp | snn.CountOp):
             if self._spikes:

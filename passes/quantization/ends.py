@@ -9,14 +9,13 @@ from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import (
     AnyFloat,
     FloatAttr,
-    TensorType,
-    f32,
     i32,
 )
 from xdsl.ir import Region, SSAValue
 
 from snncc.dialects import snn
-from snncc.dialects.snn.types import shape_of, stream_type
+from snncc.dialects.arrays import dtype_of
+from snncc.dialects.snn.types import stream_type
 from snncc.passes.quantization.arithmetic import IntegerBuilder, NoIntegerForm, single
 from snncc.passes.quantization.frame import Frame, Stream
 
@@ -57,16 +56,19 @@ def write_output(f: Frame, value: SSAValue) -> SSAValue:
         return value
     if stream.unit is None:
         return stream.value
-    builder = IntegerBuilder([i32, f32])
+    type = stream_type(value)
+    element = type.element_type
+    assert isinstance(element, AnyFloat)
+    builder = IntegerBuilder([i32, element])
     whole, unit = builder.block.args
-    result = builder.insert(arith.MulfOp(builder.insert(arith.SIToFPOp(whole, f32)), unit))
-    scale = np.asarray(stream.unit, np.float32)
+    result = builder.insert(arith.MulfOp(builder.insert(arith.SIToFPOp(whole, element)), unit))
+    scale = np.asarray(stream.unit, dtype_of(element))
     builder.finish(snn.NextOp([result], []), {"x", "scale"})
     neuron = snn.NeuronOp(
         [("x", stream.value)],
         [],
         [("scale", f.parameter("output.scale", scale))],
-        [TensorType(f32, shape_of(value))],
+        [type],
         Region(builder.block),
     )
     return f.insert(neuron).results[0]

@@ -14,7 +14,6 @@ from snncc.errors import error
 if TYPE_CHECKING:
     from snncc.cores.configuration import Configuration
     from snncc.dialects.arrays import Array
-    from snncc.network import Network
     from snncc.options import LoadOptions
 
 FOR_C = {
@@ -171,8 +170,8 @@ def run_configuration(
     from snncc.cores.folder import load
 
     configuration = load(folder)
-    network: Network = configuration.model
-    streams = read_inputs(input_file, network, steps).streams
+    network = configuration.model
+    streams = read_inputs(input_file, configuration.interface, steps).streams
     scored = expected = None
     if labels is not None:
         scored = scored_output(network, score)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,8 +13,11 @@ from snncc.errors import error, expect_file
 from snncc.inputs import entry, open_npz
 from snncc.network import Network
 
+if TYPE_CHECKING:
+    from snncc.cores.events import EventChip
 
-def scored_output(network: Network, score: str | None) -> str:
+
+def scored_output(network: Network | EventChip, score: str | None) -> str:
     """The output whose most active element is the class."""
     names = list(network.outputs)
     if score is not None and score not in names:

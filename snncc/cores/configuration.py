@@ -12,6 +12,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.backends.cores.emitting import Golden
+from snncc.cores.events import ChipModel, EventChip, running
 from snncc.cores.legalize import Legalized, Step, legalize
 from snncc.cores.measure import Data
 from snncc.cores.repacking import repacked
@@ -21,7 +22,6 @@ from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import ProgramOp
 from snncc.errors import error
 from snncc.network import Network
-from snncc.passes.chip_model import model_of
 from snncc.passes.core_place import place_on_one_core
 
 if TYPE_CHECKING:
@@ -57,9 +57,14 @@ class Configuration:
         return self.program.sym_name.data
 
     @cached_property
-    def model(self) -> Network:
-        """The chip's bit-exact model, a network of integers."""
-        return Network(model_of(self.program, self.description))
+    def model(self) -> ChipModel:
+        """The chip's bit-exact model: a network of integers, or one that is driven by events."""
+        return running(self.program, self.description)
+
+    @cached_property
+    def interface(self) -> Network:
+        """A network with the inputs of this one, for readers of files."""
+        return self.model if isinstance(self.model, Network) else self.model.interface
 
     @property
     def lag(self) -> int:
@@ -149,7 +154,7 @@ def configure(
             f"got {list(labels.shape)}",
         )
     legal = legalize(network, description, data, score)
-    place_on_one_core(legal.module)
+    place_on_one_core(legal.module, description)
     found = departures(legal.program, description)
     assert not found, found
     return Configuration(legal.module, description, legal.steps, _golden(legal, data))
@@ -160,14 +165,20 @@ def _golden(legal: Legalized, data: Data) -> Golden:
     late_by = max(legal.lags.values(), default=0)
     sample = {name: array[:, :1] for name, array in data.arrays.items()}
     x = late(sample, late_by)
-    return _traced(Network(legal.model), {name: array[:, 0] for name, array in x.items()})
+    return _traced(legal.model, {name: array[:, 0] for name, array in x.items()})
 
 
-def _traced(model: Network, x: Mapping[str, Array]) -> Golden:
+def _traced(model: ChipModel, inputs: Mapping[str, Array]) -> Golden:
     """What the chip's model makes of one sample, [T, n]."""
-    trace = model.run({name: array[:, None] for name, array in x.items()}, trace=True)
+    x, order = {name: array[:, None] for name, array in inputs.items()}, None
+    if isinstance(model, EventChip):
+        trace, order = model.ordered(x)
+    else:
+        trace = model.run(x, trace=True)
     return Golden(
-        dict(x), {name: array[:, 0] for name, array in trace.items() if name != "final"}
+        dict(inputs),
+        {name: array[:, 0] for name, array in trace.items() if name != "final"},
+        order,
     )
 
 
@@ -178,14 +189,14 @@ def late(x: Mapping[str, Array], steps: int) -> dict[str, Array]:
     }
 
 
-def batched(network: Network, x: Mapping[str, Array]) -> dict[str, Array]:
+def batched(network: ChipModel, x: Mapping[str, Array]) -> dict[str, Array]:
     return {
         name: array if array.ndim == len(network.inputs[name]) + 2 else array[:, None]
         for name, array in x.items()
     }
 
 
-def whole_inputs(network: Network, x: Any, description: Description) -> dict[str, Array]:
+def whole_inputs(network: ChipModel, x: Any, description: Description) -> dict[str, Array]:
     """Counts, uint8, as the chip takes them. Raises SNC-R001 and SNC-N007."""
     if not isinstance(x, Mapping):
         if len(network.inputs) != 1:

@@ -124,6 +124,8 @@ def _golden_bytes(golden: Golden) -> bytes:
     data = io.BytesIO()
     arrays = {f"input/{name}": array for name, array in golden.inputs.items()}
     arrays |= {f"trace/{name}": array for name, array in golden.trace.items()}
+    if golden.order is not None:
+        arrays["order"] = golden.order
     np.savez_compressed(data, allow_pickle=False, **arrays)
     return data.getvalue()
 
@@ -134,6 +136,7 @@ def _read_golden(folder: Path) -> Golden:
     return Golden(
         {k.removeprefix("input/"): v for k, v in arrays.items() if k.startswith("input/")},
         {k.removeprefix("trace/"): v for k, v in arrays.items() if k.startswith("trace/")},
+        arrays.get("order"),
     )
 
 

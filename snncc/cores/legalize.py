@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
+from snncc.cores.events import ChipModel, running
 from snncc.cores.measure import Cost, Data, Trace, cost, run
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
@@ -16,7 +17,8 @@ from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import ProgramOp
 from snncc.errors import Problem, SnnccError
 from snncc.network import Network
-from snncc.passes.chip_model import model_of
+from snncc.passes.core_order import inhibition_first, set_order
+from snncc.passes.core_place import place_on_one_core
 from snncc.passes.legalization.capacity import expect_room
 from snncc.passes.legalization.classes import Classes, classes_of
 from snncc.passes.legalization.faults import Faults, Unfit
@@ -44,7 +46,7 @@ class Legalized:
 
     module: ModuleOp
     """Parameters and a `core.program`."""
-    model: ModuleOp
+    model: ChipModel
     """The chip's bit-exact model."""
     description: Description
     steps: tuple[Step, ...]
@@ -94,7 +96,7 @@ def problems_of(network: Network, description: Description) -> list[Problem]:
     try:
         plan = _planned(fused(network), description)
         faults = Faults()
-        whole_numbers(plan.final, plan.formed.forms, description, plan.classes, Activity(), faults)
+        whole_numbers(plan.timed, plan.formed, description, plan.classes, Activity(), faults)
         faults.stop()
     except Unfit as unfit:
         return list(refused(unfit).problems)
@@ -110,11 +112,6 @@ class _Plan:
     classes: Classes
     timed: Timed
     formed: Formed
-
-    @property
-    def final(self) -> Timed:
-        """The graph of the chip's neurons with the chip's latencies."""
-        return replace(self.timed, graph=self.formed.graph)
 
 
 def _planned(given: ModuleOp, description: Description) -> _Plan:
@@ -146,7 +143,7 @@ class _Legalization:
         plan = self.plan
         in_time = dict.fromkeys(plan.graph.populations, 0)
         in_lag = {name: plan.timed.lags[name] for name in plan.graph.populations}
-        self.reference = run(self.given, self.data, in_time)
+        self.reference = run(Network(self.given), self.data, in_time)
         self._tell("network", (), self.reference)
         self._measure("normal form", (), plan.graph, in_time)
         changed = [str(arrival) for arrival in plan.timed.changed]
@@ -155,19 +152,45 @@ class _Legalization:
         trace = self._measure("neurons", form.changes, form.graph, in_lag, states=True)
         faults = Faults()
         activity = trace.activity(self.data)
-        whole = whole_numbers(
-            plan.final, form.forms, plan.description, plan.classes, activity, faults
-        )
+        whole = whole_numbers(plan.timed, form, plan.description, plan.classes, activity, faults)
         faults.stop()
-        model = model_of(whole.program, plan.description)
+        if plan.description.grid.width * plan.description.grid.height == 1:
+            place_on_one_core(whole.module, plan.description)  # sources are added in their order
+        model, trace, order = self._ordered(whole.module, in_lag)
         changes = [
             f"{name}: {count} weights are at the ends of the range"
             for name, count in whole.clipped.items()
         ]
-        self._tell("whole numbers", changes, run(model, self.data, in_lag))
+        self._tell("whole numbers", changes + order, trace)
         return Legalized(
             whole.module, model, plan.description, tuple(self.steps), in_lag, whole.scales
         )
+
+    def _ordered(
+        self, module: ModuleOp, lags: dict[str, int]
+    ) -> tuple[ChipModel, Trace, list[str]]:
+        """
+        The chip's model and its run. A chip of events is sent those of a step in the better of two
+        orders, by accuracy and then by spikes that move; what is not the ascending one is told.
+        """
+        program = next(op for op in module.ops if isinstance(op, ProgramOp))
+        model = running(program, self.plan.description)
+        trace = run(model, self.data, lags)
+        if self.plan.description.execution != "events":
+            return model, trace, []
+        assert self.reference is not None
+        set_order(module, inhibition_first(program))
+        other = run(model, self.data, lags)
+        costs = [cost(self.reference, t, self.data, self.scored) for t in (trace, other)]
+        ascending, sums = ((-(c.accuracy or 0.0), c.moved) for c in costs)
+        if sums < ascending:
+            less, more = (f"{100 * c.moved:.1f} %" for c in costs[::-1])
+            told = (
+                f"events of a step: by the sum of their weights, ascending ({less} of spikes move"
+            )
+            return model, other, [f"{told}; {more} in the order of the inputs)"]
+        set_order(module, None)
+        return model, trace, []
 
     def _measure(
         self,
@@ -182,7 +205,7 @@ class _Legalization:
             {key: array.astype(np.float64) for key, array in self.data.arrays.items()},
             self.data.labels,
         )
-        trace = run(float_model(graph), floats, lags, states=states)
+        trace = run(Network(float_model(graph)), floats, lags, states=states)
         self._tell(name, changes, trace)
         return trace
 

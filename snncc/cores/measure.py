@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
 
+from snncc.cores.events import ChipModel
 from snncc.dialects.arrays import Array
-from snncc.network import Network
 from snncc.passes.legalization.integers import Activity
 
 MOST_SAMPLES = 256
@@ -71,15 +70,14 @@ class Cost:
     accuracy: float | None
 
 
-def run(module: ModuleOp, data: Data, lags: Mapping[str, int], *, states: bool = False) -> Trace:
+def run(model: ChipModel, data: Data, lags: Mapping[str, int], *, states: bool = False) -> Trace:
     """Runs a model on the data, and on so many steps of silence as the chip is behind."""
-    network = Network(module)
     late = max(lags.values(), default=0)
     inputs = {
         name: np.concatenate([array, np.zeros((late, *array.shape[1:]), array.dtype)])
         for name, array in data.arrays.items()
     }
-    trace = network.run(inputs, trace=True)
+    trace = model.run(inputs, trace=True)
     given: dict[str, Array] = {}
     largest: dict[str, Array] = {}
     currents: dict[str, Array] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from benchmarks.writer import NetworkWriter
 from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.dialects.snn.types import is_float, stream_type
 from snncc.network import Network
+from tests.small_networks import RECURRENT, network, stimulus
 
 STEPS = 30
 
@@ -78,3 +81,13 @@ def test_compile_quantizes() -> None:
 def test_what_is_no_option_is_refused(options: dict) -> None:
     with pytest.raises(snncc.SnnccError):
         snncc.quantize(small(), calibration=images(), steps=STEPS, **options)
+
+
+def test_outputs_of_float64(tmp_path: Path) -> None:
+    """Numbers that leave a network have the float type that they had."""
+    net = network(RECURRENT.replace("f32", "f64"), tmp_path)
+    x = abs(stimulus(6, 4, 3)).astype(np.float64)
+    small = snncc.quantize(net, "int8", calibration=x, method="max")
+    found, wanted = small.run(x)["v"], net.run(x)["v"]
+    assert found.dtype == wanted.dtype == np.float64
+    assert abs(found - wanted).mean() < 0.05 * abs(wanted).max()

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import snncc
+from benchmarks.writer import NetworkWriter
 from snncc.dialects.arrays import Array
+from snncc.dialects.snn.body import Body, Outputs, Scalar
 from snncc.training import IntegerProgram, OnlineProgram
 from snncc.training.integer_updates import ONE
 from tests.small_networks import RECURRENT, network
@@ -19,6 +21,8 @@ from tests.small_networks import stimulus as signed_stimulus
 from tests.tools import require_tool
 from tests.trainable_networks import (
     CLASSES,
+    HIDDEN,
+    INPUTS,
     STEPS,
     detached,
     labels,
@@ -264,6 +268,41 @@ def test_through_compile() -> None:
 def test_what_is_refused(options: dict, message: str) -> None:
     with pytest.raises(snncc.SnnccError, match=message):
         program(**options)
+
+
+def test_a_readout_that_is_held_at_the_ends() -> None:
+    """
+    Weights that move could drive it further than its type. Behind neurons whose reset is
+    detached, e-prop is backpropagation; without floats it is near.
+    """
+    rng = np.random.default_rng(0)
+    writer = NetworkWriter("readout", (INPUTS,))
+    for number, (inputs, outputs) in enumerate(((INPUTS, HIDDEN), (HIDDEN, CLASSES)), 1):
+        weight = rng.normal(0.1, inputs**-0.5, (outputs, inputs)).astype(np.float32)
+        writer.linear(f"fc{number}", weight)
+        writer.neuron(f"n{number}", (detached, leaky)[number - 1], {"v": 0.0}, {})
+    net, x, y = quantized(writer.finish()), stimulus(4), labels(4)
+    assert 'held_for_training = ["v"]' in net.mlir()
+    _, wanted = snncc.value_and_grad(net, "ce_per_step", x, y)
+    value, found = snncc.value_and_grad(net, "ce_per_step", x, y, mode="eprop")
+    for name, array in wanted.parameters.items():
+        assert abs(array).max() > 0, name
+        assert abs(found[name] - array).max() < 1e-5 * abs(array).max(), name
+    assert Reference(program(network=net)).train_step(x, y) == pytest.approx(value, rel=5e-3)
+
+
+def test_layers_that_are_not_trained() -> None:
+    """Their floats do not move: what is rounded of them are constants."""
+    x, y = stimulus(4), labels(4)
+    trained = program(trainable=("fc1.weight",))
+    value, _ = snncc.value_and_grad(integers(), "ce_per_step", x, y)
+    assert Reference(trained).train_step(x, y) == pytest.approx(value, rel=5e-3)
+    assert set(trained.parameters()) == {"fc1.weight"}
+
+
+def leaky(b: Body, x: Scalar, v: Scalar) -> Outputs:
+    u = v * 0.8 + x
+    return [u], [u]
 
 
 def test_inputs_below_zero() -> None:

@@ -43,7 +43,7 @@ class Command:
 
 
 def parse_commands(text: str) -> list[Command]:
-    """All commands of a file. Raises CommandError with the line at the first thing that is not one."""
+    """All commands of a file. Raises CommandError at the first line that is none."""
     if not text.endswith("\n"):
         raise CommandError("the file does not end with a newline")
     return [parse_command(n, line) for n, line in enumerate(text[:-1].split("\n"), start=1)]

@@ -52,8 +52,7 @@ class ReckonChip:
     network: Network = field(default_factory=Network)
     state: str = IDLE
     sample: int = 0
-    target_valid: int = 0  # as latched
-    target_pin: int = 0
+    target_valid: int = 0
     infer: int = 0
     events: set[int] = field(default_factory=set)
     counts: list[int] = field(default_factory=lambda: [0] * OUTPUTS)
@@ -91,15 +90,9 @@ class ReckonChip:
             case "target", (address,):
                 self.target(address)
             case "pins", (sample, target_valid, infer):
-                self.sample, self.target_pin, self.infer = sample, target_valid, infer
-                self.latch()
+                self.sample, self.target_valid, self.infer = sample, target_valid, infer
             case _:
                 self.tick()
-
-    def latch(self) -> None:
-        """The pin TARGET_VALID is looked at only while e-prop is on."""
-        if self.registers["DO_EPROP"]:
-            self.target_valid = self.target_pin
 
     # SPI
 
@@ -161,7 +154,6 @@ class ReckonChip:
                 raise Misuse(f"{name} is taken only while EN_CONF is 1")
             self.network.load_seed(name)
             self.learning.load_seed(name)
-        self.latch()
         if name == "EN_CONF" and not value and self.state == CONFIG:
             self.after_step()
 
@@ -201,7 +193,7 @@ class ReckonChip:
             self.target_count = (self.target_count + 1) % (2 * OUTPUTS)
         else:
             self.learning.label = address & 0xF
-            self.got_label = self.state != IDLE
+            self.got_label = True  # the first tick forgets it
         if self.state == ASKING and done:
             self.target_count = 0
             self.learn()

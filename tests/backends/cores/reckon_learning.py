@@ -148,14 +148,15 @@ class Learning:
                 if not trace and not excess.any():
                     continue
                 random = np.frombuffer(bits.next().to_bytes(64, "little"), "<u4").astype(np.int64)
-                p = self.probabilities(name, trace * valid, excess, bool(mode and regularised & bit))
+                additive = bool(mode and regularised & bit)
+                p = self.probabilities(name, trace * valid, excess, additive)
                 change = self.update(p, 32, f"W{name.upper()}", random)
                 self.apply(memory, source, block, change, name == "rec")
 
     def probabilities(
         self, name: str, trace: int, excess: np.ndarray, additive: bool
     ) -> np.ndarray:
-        """Signed probabilities of the updates of one source's weights to the block, 32 bits [16]."""
+        """Signed probabilities, 32 bits, of updates of one source's weights to the block [16]."""
         registers = self.network.registers
         mode, regularised = registers["REGUL_MODE"], registers["REGUL_W"]
         eligible = self.learning_signals * trace * self.surrogates

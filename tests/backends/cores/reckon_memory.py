@@ -142,7 +142,7 @@ class NeuronMemory:
     """
 
     def __init__(self) -> None:
-        sizes = {name: NEURONS for name in STATES} | {"thr": PAIRS, "alpha": PAIRS}
+        sizes = dict.fromkeys(STATES, NEURONS) | {"thr": PAIRS, "alpha": PAIRS}
         self.values = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
         self.known = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
         self.full = {name: (1 << width) - 1 for name, _, width, _ in FIELDS}
@@ -180,7 +180,7 @@ class NeuronMemory:
         return value >> low & 0xFFFFFFFF
 
     def state(self, name: str, pairs: slice | int) -> np.ndarray:
-        """u or a trace of the neurons of some pairs; 0 where the pair is not live. Raises Undefined."""
+        """u or a trace of the neurons of some pairs, 0 if not live. Raises Undefined."""
         if isinstance(pairs, int):
             pairs = slice(pairs, pairs + 1)
         neurons, live = slice(2 * pairs.start, 2 * pairs.stop), np.repeat(self.live[pairs], 2)

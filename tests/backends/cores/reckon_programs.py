@@ -9,43 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from tests.backends.cores.reckon_commands import ADDRESS, Program, weight_words
 from tests.backends.cores.reckon_memory import REGISTERS
 
-ADDRESS = {name: address for address, (name, _, _) in REGISTERS.items()}
-
-
-class Program:
-    """Lines of a command file."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def __str__(self) -> str:
-        return "".join(f"{line}\n" for line in self.lines)
-
-    def add(self, name: str, *numbers: int) -> None:
-        """One command."""
-        self.lines.append(" ".join([name, *(f"{int(n):x}" for n in numbers)]))
-
-    def register(self, name: str, value: int) -> None:
-        """A register by name; negative values in two's complement."""
-        width = REGISTERS[ADDRESS[name]][1]
-        self.add("write", 1 << 16 | ADDRESS[name], int(value) & (1 << width) - 1)
-
-    def memory(self, code: int, first: int, words: list[int]) -> None:
-        """Consecutive words of a memory."""
-        self.add("write", code << 28 | len(words) << 16 | first, *words)
-
-    def read(self, code: int, first: int, count: int) -> None:
-        """Reads consecutive words of a memory."""
-        self.add("read", 1 << 31 | code << 28 | count << 16 | first)
-
-
-def weight_words(weights: np.ndarray) -> list[int]:
-    """int8 weights as words of four, the first lowest."""
-    padded = np.zeros(-(-len(weights) // 4) * 4, np.int8)
-    padded[: len(weights)] = weights
-    return [int(w) for w in padded.view("<u4")]
+THRESHOLDS = [40, 200, 700, -5, 30000, 0x7FFF]
+CHANCES = [0.3, 0.3, 0.2, 0.1, 0.05, 0.05]
 
 
 def learning_registers(program: Program, draw: np.random.Generator) -> dict[str, int]:
@@ -71,7 +39,8 @@ def learning_registers(program: Program, draw: np.random.Generator) -> dict[str,
     for name in ("WINP", "WREC", "WOUT"):
         pick |= {f"LR_P_{name}": draw.integers(0, 24), f"LR_R_{name}": draw.choice([0, 0, 1, 5])}
     for name in ("INP", "REC"):
-        pick |= {f"REGUL_K_{name}_P": draw.integers(0, 30), f"REGUL_K_{name}_R": draw.integers(0, 8)}
+        key = f"REGUL_K_{name}"
+        pick |= {f"{key}_P": draw.integers(0, 30), f"{key}_R": draw.integers(0, 8)}
     for name, value in pick.items():
         program.register(name, value)
     return {name: int(value) for name, value in pick.items()}
@@ -129,13 +98,17 @@ def write_network(
     program: Program, draw: np.random.Generator, sizes: tuple[int, int, int], pairs: int
 ) -> None:
     """Neurons and weights. Neurons above those in use get a threshold, too."""
-    inputs, neurons, outputs = sizes
+    inputs, neurons, _ = sizes
     words = []
     for _ in range(pairs):
-        threshold = int(draw.choice([40, 200, 700, -5, 30000, 0x7FFF], p=[0.3, 0.3, 0.2, 0.1, 0.05, 0.05]))
-        initial = [int(draw.integers(-1 << 15, 1 << 15)) & 0xFFFF if draw.random() < 0.1 else 0 for _ in (0, 1)]
+        threshold = int(draw.choice(THRESHOLDS, p=CHANCES))
+        initial = [
+            int(draw.integers(-1 << 15, 1 << 15)) & 0xFFFF if draw.random() < 0.1 else 0
+            for _ in (0, 1)
+        ]
         words += [initial[0], (initial[1] & 0x3FFF) << 18, initial[1] >> 14]
-        words.append(int(draw.integers(0, 1 << 12)) << 20 | (threshold & 0xFFFF) << 4)
+        alpha = int(draw.choice([0, draw.integers(0, 1 << 12)], p=[0.2, 0.8]))
+        words.append(alpha << 20 | (threshold & 0xFFFF) << 4)
     program.memory(1, 0, words)
     targets = (neurons + 15) // 16 * 16
     scale = draw.choice([10, 128])

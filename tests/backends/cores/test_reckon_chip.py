@@ -6,44 +6,17 @@ import numpy as np
 import pytest
 
 from tests.backends.cores.reckon_chip import ReckonChip
+from tests.backends.cores.reckon_commands import (
+    Program,
+    configured,
+    neuron_words,
+    ticked,
+    weight_words,
+)
 from tests.backends.cores.reckon_memory import Misuse, Undefined
-from tests.backends.cores.reckon_programs import Program, weight_words
 from tests.backends.cores.shift_registers import ShiftRegister
 
-NEVER = 0x7FFF  # a threshold
 SMALL = {"DO_EPROP": 0, "NUM_INP_NEUR": 1, "NUM_REC_NEUR": 1, "NUM_OUT_NEUR": 0}
-
-
-def neuron_words(thr=NEVER, alpha=0, u=(0, 0), tinp=(0, 0), trec=(0, 0)) -> list[int]:
-    """A pair's word, as the chip's documentation lays it out."""
-    word = alpha << 116 | (thr & 0xFFFF) << 100
-    for n in (0, 1):
-        word |= ((u[n] & 0xFFFF) | tinp[n] << 16 | trec[n] << 28) << 50 * n
-    return [word >> 32 * i & 0xFFFFFFFF for i in range(4)]
-
-
-def configured(registers, pairs, winp=(), wrec=(), wout=()) -> Program:
-    """A program that has written all this, and started a sample."""
-    program = Program()
-    for name, value in registers.items():
-        program.register(name, value)
-    for i, pair in enumerate(pairs):
-        program.memory(1, 4 * i, neuron_words(**pair))
-    for code, rows, stride in ((3, winp, 64), (4, wrec, 64), (5, wout, 4)):
-        for source, row in enumerate(rows):
-            program.memory(code, stride * source, weight_words(np.array(row)))
-    program.register("EN_CONF", 0)
-    program.add("pins", 1, 0, 0)
-    return program
-
-
-def ticked(program: Program, events=((),)) -> Program:
-    """Ticks, each after its input events."""
-    for sources in events:
-        for source in sources:
-            program.add("event", source)
-        program.add("tick")
-    return program
 
 
 def played(program: Program) -> ReckonChip:
@@ -211,9 +184,7 @@ def test_reads_between_the_phases():
 
 def test_outputs_at_each_tick():
     registers = {"SEND_PER_TIMESTEP": 1, "SEND_LABEL_ONLY": 0, "KAPPA": 0x80, "RST_MODE": 1}
-    program = configured(
-        SMALL | registers, [{"thr": 1, "u": (1, 0)}], wrec=[[0] * 4], wout=[[-2]]
-    )
+    program = configured(SMALL | registers, [{"thr": 1, "u": (1, 0)}], wrec=[[0] * 4], wout=[[-2]])
     chip = played(ticked(program, [[], [], []]))
     assert chip.sent == [0, 0, 0xFE, 0xFF]  # after STEP of the second and of the third tick
 
@@ -282,7 +253,17 @@ def test_shift_register():
 
 
 def test_seed_of_alternating_bits():
-    # 7 bits of 15 in a step: y[n] = y[n-1] ^ y[n-15], y[0] = bit 0, y[-14..-8] = bits 1, 3, ..., 13.
+    # 7 bits of 15 in a step: y[n] = y[n-1] ^ y[n-15]; y[0] is bit 0, y[-14] to y[-8] are bits
+    # 1, 3, ..., 13.
     register = ShiftRegister(15, 1, 7, 1 | 1 << 3 | 1 << 2, [*range(1, 15, 2), *range(2, 15, 2), 0])
     assert register.next() == 0b0000011  # y[1] = 1 ^ 0, y[2] = 1 ^ 1
     assert register.next() == 0b1111110  # y[7] = 0, y[8] = y[7] ^ y[-7] = 1
+
+
+def test_events_before_the_sample():
+    program = configured(SMALL, [{}], winp=[[4, 0, 0, 0], [1, 0, 0, 0]])
+    del program.lines[-1]
+    program.add("event", 0)
+    program.add("event", 0)  # one and the same
+    program.add("pins", 1, 0, 0)
+    assert played(ticked(program, [[1]])).ticks[0].u[0] == 5

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.backends.cores.reckon_chip import ReckonChip
+from tests.backends.cores.reckon_commands import configured, ticked
 from tests.backends.cores.reckon_memory import Misuse, Undefined
-from tests.backends.cores.reckon_programs import Program
-from tests.backends.cores.test_reckon_chip import configured, ticked
 
 # One input, two neurons, two outputs; alpha = 1. A shift register of zeros gives 0: whatever is
 # not 0 happens.
@@ -52,9 +51,7 @@ def test_trace_decays_before_the_update():
 def test_output_and_recurrent_weights():
     # Tick 1 nothing, tick 2 neuron 0 spikes: traces 8 and 2. o = 64 and 0 after its decay by one:
     # errors 2048 - 1056 and -1024; L = 992 * 64 >> 12 = 15 and -16 (-15.5).
-    chip = learned(
-        {"DO_EPROP": 7, "KAPPA": 0x80}, {"thr": 50, "u": (50, 0)}, events=[(), ()]
-    )
+    chip = learned({"DO_EPROP": 7, "KAPPA": 0x80}, {"thr": 50, "u": (50, 0)}, events=[(), ()])
     assert chip.network.neurons.values["trec"][:2].tolist() == [8, 0]
     assert chip.network.neurons.values["tout"][:2].tolist() == [2, 0]
     assert chip.learning.learning_signals[:2].tolist() == [15, -16]
@@ -71,7 +68,9 @@ def test_traces_and_weights_saturate():
     assert chip.network.winp.values[0, :2].tolist() == [127, -128]
 
 
-@pytest.mark.parametrize(("u", "weight"), [(-11, 20), (-10, 21), (9, 21), (10, 19), (19, 19), (20, 20)])
+@pytest.mark.parametrize(
+    ("u", "weight"), [(-11, 20), (-10, 21), (9, 21), (10, 19), (19, 19), (20, 20)]
+)
 def test_surrogate(u, weight):
     # 0 below -10, 1 below 10, -1 below 20, then 0 twice; u as STEP leaves it.
     steps = {"H_0": 0, "H_1": 1, "H_2": -1, "H_3": 0, "H_4": 0}
@@ -88,6 +87,18 @@ def test_bit_27_of_a_product(h, weight):
     chip = learned(registers, {"tinp": (4095, 0)}, events=[()])
     assert chip.learning.learning_signals[0] == 32767
     assert chip.network.winp.values[0, 0] == weight
+
+
+def test_bit_27_is_certain():
+    # -2^31 happens at any probability, that of 2^31 >> 31 would not (random number 3408171593).
+    registers = {"DO_EPROP": 1, "LEARN_SIG_SCALE": 11, "SEED_INP": 1, "LR_R_WINP": 31}
+    chip = learned(registers | {f"H_{i}": 2 for i in range(5)}, {"tinp": (4095, 0)}, events=[()])
+    assert chip.network.winp.values[0, 0] == 19
+
+
+def test_equal_to_the_random_number():
+    # 128 >> 31 = 0 against 0.
+    assert learned({"DO_EPROP": 1, "LR_R_WINP": 31}, {}).network.winp.values[0, 0] == 21
 
 
 def test_probability():
@@ -118,6 +129,19 @@ def test_additive_regularisation():
     chip = learned(registers, {"trec": (40, 10)}, target=(0, 0, 0, 0), events=[()])
     assert chip.learning.excess[:2].tolist() == [10, 0]
     assert chip.network.winp.values[0, :2].tolist() == [19, 30]
+
+
+@pytest.mark.parametrize(("h", "weight"), [(14, 21), (15, 19)])
+def test_underflow_of_additive_regularisation(h, weight):
+    # -32768 * 4095 * 14 - (10 << 26) = -2549678080 wraps to 1745289216, and goes up. With 15 bit 27
+    # of the product is set (-2012774400 >> 27 = -15), and the underflow is seen.
+    registers = {"DO_EPROP": 1, "REGUL_MODE": 2, "REGUL_W": 1, "LEARN_SIG_SCALE": 15}
+    registers |= {"REGUL_F0": 30, "REGUL_K_INP_P": 26, "REGUL_K_INP_R": 0}
+    registers |= {f"H_{i}": h for i in range(5)}
+    pair = {"trec": (40, 40), "tinp": (4095, 0)}
+    chip = learned(registers, pair, target=(1,), events=[()])
+    assert chip.learning.learning_signals[0] == -32768
+    assert chip.network.winp.values[0, 0] == weight
 
 
 def test_multiplicative_regularisation():
@@ -178,3 +202,21 @@ def test_stochastic_rounding():
     # 7.875 -> 8; 0.875 leaves nothing: 0.
     assert ReckonChip().play(str(ticked(program, [[], []]))).ticks[1].u[:2].tolist() == [8, 0]
 
+
+def test_a_trace_wraps_when_it_is_rounded_up():
+    # 4095 * 0x8001 >> 15 = 4095 and something; one more is 0.
+    registers = {"DO_EPROP": 1, "EN_STOCH_ROUND": 1, "SEED_STRND_TINP": 0}
+    chip = learned(registers, {"tinp": (4095, 4094), "alpha": 1}, events=[()])
+    assert chip.network.neurons.values["tinp"][:2].tolist() == [0, 4095]
+
+
+def test_rounding_does_not_go_on_for_alpha_of_one():
+    # The first numbers of the seed 1 are 0x7fff and 0x2aaa. Pair 0 (alpha 1) takes none of them, so
+    # 0.875 * 9 = 7 + 0x7000 / 2^15 is not rounded up.
+    registers = {"EN_STOCH_ROUND": 1, "SEED_STRND_NEUR": 1, "ALPHA_CONF_0": 1, "DO_EPROP": 0}
+    program = configured(
+        registers | {"NUM_INP_NEUR": 0, "NUM_REC_NEUR": 3, "NUM_OUT_NEUR": 0},
+        [{"u": (9, 0)}, {"u": (9, 0)}],
+    )
+    chip = ReckonChip().play(str(ticked(program, [[], []])))
+    assert chip.ticks[1].u[:4].tolist() == [9, 0, 7, 0]

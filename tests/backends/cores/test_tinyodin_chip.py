@@ -55,9 +55,7 @@ def test_words_as_on_the_wire():
 
 def test_a_spike_reaches_all_neurons():
     # Even neurons take the low nibble of a byte.
-    chip = played(
-        configured([neuron_word(threshold=NEVER)] * 4, {200: [1, -2, 3, -8]}), [200, 200]
-    )
+    chip = played(configured([neuron_word(threshold=NEVER)] * 4, {200: [1, -2, 3, -8]}), [200, 200])
     assert [v[:4].tolist() for v in chip.membranes] == [[1, -2, 3, -8], [2, -4, 6, -16]]
 
 

@@ -152,9 +152,7 @@ class TinyODINChip:
             disabled = self.neurons.bits(neuron, 31, 1)
             v, threshold = self.neurons.bits(neuron, 0, 12), self.neurons.bits(neuron, 12, 12)
         except Undefined as e:
-            raise Undefined(
-                f"{e}: writing it with OPEN_LOOP = 0 makes a spike or not"
-            ) from None
+            raise Undefined(f"{e}: writing it with OPEN_LOOP = 0 makes a spike or not") from None
         return not disabled and threshold <= v < 2048
 
     def read(self, address: int) -> None:
@@ -188,7 +186,7 @@ class TinyODINChip:
         self.membranes.append(np.where(core > HIGHEST, core - 4096, core))
 
     def run(self, now: int) -> None:
-        """All that waits in the FIFO. An event leaves it when it is done. Raises Misuse, Undefined."""
+        """All that waits in the FIFO. An event leaves it when done. Raises Misuse, Undefined."""
         done = 0
         while self.waiting:
             done += 1

@@ -35,21 +35,28 @@ def random_program(seed: int, large: bool = False) -> str:
     open_loop = bool(draw.random() < 0.2)
     lines = [register_write(0, 1), register_write(1, 1)]
     lines += [register_write(2, int(draw.integers(0, 2))), register_write(3, neurons - 1)]
-    high = int(draw.choice([8, 40, 200]))
+    high = int(draw.choice([8, 20, 200], p=[0.5, 0.4, 0.1]))
     for n in range(256):
         if n >= max(neurons, 16) and draw.random() < 0.9:
             continue
-        threshold = int(draw.choice([0, 1, draw.integers(1, high), 0x7FF, 0x800, 0xFFF], p=[0.02, 0.1, 0.8, 0.04, 0.02, 0.02]))
+        thresholds = [draw.integers(1, high), 1, 0, 0x7FF, 0x800, 0xFFF]
+        threshold = int(draw.choice(thresholds, p=[0.8, 0.1, 0.02, 0.04, 0.02, 0.02]))
         v = int(draw.choice([0, draw.integers(-2048, 2048)], p=[0.8, 0.2]))
         word = neuron_word(v, threshold, int(draw.integers(0, 128)), bool(draw.random() < 0.2))
         lines += word_writes(1, n, word)
     known = {int(line.split()[1], 16) & 0xFF for line in lines[4:]}
     sources = sorted({*sources, *known})  # single leaks and virtual events may fire them
-    bias = int(draw.integers(-3, 4) if open_loop else draw.integers(-5, 0))
+    bias = int(draw.integers(-1, 5))
     for source in sources:
+        weights = np.clip(draw.integers(-6, 8, 256) + bias, -8, 7)
+        if not open_loop and source in known:
+            # Spikes excite higher neurons only, so that loops of neurons come to rest.
+            weights[: source + 1] = draw.integers(-8, 0, source + 1)
+            weights[source + 1 :] = draw.integers(-5, 8, 255 - source)
         for block in range((neurons - 1) // 8 + 1):
-            nibbles = np.clip(draw.integers(-8, 8, 8) + bias, -8, 7) & 15
-            lines += word_writes(2, source << 5 | block, sum(int(x) << 4 * i for i, x in enumerate(nibbles)))
+            nibbles = (weights[8 * block : 8 * block + 8] & 15).tolist()
+            word = sum(x << 4 * i for i, x in enumerate(nibbles))
+            lines += word_writes(2, source << 5 | block, word)
     for _ in range(int(draw.integers(0, 5))):
         byte, mask, data = (int(x) for x in draw.integers(0, [4, 256, 256]))
         lines.append(memory_write(2, int(draw.choice(sources)) << 5, byte, data, mask))
@@ -66,10 +73,11 @@ def random_program(seed: int, large: bool = False) -> str:
         lines.append(register_write(1, int(open_loop)))
     lines.append(register_write(0, 0))
     single = sorted(known - {255})
-    for _ in range(int(draw.integers(5, 40))):
+    outside = sorted({*sources} - known) or sources
+    for _ in range(int(draw.integers(20, 80))):
         kind = draw.choice(["spike", "leak", "one", "virtual"], p=[0.6, 0.15, 0.1, 0.15])
         address = {
-            "spike": int(draw.choice(sources)),
+            "spike": int(draw.choice(outside if draw.random() < 0.7 else sources)),
             "leak": 0x1FF | int(draw.integers(0, 2)) << 9,
             "one": 0x100 | int(draw.choice(single)),
             "virtual": 0x200 | int(draw.integers(0, 256)),

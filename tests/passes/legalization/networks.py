@@ -48,6 +48,13 @@ def lif_scaled(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar) -> Ou
     return [z], [b.select(z, b.constant(0.0), u)]
 
 
+def resting(b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar) -> Outputs:
+    """Rests at -2, where it starts and is reset to."""
+    u = beta * (v + 2.0) - 2.0 + x
+    z = b.spike(u - theta, "gt")
+    return [z], [b.select(z, b.constant(-2.0), u)]
+
+
 def cuba(old_current: bool) -> Equations:
     """i = alpha i + x; v = beta v + i, of the new or the old current."""
 
@@ -82,6 +89,7 @@ def layered(
     recurrent: Array | None = None,
     bias: Array | None = None,
     late: int = 0,
+    start: float = 0.0,
 ) -> Network:
     """One population behind a matrix, perhaps with recurrent weights, a bias, a delay."""
     a = Assembly("net", {"x": TensorType(f32, [weight.shape[1]])})
@@ -102,7 +110,7 @@ def layered(
     neuron = build_neuron(
         equations,
         inputs={"x": drive},
-        states={name: a.zero(TensorType(f32, [])) for name in states},
+        states={name: a.parameter(f"{name}0", np.full((), start, np.float32)) for name in states},
         parameters={
             name: a.parameter(name, np.full(len(weight), value, np.float32))
             for name, value in parameters.items()

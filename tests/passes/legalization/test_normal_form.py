@@ -20,6 +20,7 @@ from tests.passes.legalization.networks import (
     lif_late,
     lif_scaled,
     readout,
+    resting,
 )
 from tests.tools import shared_file
 
@@ -56,6 +57,7 @@ WRITTEN: dict[str, tuple[Any, tuple[str, ...], dict[str, float]]] = {
     "no reset": (lif("none", "ge"), ("v",), {"beta": 0.5, "theta": 1.0}),
     "late": (lif_late, ("v",), LIF),
     "scaled": (lif_scaled, ("v",), {"beta": 0.75, "theta": 2.0}),
+    "resting": (resting, ("v",), {"beta": 0.75, "theta": -1.0}),
     "counts": (counting, ("v",), LIF),
     "new current": (cuba(False), ("i", "v"), {"alpha": 0.75, **LIF}),
     "old current": (cuba(True), ("i", "v"), {"alpha": 0.75, **LIF}),
@@ -76,7 +78,16 @@ def test_ways_to_write_a_neuron(name: str, recurrent: bool) -> None:
     # a bias of an old current arrives a step after the start, which the normal form leaves out
     bias = None if name == "old current" else rng.integers(-4, 5, 12) / 64
     found = expect_same(
-        layered(equations, weight, states, parameters, recurrent=loop, bias=bias, late=2)
+        layered(
+            equations,
+            weight,
+            states,
+            parameters,
+            recurrent=loop,
+            bias=bias,
+            late=2,
+            start=-2.0 if name == "resting" else 0.0,
+        )
     )
     dynamics = found.populations["n"].dynamics
     np.testing.assert_allclose(dynamics.decay, parameters["beta"], rtol=1e-6)
