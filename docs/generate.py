@@ -15,6 +15,8 @@ from snncc.dialects import get_all_dialects
 from snncc.dialects.snn.kind import KINDS
 from snncc.dialects.snn.surrogates import SURROGATES, WITHOUT
 from snncc.errors import CODES, SnnccError
+from snncc.importers.netx.decode import NEURONS as NETX_NEURONS
+from snncc.importers.netx.reader import LAYERS as NETX_LAYERS
 from snncc.importers.nir.model import NEURON_CLASSES, NODE_CLASSES, Node
 from snncc.importers.nir.profiles import get_all_profiles
 from snncc.importers.nir.profiles.base import Choices, Profile
@@ -166,6 +168,10 @@ def support() -> str:
             f"| `{name}` | {profile.source} | {dt} | {resets} (own: {own}) "
             f"| {', '.join(profile.integrators)} |"
         )
+    lines += ["", "## Layers of netx files", "", "| type | |", "| --- | --- |"]
+    lines += [f"| `{name}` | {text} |" for name, text in NETX_LAYERS.items()]
+    neurons = " and ".join(f"`{name}`" for name in NETX_NEURONS)
+    lines += ["", f"Neurons: {neurons}, two names of one.", ""]
     lines += _torch_and_onnx()
     lines += ["", "## C", "", "Operations of bodies: "]
     lines.append(", ".join(f"`{op.name}`" for op in sorted(SCALAR_RULES, key=lambda o: o.name)))

@@ -86,6 +86,8 @@ CODES: dict[str, str] = {
     "SNC-W024": "calibration data leave the range of an input",
     "SNC-W025": "weights are rounded without calibration data",
     "SNC-W026": "no gradient flows through spikes without a surrogate",
+    "SNC-W027": "a field of the file is not known",
+    "SNC-W028": "the host computes the input",
     "SNC-X001": "internal error",
     "SNC-X002": "the system refused",
 }

@@ -237,9 +237,9 @@ def load(
     """
     Loads a network.
 
-    `model` is a file: NIR (.nir, .h5, .hdf5), torch.export (.pt2), ONNX (.onnx) or saved
-    IR (.mlir); or, with an `example_input`, a live `torch.nn.Module` or a function of
-    tensors; or a `torch.export.ExportedProgram`.
+    `model` is a file: NIR (.nir, .h5, .hdf5), torch.export (.pt2), ONNX (.onnx), netx of
+    Lava-DL (.net) or saved IR (.mlir); or, with an `example_input`, a live `torch.nn.Module`
+    or a function of tensors; or a `torch.export.ExportedProgram`.
 
     Of models of torch and ONNX: `states` names what one step carries to the next, in the
     order of the last inputs and outputs, or as {name: (input, output)}. `time_axis` is the
@@ -289,6 +289,13 @@ def load_with(path: Path, options: LoadOptions) -> Network:
         options.refuse_semantics(path)
         options.refuse_axes(path)
         return Network(load_module(path))
+    if path.suffix.lower() == ".net":
+        from snncc.cores.netx import load_netx
+        from snncc.importers.hdf5.reader import MAX_BYTES
+
+        options.refuse_semantics(path)
+        options.refuse_axes(path)
+        return load_netx(path, max_bytes=options.max_bytes or MAX_BYTES)
     from snncc.importers.files import import_file
 
     imported = import_file(path, options)

@@ -91,3 +91,21 @@ def test_accuracy_is_that_of_the_page() -> None:
         for row in re.findall(rf"\| accuracy, {part}.*?\|(.*)", page)
     ]
     assert found == dict(zip(NAMES, map(list, zip(*said, strict=True)), strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "most"), [("xylo", 0.02), ("reckon", 0.02), ("ranc", 0.0), ("tinyodin", 0.04)]
+)
+def test_chips_lose_little(name: str, most: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the bit-exact models; RANC's weights are whole numbers, so that nothing is lost."""
+    monkeypatch.syspath_prepend(CHIPS)
+    from on_chips import accuracy, configured
+    from tasks import TASKS
+
+    real = accuracy(name, TASKS[name].load())
+    assert real >= 0.90
+    configuration = configured(name)
+    assert accuracy(name, configuration) >= real - most
+    assert configuration.steps[0].name == "network"
+    assert all(step.cost is not None for step in configuration.steps)

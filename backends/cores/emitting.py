@@ -35,6 +35,13 @@ description; a number that does not fit its field is a fault of legalization.
 """
 
 
+def about_files(name: str) -> Mapping[str, str]:
+    """What the files of an emitter are, by path: its `ABOUT`, where it has one."""
+    emitter_named(name)
+    module = import_module(f"snncc.backends.cores.{name}.emit")
+    return dict(getattr(module, "ABOUT", {}))
+
+
 def emitter_named(name: str) -> Emit:
     """The `emit` of snncc.backends.cores.NAME. Raises KeyError where there is none."""
     try:

@@ -8,7 +8,8 @@ import numpy as np
 
 from snncc.dialects.core.description import INPUT, Description
 from snncc.dialects.core.placement import cores_of, places_of
-from snncc.dialects.core.program import PopulationOp, ProgramOp, SynapsesOp
+from snncc.dialects.core.program import ConnectionsOp, PopulationOp, ProgramOp
+from snncc.dialects.core.wiring_conformance import wiring_departures
 
 
 def departures(program: ProgramOp, description: Description) -> list[str]:
@@ -17,11 +18,12 @@ def departures(program: ProgramOp, description: Description) -> list[str]:
         return [f"the program is for {program.chip.data}, not for {description.name}"]
     found = list(_settings(program, description))
     for population in program.populations.values():
-        found += _population(population, description)
+        found += _population(population, program, description)
     for synapses in program.synapses:
         found += _synapses(synapses, program, description)
     found += _places(program, description)
-    return found
+    # arrays of a program that is wrong already may not fit together
+    return found or list(wiring_departures(program, description))
 
 
 def _settings(program: ProgramOp, description: Description) -> Iterator[str]:
@@ -37,15 +39,18 @@ def _settings(program: ProgramOp, description: Description) -> Iterator[str]:
             yield f"setting {name}: expected {known[name][0]} to {known[name][1]}, got {value}"
 
 
-def _population(op: PopulationOp, description: Description) -> Iterator[str]:
+def _population(op: PopulationOp, program: ProgramOp, description: Description) -> Iterator[str]:
     name = op.sym_name.data
+    driven = {d.parameter.data for d in program.drives.values() if d.target_name == name}
     neuron = description.neurons.get(op.neuron_class.data)
     if neuron is None:
         yield f"{name}: {description.name} has no neurons {op.neuron_class.data}"
         return
     for key, parameter in neuron.parameters.items():
         if key not in op.parameters.data:
-            if parameter.default is None:
+            if key in driven and not parameter.driven:
+                yield f"{name}: {key}: {description.name} has no way to write it at every step"
+            elif parameter.default is None and key not in driven:
                 yield f"{name}: {key} is missing"
             continue
         values = op.numbers(key)
@@ -57,11 +62,11 @@ def _population(op: PopulationOp, description: Description) -> Iterator[str]:
                 f"{name}: {key}: expected {parameter.low} to {parameter.high}, "
                 f"got {values.min()} to {values.max()}"
             )
-    for key in set(op.parameters.data) - set(neuron.parameters):
+    for key in sorted({*op.parameters.data, *driven} - set(neuron.parameters)):
         yield f"{name}: {key}: {op.neuron_class.data} neurons have no such parameter"
 
 
-def _synapses(op: SynapsesOp, program: ProgramOp, description: Description) -> Iterator[str]:
+def _synapses(op: ConnectionsOp, program: ProgramOp, description: Description) -> Iterator[str]:
     name = op.sym_name.data
     edge = description.edges.get(op.edge.data)
     if edge is None:
@@ -77,15 +82,16 @@ def _synapses(op: SynapsesOp, program: ProgramOp, description: Description) -> I
         yield f"{name}: receptor: expected 0 to {edge.receptors - 1}, got {receptor}"
     if not 0 <= delay <= edge.delay:
         yield f"{name}: delay: expected 0 to {edge.delay}, got {delay}"
-    sources, targets, weights = op.table()
+    weights = op.weight_array
     if weights.size and not edge.low <= weights.min() <= weights.max() <= edge.high:
         yield (
             f"{name}: weights: expected {edge.low} to {edge.high}, "
             f"got {weights.min()} to {weights.max()}"
         )
-    itself = op.source_name == op.target_name and bool((sources == targets).any())
-    if itself and not edge.self_connections:
-        yield f"{name}: a neuron that reaches itself"
+    if op.source_name == op.target_name and not edge.self_connections:
+        sources, targets, _ = op.table()
+        if (sources == targets).any():
+            yield f"{name}: a neuron that reaches itself"
 
 
 def _places(program: ProgramOp, description: Description) -> Iterator[str]:

@@ -60,6 +60,8 @@ class Parameter(Part):
     """A group is neurons that share it, `Neuron.group` of them; a class all neurons."""
     default: int | None = None
     """What it is where nothing asks for another value."""
+    driven: bool = False
+    """Whether the host may write it at every step: a way for values that are no spikes."""
 
     @model_validator(mode="after")
     def _is_range(self) -> Parameter:
@@ -67,6 +69,8 @@ class Parameter(Part):
             raise ValueError(f"expected low <= high, got {self.low} and {self.high}")
         if self.default is not None and not self.low <= self.default <= self.high:
             raise ValueError(f"default: expected {self.low} to {self.high}, got {self.default}")
+        if self.driven and self.per != "neuron":
+            raise ValueError("driven: expected a parameter that each neuron has")
         return self
 
 
@@ -269,6 +273,18 @@ class Grid(Part):
     """How many axons a neuron reaches; None: any."""
     axon_types: Annotated[int, Field(ge=1, le=256)] | None = None
     """A weight is chosen by the type of its axon: so many are there. None: it is its own."""
+    axons: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    """Of each core: what spikes come in by, one for each source, type and delay. None: any."""
+    bus: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    """
+    Lines of an output bus, which takes one place of the mesh; a spike for the outside is one
+    destination. None: outputs are read in another way.
+    """
+
+    @property
+    def places(self) -> int:
+        """Of cores."""
+        return self.width * self.height - (self.bus is not None)
 
 
 class Shared(Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -16,7 +17,7 @@ from xdsl.dialects.builtin import (
     SymbolRefAttr,
     i64,
 )
-from xdsl.ir import Block, Operation, Region
+from xdsl.ir import Attribute, Block, Operation, Region
 from xdsl.irdl import (
     IRDLOperation,
     irdl_op_definition,
@@ -160,8 +161,66 @@ class PopulationOp(IRDLOperation):
                 )
 
 
+class ConnectionsOp(IRDLOperation, ABC):
+    """
+    Connections of one class, from an input or a population to a population. Spikes arrive `delay`
+    steps later than the edge's latency says.
+    """
+
+    sym_name = prop_def(SymbolNameConstraint())
+    source = prop_def(FlatSymbolRefAttrConstr)
+    target = prop_def(FlatSymbolRefAttrConstr)
+    edge = prop_def(StringAttr)
+    receptor = prop_def(IntegerAttr.constr(i64))
+    delay = prop_def(IntegerAttr.constr(i64))
+
+    traits = lazy_traits_def(lambda: (HasParent(ProgramOp),))
+
+    @staticmethod
+    def ends(
+        name: str, source: str, target: str, edge: str, receptor: int, delay: int
+    ) -> dict[str, Attribute]:
+        """The properties of every class of connections."""
+        return {
+            "sym_name": StringAttr(name),
+            "source": SymbolRefAttr(source),
+            "target": SymbolRefAttr(target),
+            "edge": StringAttr(edge),
+            "receptor": IntegerAttr(receptor, i64),
+            "delay": IntegerAttr(delay, i64),
+        }
+
+    @property
+    def source_name(self) -> str:
+        return self.source.root_reference.data
+
+    @property
+    def target_name(self) -> str:
+        return self.target.root_reference.data
+
+    @abstractmethod
+    def table(self) -> tuple[Array, Array, Array]:
+        """(sources, targets, weights), each [synapses], sorted by (source, target)."""
+
+    @property
+    @abstractmethod
+    def weight_array(self) -> Array:
+        """The different weights that there are, in any order."""
+
+    def connected(self) -> tuple[InputOp | PopulationOp, PopulationOp] | None:
+        """What is connected; None outside of a program. Raises VerifyException."""
+        program = self.parent_op()
+        if not isinstance(program, ProgramOp):
+            return None
+        source = program.endings.get(self.source_name)
+        target = program.endings.get(self.target_name)
+        if source is None or not isinstance(target, PopulationOp):
+            raise VerifyException("expected an input or population, and a population")
+        return source, target
+
+
 @irdl_op_definition
-class SynapsesOp(IRDLOperation):
+class SynapsesOp(ConnectionsOp):
     """
     Connections of one class, from an input or a population to a population: three arrays of
     equal length, sorted by (source, target), each pair once.
@@ -174,17 +233,9 @@ class SynapsesOp(IRDLOperation):
 
     name = "core.synapses"
 
-    sym_name = prop_def(SymbolNameConstraint())
-    source = prop_def(FlatSymbolRefAttrConstr)
-    target = prop_def(FlatSymbolRefAttrConstr)
-    edge = prop_def(StringAttr)
-    receptor = prop_def(IntegerAttr.constr(i64))
-    delay = prop_def(IntegerAttr.constr(i64))
     sources = prop_def(FlatSymbolRefAttrConstr)
     targets = prop_def(FlatSymbolRefAttrConstr)
     weights = prop_def(FlatSymbolRefAttrConstr)
-
-    traits = lazy_traits_def(lambda: (HasParent(ProgramOp),))
 
     assembly_format = (
         "$sym_name `from` $source `to` $target `edge` $edge `receptor` $receptor `delay` $delay "
@@ -203,12 +254,7 @@ class SynapsesOp(IRDLOperation):
     ):
         super().__init__(
             properties={
-                "sym_name": StringAttr(name),
-                "source": SymbolRefAttr(source),
-                "target": SymbolRefAttr(target),
-                "edge": StringAttr(edge),
-                "receptor": IntegerAttr(receptor, i64),
-                "delay": IntegerAttr(delay, i64),
+                **self.ends(name, source, target, edge, receptor, delay),
                 **{
                     key: SymbolRefAttr(symbol)
                     for key, symbol in zip(("sources", "targets", "weights"), arrays, strict=True)
@@ -216,30 +262,20 @@ class SynapsesOp(IRDLOperation):
             }
         )
 
-    @property
-    def source_name(self) -> str:
-        return self.source.root_reference.data
-
-    @property
-    def target_name(self) -> str:
-        return self.target.root_reference.data
-
     def table(self) -> tuple[Array, Array, Array]:
-        """(sources, targets, weights), each [synapses]."""
         references = (self.sources, self.targets, self.weights)
         sources, targets, weights = (numbers_of(self, reference) for reference in references)
         return sources, targets, weights
 
+    @property
+    def weight_array(self) -> Array:
+        return numbers_of(self, self.weights)
+
     def verify_(self) -> None:
-        program = self.parent_op()
-        if not isinstance(program, ProgramOp):
+        ends = self.connected()
+        if ends is None:
             return
-        source, target = (
-            program.endings.get(self.source_name),
-            program.endings.get(self.target_name),
-        )
-        if source is None or not isinstance(target, PopulationOp):
-            raise VerifyException("expected an input or population, and a population")
+        source, target = ends
         sources, targets, weights = self.table()
         if not sources.shape == targets.shape == weights.shape or sources.ndim != 1:
             raise VerifyException("sources, targets, weights: expected arrays of one length")
@@ -252,6 +288,57 @@ class SynapsesOp(IRDLOperation):
         order = sources * target.size + targets
         if (np.diff(order) <= 0).any():
             raise VerifyException("expected pairs sorted by (source, target), each once")
+
+
+@irdl_op_definition
+class DriveOp(IRDLOperation):
+    """
+    A stream of whole numbers from outside, in the place of a parameter of a population; of the
+    population's shape, and held at the ends of the parameter:
+
+        core.drive @bias to @layer0 parameter "bias_mantissa"
+    """
+
+    name = "core.drive"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    target = prop_def(FlatSymbolRefAttrConstr)
+    parameter = prop_def(StringAttr)
+
+    traits = lazy_traits_def(lambda: (HasParent(ProgramOp),))
+
+    assembly_format = "$sym_name `to` $target `parameter` $parameter attr-dict"
+
+    def __init__(self, name: str, target: str, parameter: str):
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(name),
+                "target": SymbolRefAttr(target),
+                "parameter": StringAttr(parameter),
+            }
+        )
+
+    @property
+    def target_name(self) -> str:
+        return self.target.root_reference.data
+
+    def verify_(self) -> None:
+        program = self.parent_op()
+        if not isinstance(program, ProgramOp):
+            return
+        name, target, parameter = self.sym_name.data, self.target_name, self.parameter.data
+        population = program.populations.get(target)
+        if population is None:
+            raise VerifyException(f"{target}: expected a population")
+        if parameter in population.parameters.data:
+            raise VerifyException(f"{target}: {parameter} has numbers already")
+        if name in program.endings:
+            raise VerifyException(f"{name}: stands twice")
+        others = [op for op in program.body.block.ops if isinstance(op, DriveOp) and op is not self]
+        if any(op.sym_name.data == name for op in others):
+            raise VerifyException(f"{name}: stands twice")
+        if any((op.target_name, op.parameter.data) == (target, parameter) for op in others):
+            raise VerifyException(f"{target}: {parameter} is driven twice")
 
 
 @irdl_op_definition
@@ -351,8 +438,12 @@ class ProgramOp(IRDLOperation):
         return {name: op for name, op in self.endings.items() if isinstance(op, PopulationOp)}
 
     @property
-    def synapses(self) -> list[SynapsesOp]:
-        return [op for op in self.body.block.ops if isinstance(op, SynapsesOp)]
+    def drives(self) -> dict[str, DriveOp]:
+        return {op.sym_name.data: op for op in self.body.block.ops if isinstance(op, DriveOp)}
+
+    @property
+    def synapses(self) -> list[ConnectionsOp]:
+        return [op for op in self.body.block.ops if isinstance(op, ConnectionsOp)]
 
     @property
     def outputs(self) -> dict[str, OutputOp]:

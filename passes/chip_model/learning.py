@@ -11,7 +11,7 @@ from xdsl.ir import SSAValue
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
-from snncc.dialects.core.program import PopulationOp, ProgramOp, SynapsesOp
+from snncc.dialects.core.program import ConnectionsOp, PopulationOp, ProgramOp
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.network import FIXED
 from snncc.passes.chip_model.network import UNIT, BodyWriter, Model, dense, ordered_classes
@@ -56,7 +56,7 @@ class _LearningModel(Model):
         self._learning = learning
         self._shadows = shadows
 
-    def _weights(self, found: list[SynapsesOp]) -> tuple[Array, SSAValue | None]:
+    def _weights(self, found: list[ConnectionsOp]) -> tuple[Array, SSAValue | None]:
         shadows = [self._shadows.get(op.sym_name.data) for op in found]
         if not any(shadows):
             return super()._weights(found)

@@ -1,7 +1,8 @@
 """
 A `core.program` as a network of streams, with the chip's own arithmetic.
 
-Inputs are spikes or counts, outputs what the populations give. A trace has the registers of each
+Inputs are spikes or counts, and whole numbers of what drives a parameter; outputs what the
+populations give. A trace has the registers of each
 population as POPULATION.STATE (of receptors i0, i1, ...).
 """
 
@@ -18,24 +19,27 @@ from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
-from snncc.dialects.core.description import INPUT, Description, Edge, Neuron
+from snncc.dialects.core.convolution import ConvolutionOp
+from snncc.dialects.core.description import INPUT, Description, Edge, Neuron, Parameter
 from snncc.dialects.core.equations import Scope, Value, write
 from snncc.dialects.core.placement import cores_of, places_of
-from snncc.dialects.core.program import PopulationOp, ProgramOp, SynapsesOp
+from snncc.dialects.core.program import ConnectionsOp, DriveOp, PopulationOp, ProgramOp
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.network import DelayOp
 from snncc.dialects.snn.neurons.assembly import Assembly
 from snncc.dialects.snn.places import NOWHERE
-from snncc.dialects.snn.types import is_spike, shape_of, stream_type
-from snncc.passes.chip_model.arrivals import Arriving, Drive, extended
+from snncc.dialects.snn.transposes import ReduceOp
+from snncc.dialects.snn.types import Stream, is_spike, shape_of, stream_type
+from snncc.passes.chip_model.arrivals import Arriving, Drive, extended, narrowed
 from snncc.passes.ranges import network_ranges
 
-Accumulate: TypeAlias = Literal["auto", "sum", "events"]
+Accumulate: TypeAlias = Literal["auto", "sum", "guarded", "events"]
 """
 How arrivals are written where the chip fits a register after each source: as weighted `sum`s, as
 single `events` in the chip's order, or (`auto`) as a sum where it is proved that no sum has to be
-fitted, so that both are the same.
+fitted, so that both are the same. `guarded` sums come with outputs POPULATION.doubt, [1] each, that
+say whether a register might have been fitted on the way; where none was, the run is the chip's.
 """
 
 
@@ -53,6 +57,8 @@ def model_of(
 ) -> ModuleOp:
     """The chip's model of a program, which `verify`s against the description."""
     ordered = ordered_classes(description)
+    if accumulate == "guarded":
+        return Model(program, description, frozenset(), guarded=ordered).build()
     if accumulate == "events" or not ordered:
         return Model(program, description, ordered).build()
     model = Model(program, description, frozenset())
@@ -73,6 +79,9 @@ class Model:
     description: Description
     one_by_one: frozenset[str]
     """The classes of neurons whose arrivals are single events."""
+    guarded: frozenset[str] = frozenset()
+    """The classes that say whether their sums might have been fitted on the way."""
+    _doubts: dict[str, SSAValue] = field(default_factory=dict)
     _assembly: Assembly = field(init=False)
     _delays: dict[tuple[str, int], DelayOp] = field(default_factory=dict)
     _inputs: dict[str, SSAValue] = field(default_factory=dict)
@@ -83,13 +92,17 @@ class Model:
     def build(self) -> ModuleOp:
         most = self.description.inputs.most
         element = i1 if most == 1 else i8
-        shapes = {name: op.shape.get_values() for name, op in self.program.inputs.items()}
-        a = self._assembly = Assembly(
-            self.program.sym_name.data,
-            {name: TensorType(element, shape) for name, shape in shapes.items()},
-        )
-        for name, stream in a.inputs.items():
-            self._inputs[name] = self._taken(name, stream, most)
+        types: dict[str, Stream] = {
+            name: TensorType(element, op.shape.get_values())
+            for name, op in self.program.inputs.items()
+        }
+        for name, drive in self.program.drives.items():
+            bits = _signed_bits(self._driven_parameter(drive))
+            shape = self.program.populations[drive.target_name].shape.get_values()
+            types[name] = TensorType(IntegerType(bits), shape)
+        a = self._assembly = Assembly(self.program.sym_name.data, types)
+        for name in self.program.inputs:
+            self._inputs[name] = self._taken(name, a.inputs[name], most)
         if len(cores_of(self.program)) == 1:
             placed = places_of(self.program)
             self._places = {name: slots for name, (_, slots) in placed.items()}
@@ -107,15 +120,14 @@ class Model:
             given = self._given(self.program.populations[source], streams[source])
             same = tuple(shape) == shape_of(given)
             outputs[name] = given if same else a.add(snn.ReshapeOp(given, shape))
-        return a.finish(outputs)
+        return a.finish(outputs | self._doubts)
 
     def doubtful(self, module: ModuleOp) -> frozenset[str]:
         """The classes for which a sum may have to be fitted."""
         network = next(op for op in module.ops if isinstance(op, snn.NetworkOp))
         most = self.description.inputs.most
-        known = {name: (0.0, float(min(most, 255))) for name in network.inputs if most > 1}
-        if most > 1:  # what the user gives is clipped first
-            known = dict.fromkeys(network.inputs, (0.0, 255.0))
+        # what the user gives is clipped first
+        known = dict.fromkeys(self.program.inputs, (0.0, 255.0)) if most > 1 else {}
         ranges = network_ranges(network, known)
         found = set()
         for neuron_class, neuron, arriving in self._written:
@@ -134,9 +146,7 @@ class Model:
 
     def _taken(self, name: str, stream: SSAValue, most: int) -> SSAValue:
         """An input as the chip takes it: flat, and so many spikes a step at most."""
-        if len(shape_of(stream)) != 1:
-            size = self.program.inputs[name].size
-            stream = self._assembly.add(snn.ReshapeOp(stream, [size], node=f"{name}.flat"))
+        stream = self._flat(name, stream)
         if most in (1, 255):
             return stream
 
@@ -151,6 +161,41 @@ class Model:
                 parameters={},
                 population=shape_of(stream),
                 node=f"{name}.clip",
+            )
+        )
+
+    def _flat(self, name: str, stream: SSAValue) -> SSAValue:
+        shape = shape_of(stream)
+        if len(shape) == 1:
+            return stream
+        size = int(np.prod(shape, dtype=np.int64))
+        return self._assembly.add(snn.ReshapeOp(stream, [size], node=f"{name}.flat"))
+
+    def _driven_parameter(self, drive: DriveOp) -> Parameter:
+        op = self.program.populations[drive.target_name]
+        return self.description.neurons[op.neuron_class.data].parameters[drive.parameter.data]
+
+    def _driven(self, name: str, drive: DriveOp) -> SSAValue:
+        """What drives a parameter, flat, and held at its ends."""
+        flat, parameter = (
+            self._flat(name, self._assembly.inputs[name]),
+            self._driven_parameter(drive),
+        )
+        half = 1 << (_signed_bits(parameter) - 1)
+        if (parameter.low, parameter.high) == (-half, half - 1):
+            return flat
+
+        def held(b: Body, x: Scalar) -> Outputs:
+            return [b.maximum(b.minimum(x, parameter.high), parameter.low)], []
+
+        return self._assembly.add(
+            build_neuron(
+                held,
+                inputs={"x": flat},
+                states={},
+                parameters={},
+                population=shape_of(flat),
+                node=f"{name}.held",
             )
         )
 
@@ -169,10 +214,10 @@ class Model:
             del before[ready[0]]
         return ordered
 
-    def _edge(self, op: SynapsesOp) -> Edge:
+    def _edge(self, op: ConnectionsOp) -> Edge:
         return self.description.edges[op.edge.data]
 
-    def _latency(self, op: SynapsesOp) -> int:
+    def _latency(self, op: ConnectionsOp) -> int:
         return self._edge(op).latency + int(op.delay.value.data)
 
     def _population(self, op: PopulationOp, streams: dict[str, SSAValue]) -> SSAValue:
@@ -187,6 +232,7 @@ class Model:
                 self._drives(op, receptor, streams),
                 neuron.arithmetic,
                 one_by_one=neuron_class in self.one_by_one,
+                guarded=neuron_class in self.guarded,
             )
             for receptor in range(neuron.receptors)
         ]
@@ -194,7 +240,12 @@ class Model:
             name: self.program.setting.get(name, p.default or 0)
             for name, p in self.description.settings.items()
         }
-        writer = BodyWriter(neuron, arriving, settings)
+        driven = {
+            drive.parameter.data: self._driven(key, drive)
+            for key, drive in self.program.drives.items()
+            if drive.target_name == node
+        }
+        writer = BodyWriter(neuron, arriving, settings, frozenset(driven))
         parameters = self._parameters(op, writer)
         for one in arriving:
             parameters |= one.parameters
@@ -202,20 +253,24 @@ class Model:
             name: a.zero(TensorType(IntegerType(bits), [])) for name, bits in writer.states.items()
         }
         built = build_neuron(
-            writer.equations,
-            inputs={name: value for one in arriving for name, value in one.inputs.items()},
+            writer.guarded if neuron_class in self.guarded else writer.equations,
+            inputs=driven | {name: v for one in arriving for name, v in one.inputs.items()},
             states=states,
             parameters=parameters,
             population=(op.size,),
             node=node,
         )
         self._written.append((neuron_class, built, arriving))
-        return a.add(built)
+        a.add(built)
+        if neuron_class in self.guarded:
+            self._doubts[f"{node}.doubt"] = a.add(ReduceOp("max", built.results[1], [1]))
+        return built.results[0]
 
     def _drives(self, op: PopulationOp, receptor: int, streams: dict[str, SSAValue]) -> list[Drive]:
         """By edge in the chip's order; the sources of an edge in the order of their places."""
         drives = []
         name = op.sym_name.data
+        ordered = op.neuron_class.data in (self.one_by_one | self.guarded)
         rank = {source: index for index, source in enumerate(self.program.endings)}
         for edge_name, edge in self.description.edges_to(op.neuron_class.data).items():
             found = [
@@ -230,8 +285,18 @@ class Model:
             found.sort(key=lambda s: (rank[s.source_name], s.delay.value.data))
             shift = self.program.setting.get(edge.shift.setting, 0) if edge.shift else 0
             by_number = self.description.neurons[op.neuron_class.data].arrivals.per == "index"
-            stream, weights, learned = self._sources(found, streams, by_number=by_number)
-            drives.append(Drive(f"{name}.{edge_name}{receptor}", stream, weights, shift, learned))
+            tables: list[ConnectionsOp] = []
+            for connections in found:
+                if isinstance(connections, ConvolutionOp) and not ordered:
+                    node = f"{name}.{connections.sym_name.data}"
+                    stream = self._source(connections, streams)
+                    drives.append(Drive(node, stream, connections, shift))
+                else:
+                    tables.append(connections)
+            if tables:
+                stream, weights, learned = self._sources(tables, streams, by_number=by_number)
+                node = f"{name}.{edge_name}{receptor}"
+                drives.append(Drive(node, stream, weights, shift, learned))
         return drives
 
     def _parameters(self, op: PopulationOp, writer: BodyWriter) -> dict[str, SSAValue]:
@@ -246,7 +311,7 @@ class Model:
         """Numbers that neurons are configured with."""
         return self._assembly.parameter(name, values)
 
-    def _weights(self, found: list[SynapsesOp]) -> tuple[Array, SSAValue | None]:
+    def _weights(self, found: list[ConnectionsOp]) -> tuple[Array, SSAValue | None]:
         """
         The weights of some tables, [sources, neurons]; or where there are synapses, and a stream
         of their weights, [neurons, sources].
@@ -258,7 +323,7 @@ class Model:
         return stream
 
     def _sources(
-        self, found: list[SynapsesOp], streams: dict[str, SSAValue], *, by_number: bool
+        self, found: list[ConnectionsOp], streams: dict[str, SSAValue], *, by_number: bool
     ) -> tuple[SSAValue, Array, SSAValue | None]:
         """
         The spikes of some sources and their `_weights` [sources, neurons], by their slots where they
@@ -291,7 +356,7 @@ class Model:
             )
         return self._assembly.add(snn.RearrangeOp(stream, order)), placed, learned
 
-    def _source(self, op: SynapsesOp, streams: dict[str, SSAValue]) -> SSAValue:
+    def _source(self, op: ConnectionsOp, streams: dict[str, SSAValue]) -> SSAValue:
         """The spikes of a source as they arrive, [sources]."""
         name, late = op.source_name, self._latency(op)
         if name in self._inputs:
@@ -331,13 +396,18 @@ def stored_bits(bits: int) -> int:
     return next(width for width in (8, 16, 32) if bits <= width)
 
 
-def dense(op: SynapsesOp, program: ProgramOp) -> Array:
+def _signed_bits(parameter: Parameter) -> int:
+    """Of the type, i16 or i32, that holds what a parameter may be."""
+    return 16 if parameter.low >= -(1 << 15) and parameter.high < 1 << 15 else 32
+
+
+def dense(op: ConnectionsOp, program: ProgramOp) -> Array:
     """Weights [sources, neurons]."""
     sources, targets, weights = op.table()
     shape = (program.endings[op.source_name].size, program.endings[op.target_name].size)
-    low, high = weights.min(initial=0), weights.max(initial=0)
-    found = np.zeros(shape, np.int8 if low >= -128 and high <= 127 else np.int16)
-    found[sources, targets] = weights
+    small = narrowed(weights)
+    found = np.zeros(shape, small.dtype)
+    found[sources, targets] = small
     return found
 
 
@@ -348,8 +418,15 @@ UNIT = "unit"
 class BodyWriter:
     """The body of a population: registers and parameters by the names of the description."""
 
-    def __init__(self, neuron: Neuron, arriving: list[Arriving], settings: Mapping[str, int]):
+    def __init__(
+        self,
+        neuron: Neuron,
+        arriving: list[Arriving],
+        settings: Mapping[str, int],
+        driven: frozenset[str] = frozenset(),
+    ):
         self.neuron = neuron
+        self.driven = driven
         self.settings = settings
         self.arriving = arriving
         self.surrogate: SurrogateAttr | None = None
@@ -369,8 +446,9 @@ class BodyWriter:
         """The parameters' arrays by port; what is not given has its default."""
         found: dict[str, Array] = {}
         for name, parameter in self.neuron.parameters.items():
-            fits = parameter.low >= -(1 << 15) and parameter.high < 1 << 15
-            dtype = np.int16 if fits else np.int32
+            if name in self.driven:
+                continue
+            dtype = np.int16 if _signed_bits(parameter) == 16 else np.int32
             if name in op.parameters.data:
                 values = op.numbers(name)
             elif parameter.default is not None:
@@ -387,6 +465,15 @@ class BodyWriter:
 
     def equations(self, b: Body, **ports: Scalar) -> Outputs:
         return self.given(b, self.run(b, self.neuron.tree, ports))
+
+    def guarded(self, b: Body, **ports: Scalar) -> Outputs:
+        """The same, and whether the order in which sources are added might show."""
+        outputs, states = self.equations(b, **ports)
+        doubt = b.constant(0, i1)
+        for one in self.arriving:
+            if one.doubt is not None:
+                doubt = b.select(doubt, doubt, one.doubt)
+        return [*outputs, doubt], states
 
     def run(self, b: Body, tree: ast.Module, ports: dict[str, Scalar]) -> Mapping[str, Value]:
         """What the names of the equations hold after them."""

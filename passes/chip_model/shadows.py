@@ -113,6 +113,7 @@ def shadows_of(
     found: dict[str, Shadow] = {}
     for op in program.synapses:
         if op.sym_name.data in learning.tables:
+            assert isinstance(op, SynapsesOp), "a table"
             found[op.sym_name.data] = _of_table(op, program, description)
     for name in sorted(learning.biases):
         population = program.populations[name]

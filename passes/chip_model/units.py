@@ -12,11 +12,11 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
-from snncc.dialects.core.program import PopulationOp, ProgramOp, SynapsesOp
+from snncc.dialects.core.program import ConnectionsOp, PopulationOp, ProgramOp
 from snncc.passes.legalization.forms import decay_of
 
 
-def weight_factor(op: SynapsesOp, program: ProgramOp, description: Description) -> Array | None:
+def weight_factor(op: ConnectionsOp, program: ProgramOp, description: Description) -> Array | None:
     """[targets]: what a weight of 1 is on the chip; None for a program without scales."""
     target = program.populations[op.target_name]
     scales = target.scales()

@@ -17,9 +17,9 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array, batch_norm_factors, constant_of
 from snncc.dialects.snn.attributes import Pool
 from snncc.dialects.snn.types import shape_of
+from snncc.dialects.windows import Windows, convolution_entries, padded, taken, windows
 from snncc.passes.legalization.faults import Fault, Unfit
 from snncc.passes.legalization.sparse import Sparse
-from snncc.passes.ranges.sums import padded, taken, windows
 
 NO_SYNAPSES = "SNC-N003"
 MOST_ENTRIES = 1 << 26
@@ -254,30 +254,11 @@ def _expect_bearable(entries: int, value: SSAValue) -> None:
 
 
 def _convolution(op: snn.Conv1dOp | snn.Conv2dOp, weight: Array) -> Sparse:
-    """Each place of the kernel meets one place of the input for each element of the output."""
-    groups, shape = op.group_count, shape_of(op.result)
-    inputs = np.arange(size_of(op.input)).reshape(shape_of(op.input))
-    around = padded(inputs, op.paddings, -1)
-    around = around.reshape(groups, -1, *around.shape[1:])
-    outputs = np.arange(np.prod(shape)).reshape(groups, shape[0] // groups, -1)
-    kernel = weight.reshape(groups, shape[0] // groups, weight.shape[1], -1)
-    _expect_bearable(outputs.size * weight[0].size, op.result)
-    rows, columns, values = [], [], []
-    for place, window in windows(shape[1:], weight.shape[2:], op.strides, op.dilations):
-        taps = taken(around, window).reshape(groups, 1, weight.shape[1], -1)
-        out = outputs[:, :, None, :]
-        w = kernel[..., place][..., None]
-        full = np.broadcast_shapes(taps.shape, out.shape, w.shape)
-        inside = np.broadcast_to(taps, full) >= 0
-        rows.append(np.broadcast_to(out, full)[inside])
-        columns.append(np.broadcast_to(taps, full)[inside])
-        values.append(np.broadcast_to(w, full)[inside])
-    return Sparse.of(
-        (outputs.size, inputs.size),
-        np.concatenate(rows),
-        np.concatenate(columns),
-        np.concatenate(values),
-    )
+    before, after = shape_of(op.input), shape_of(op.result)
+    _expect_bearable(size_of(op.result) * weight[0].size, op.result)
+    lie = Windows(op.strides, op.paddings, op.dilations, op.group_count)
+    entries = convolution_entries(weight, before, after, lie)
+    return Sparse.of((size_of(op.result), size_of(op.input)), *entries)
 
 
 def _pool(op: snn.Pool2dOp) -> Sparse:

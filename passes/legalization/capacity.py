@@ -5,24 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from snncc.dialects.core.description import INPUT, Description
+from snncc.passes.legalization.capacity_mesh import TOO_BIG, expect_room_on_mesh
 from snncc.passes.legalization.classes import Classes
 from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.graph import SpikingGraph
-
-TOO_BIG = "SNC-N002"
 
 
 def expect_room(
     graph: SpikingGraph, description: Description, classes: Classes, faults: Faults
 ) -> None:
-    """Adds a fault for each resource of a chip of one core that is short."""
-    grid = description.grid
-    if grid.width * grid.height > 1:
-        return  # the mapping splits populations and says what does not fit
+    """
+    Adds a fault for each resource that is short: of a chip of several cores as far as it shows
+    before weights are whole numbers and neurons have cores.
+    """
+    if description.grid.places > 1:
+        expect_room_on_mesh(graph, description, classes, faults)
+        return
     needed = {INPUT: sum(graph.size_of(name) for name in graph.inputs)}
     largest: dict[str, str] = {}
     for name, kind in classes.of.items():
-        needed[kind] = needed.get(kind, 0) + graph.size_of(name)
+        group = description.neurons[kind].group  # which has neurons of one layer
+        places = -(-graph.size_of(name) // group) * group
+        needed[kind] = needed.get(kind, 0) + places
         if kind not in largest or graph.size_of(name) > graph.size_of(largest[kind]):
             largest[kind] = name
     limits = {INPUT: description.inputs.count}

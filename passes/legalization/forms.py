@@ -209,12 +209,14 @@ class _Writer:
             least, most = sorted(float(d) for d in decay_of(decay, np.array([low, high])))
             self._no_decay(
                 f"{what}: a decay of {_span(wanted[wrong])} a step; {self.chip} has "
-                f"{least:.4g} to {most:.4g}",
+                f"{least:.4g} to {most:.4g}, and {_span(found[wrong])} is nearest",
                 "train with a time constant in that range",
             )
         change = np.abs(found - wanted).max(initial=0)
+        given, had = _span(found), _span(wanted)
         if change > 1e-6:
-            self.tell(f"{self.name}: {what} decays by {_span(found)} instead of {_span(wanted)}")
+            what = f"{self.name}: {what} decays by {given}"
+            self.tell(what + (f" instead of {had}" if given != had else f", {change:.1g} off"))
         return found, number
 
     def _biases(self, d: Dynamics) -> Dynamics:
@@ -228,7 +230,8 @@ class _Writer:
         d = d.changed(current_biases=())
         if a.bias is None and np.any(d.bias):
             self._no(
-                f"a bias, which neurons of {self.chip} do not have",
+                f"a bias of {_span(d.bias)} for {np.count_nonzero(d.bias)} of {d.size} neurons; "
+                f"those of {self.chip} have none",
                 "train without bias, or with an input that spikes at every step",
             )
         return d

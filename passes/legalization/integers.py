@@ -178,18 +178,26 @@ class _Writer:
                 full = np.minimum(full, at_end)
         best_scale = np.zeros(population.size)
         best_error = np.full(population.size, np.inf)
-        for factor in SCALES:
-            scale = self._allowed(population, neuron, np.minimum(full * factor, most))
+        for tried in (self._natural(rows, units), *(full * factor for factor in SCALES)):
+            scale = self._allowed(population, neuron, np.minimum(tried, most))
             error = self._error(population, neuron, rows, units, scale)
             better = error < best_error * (1 - 1e-9)
             better = self._together(name, better, error, best_error)
             best_scale = np.where(better, scale, best_scale)
             best_error = np.where(better, error, best_error)
-        weights = [
-            rounded(row.projection, row.edge, best_scale / unit)
-            for row, unit in zip(rows, units, strict=True)
-        ]
+        weights = self._rounded(rows, units, best_scale)
         return _Fit(best_scale, float(best_error.sum()), weights)
+
+    def _natural(self, rows: Sequence[_Row], units: Sequence[Array]) -> Array:
+        """
+        [n]: the scale at which the smallest weight is 1. Weights that were trained as whole
+        numbers stay what they are, and the smallest such scale leaves most of the register.
+        """
+        least = np.full(len(units[0]) if units else 1, np.inf)
+        for row, unit in zip(rows, units, strict=True):
+            w = row.projection.weights
+            np.minimum.at(least, w.rows, np.abs(w.values) / unit[w.rows])
+        return np.asarray(np.where(np.isfinite(least), 1 / least, np.inf))
 
     def _together(self, name: str, better: Array, error: Array, before: Array) -> Array:
         """Neurons that share a threshold take a scale together."""
@@ -270,13 +278,11 @@ class _Writer:
         """
         d = population.dynamics
         total = np.zeros(d.size)
-        for row, unit in zip(rows, units, strict=True):
+        weights = self._rounded(rows, units, scale)
+        for row, unit, whole in zip(rows, units, weights, strict=True):
             w = row.projection.weights
-            per = (scale / unit)[w.rows]
-            off = rounded(row.projection, row.edge, scale / unit) / per - w.values
-            rates = self.activity.rates.get(row.projection.source)
-            rate = np.full(w.shape[1], 0.1) if rates is None else np.maximum(rates, 1e-3)
-            total += np.bincount(w.rows, rate[w.columns] * off**2, minlength=d.size)
+            off = whole / (scale / unit)[w.rows] - w.values
+            total += np.bincount(w.rows, self._rate(row)[w.columns] * off**2, minlength=d.size)
         rounds = 1.0 if neuron.approximates.membrane.parameter is not None else 0.0
         rounds += 1.0 if neuron.approximates.current is not None else 0.0
         total = total + rounds / 12 / scale**2
@@ -286,6 +292,41 @@ class _Writer:
                 self.activity.largest.get(population.name, np.ones(d.size)), 1e-9
             )
         return np.asarray(total / reference**2)
+
+    def _rate(self, row: _Row) -> Array:
+        """[sources] how often each fires in a step, or a guess."""
+        rates = self.activity.rates.get(row.projection.source)
+        size = row.projection.weights.shape[1]
+        return np.full(size, 0.1) if rates is None else np.maximum(rates, 1e-3)
+
+    def _rounded(self, rows: Sequence[_Row], units: Sequence[Array], scale: Array) -> list[Array]:
+        """The chip's weights, [synapses] each; the levels of a neuron are of all its synapses."""
+        found: list[Array] = []
+        for row, unit in zip(rows, units, strict=True):
+            w = row.projection.weights
+            exact = w.values * (scale / unit)[w.rows]
+            if row.edge.levels is None:
+                exact = np.asarray(np.clip(np.rint(exact), row.edge.low, row.edge.high))
+            found.append(exact)
+        few = [i for i, row in enumerate(rows) if row.edge.levels is not None]
+        if few:
+            edges = [rows[i].edge for i in few]
+            sparse = [rows[i].projection.weights for i in few]
+            together = leveled(
+                np.concatenate([w.rows for w in sparse]),
+                np.concatenate([found[i] for i in few]),
+                np.concatenate(
+                    [self._rate(rows[i])[w.columns] for i, w in zip(few, sparse, strict=True)]
+                ),
+                min(edge.levels or 1 for edge in edges),
+                max(edge.low for edge in edges),
+                min(edge.high for edge in edges),
+                len(scale),
+            )
+            parts = np.split(together, np.cumsum([len(w.rows) for w in sparse])[:-1])
+            for i, part in zip(few, parts, strict=True):
+                found[i] = part
+        return found
 
     def _clipped(self, name: str, fit: _Fit) -> int:
         rows = [row for row in self.rows if row.projection.target == name]
@@ -434,12 +475,3 @@ def _is_whole(population: Population, neuron: Neuron) -> bool:
     """
     d = population.dynamics
     return bool((d.decay == 1).all()) and not d.currents
-
-
-def rounded(projection: Projection, edge: Edge, factor: Array) -> Array:
-    """The chip's weights of a projection whose rows are multiplied by `factor`, [synapses]."""
-    w = projection.weights
-    exact = w.values * factor[w.rows]
-    if edge.levels is not None:
-        return leveled(w.rows, exact, edge.levels, edge.low, edge.high, w.shape[0])
-    return np.asarray(np.clip(np.rint(exact), edge.low, edge.high))

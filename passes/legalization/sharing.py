@@ -88,6 +88,8 @@ def _grouped(
 ) -> dict[str, Array]:
     """The groups of each population; none has neurons of two."""
     order = {name: np.lexsort((keys[name], decays[name])) for name in decays}
+    if sum(map(len, order.values())) > neuron.count:  # does not fit, which is told elsewhere
+        return {name: np.arange(len(places)) // neuron.group for name, places in order.items()}
     lines = [decays[name][order[name]] for name in decays]
     cuts = _cut(lines, neuron.group, neuron.count // neuron.group)
     found = {}

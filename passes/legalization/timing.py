@@ -16,9 +16,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from snncc.dialects.core.description import Description
 from snncc.passes.legalization.classes import Classes
+from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.graph import Output, Projection, SpikingGraph
+from snncc.passes.legalization.sparse import Sparse
+
+NO_DELAY = "SNC-N003"
+MOST_STEPS = 1
+"""By which a spike may arrive at another time than in the network; its cost is measured."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +47,28 @@ class Arrival:
 @dataclass(frozen=True)
 class Timed:
     """
-    The graph with the chip's delays (latency included), and what each edge adds to its latency.
+    The graph with the chip's delays (latency included), and what each edge adds to its latency. Of
+    a chip of events loops keep their delays.
     """
 
     graph: SpikingGraph
     extra: tuple[int, ...]
     changed: tuple[Arrival, ...]
     lags: dict[str, int]
+
+
+def expect_delays(placed: Timed, description: Description, faults: Faults) -> None:
+    """Adds a fault for each delay of the network that is no matter of one step."""
+    for arrival in placed.changed:
+        if abs(arrival.late) > MOST_STEPS:
+            faults.add(
+                NO_DELAY,
+                arrival.target,
+                f"spikes of {arrival.source} would arrive {abs(arrival.late)} steps "
+                f"{'late' if arrival.late > 0 else 'early'} on {description.name}; "
+                f"{MOST_STEPS} step is the most by which they may be off",
+                "train with the delays that the chip has, or without loops over long delays",
+            )
 
 
 def timed(graph: SpikingGraph, description: Description, classes: Classes) -> Timed:
@@ -59,9 +82,15 @@ def timed(graph: SpikingGraph, description: Description, classes: Classes) -> Ti
         wanted = projection.delay + lags[projection.target] - lags[projection.source] - latency
         added = min(max(wanted, 0), limit)
         extra.append(added)
-        projections.append(replace(projection, delay=latency + added))
+        delay = latency + added
+        if description.execution == "events" and added < wanted:
+            # within the step that caused them, spike by spike: no network of steps does that, and
+            # it is measured on the chip's model only
+            delay = latency + wanted
+        projections.append(replace(projection, delay=delay))
         if added != wanted:
             changed.append(Arrival(projection.source, projection.target, added - wanted))
+    projections = _one_synapse_a_pair(projections, extra)
     outputs = {
         name: Output(output.source, output.lag + lags[output.source])
         for name, output in graph.outputs.items()
@@ -72,6 +101,24 @@ def timed(graph: SpikingGraph, description: Description, classes: Classes) -> Ti
         tuple(changed),
         lags,
     )
+
+
+def _one_synapse_a_pair(
+    projections: Sequence[Projection], extra: Sequence[int]
+) -> list[Projection]:
+    """
+    Connections that arrive together now are one: the first projection has all, the others none.
+    """
+    found: dict[tuple[str, str, int, int], int] = {}
+    merged = list(projections)
+    for index, p in enumerate(projections):
+        first = found.setdefault((p.source, p.target, p.receptor, extra[index]), index)
+        if first != index:
+            merged[first] = replace(merged[first], weights=merged[first].weights + p.weights)
+            none = np.zeros(0, np.int64)
+            empty = Sparse(p.weights.shape, none, none, np.zeros(0))
+            merged[index] = replace(p, weights=empty)
+    return merged
 
 
 def _lags(graph: SpikingGraph, latencies: Sequence[int]) -> dict[str, int]:

@@ -17,8 +17,8 @@ import numpy as np
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.types import shape_of
+from snncc.dialects.windows import taken, windows
 from snncc.passes.ranges.intervals import Interval
-from snncc.passes.ranges.sums import taken, windows
 
 MAX_BITS = 1 << 24
 """How wide a drive may be; the prefixes of a row take that many bits for each input."""

@@ -9,8 +9,7 @@ positive and low where it is negative.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import product
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.attributes import Pool
 from snncc.dialects.snn.types import shape_of
+from snncc.dialects.windows import padded, taken, windows
 from snncc.passes.ranges import intervals as iv
 from snncc.passes.ranges.intervals import Interval
 
@@ -111,37 +111,6 @@ def _back(total: Interval, is_float: bool) -> Interval:
 
 def _linear(op: snn.LinearOp, x: Array, weight: Array) -> Array:
     return np.asarray(weight @ x)
-
-
-Window: TypeAlias = tuple[slice, ...]
-
-
-def windows(
-    sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
-) -> list[tuple[int, Window]]:
-    """(place in the flat kernel, what it meets of the padded input) for each place of a kernel."""
-    return [
-        (
-            index,
-            tuple(
-                slice(at * d, at * d + s * (size - 1) + 1, s)
-                for at, d, s, size in zip(place, dilation, stride, sizes, strict=True)
-            ),
-        )
-        for index, place in enumerate(product(*(range(size) for size in kernel)))
-    ]
-
-
-def taken(x: Array, window: Window) -> Array:
-    """A window of the last axes."""
-    where: Any = (..., *window)
-    return np.asarray(x[where])
-
-
-def padded(x: Array, paddings: Sequence[tuple[int, int]], value: Any = 0) -> Array:
-    """x with `value` around its last axes."""
-    widths = [(0, 0)] * (x.ndim - len(paddings)) + list(paddings)
-    return np.pad(x, widths, constant_values=value)
 
 
 def _convolution(op: Any, x: Array, weight: Array) -> Array:

@@ -176,15 +176,28 @@ def run(model: Path, **values: Any) -> None:
 @model_options
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--time-block", type=int, default=1, show_default=True, metavar="K")
+@click.option(
+    "--svg",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Of a chip's folder: draw its cores, .svg, .png or .pdf.",
+)
 @quantize_options
 @calibration_steps
 def inspect(model: Path, **values: Any) -> None:
-    """Show shapes, neurons, parameters, memory and operations of MODEL, node by node."""
+    """
+    Show shapes, neurons, parameters, memory and operations of MODEL, node by node; or of a chip's
+    folder what lies where and what it sends.
+    """
     if model.is_dir():
         from snncc.cli.chip import run_inspect_configuration
 
         run_inspect_configuration(model, **values)
         return
+    if values.pop("svg") is not None:
+        from snncc.errors import error
+
+        raise error("SNC-C003", "--svg: draws a chip's folder, and this is a model")
     from snncc.cli.inspect import run_inspect
 
     run_inspect(model, load_options(values), **values)

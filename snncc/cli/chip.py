@@ -132,7 +132,7 @@ def print_mapping(configuration: Configuration) -> None:
                 kind,
                 shape_text(op.shape.get_values()),
                 _numbers(np.unique(cores)),
-                _numbers(slots),
+                _numbers(slots) if configuration.description.grid.places == 1 else "",
             )
         )
     columns = ["layer", "class", "shape", "cores", "slots"]
@@ -211,32 +211,67 @@ def run_repack(folder: Path, weights: Path, output: Path) -> None:
     say(f"wrote {written}")
 
 
-def run_inspect_configuration(folder: Path, *, as_json: bool, **values: Any) -> None:
+def run_inspect_configuration(
+    folder: Path, *, as_json: bool, svg: Path | None, **values: Any
+) -> None:
     """`snncc inspect DIR`."""
     _expect_no(values, "inspect")
     from snncc.cores.folder import load, manifest_of
 
+    if svg is not None:
+        from snncc.cores.plot import expect_plot
+
+        expect_plot(svg)
     configuration = load(folder)
+    on_mesh = configuration.description.grid.places > 1
+    if svg is not None:
+        from snncc.cores.plot import plot
+
+        if not on_mesh:
+            raise error("SNC-C003", "--svg: draws cores on a mesh, and this chip has one core")
+        plot(configuration, svg)
     if as_json:
         out.print_json(json.dumps(manifest_of(folder)))
         return
     print_mapping(configuration)
     print_use(configuration)
+    if on_mesh:
+        from snncc.cli.cores import print_cores, print_layers
+
+        print_cores(configuration)
+        print_layers(configuration)
     print_costs(configuration)
+    if svg is not None:
+        say(f"wrote {svg}")
 
 
 def print_use(configuration: Configuration) -> None:
     """How much of the chip is used."""
     from snncc.dialects.core.conformance import sizes, synapse_counts
     from snncc.dialects.core.description import INPUT
+    from snncc.dialects.core.wiring import Wiring
 
     description = configuration.description
-    limits = {INPUT: description.inputs.count}
-    limits |= {name: neuron.count for name, neuron in description.neurons.items()}
-    rows = [
-        (kind, str(count), str(limits[kind]), f"{100 * count / max(1, limits[kind]):.1f} %")
-        for kind, count in sizes(configuration.program).items()
-    ]
+    places = description.grid.places
+    limits: dict[str, int | None] = {INPUT: description.inputs.count if places == 1 else None}
+    limits |= {name: places * neuron.count for name, neuron in description.neurons.items()}
+    used = sizes(configuration.program)
+    if places > 1:
+        wiring = Wiring(configuration.program)
+        used["neurons with copies"] = int(wiring.sizes().sum())
+        used["axons"] = int(wiring.axons().sum())
+        used["cores"] = len(wiring.cores)
+        every = sum(neuron.count for neuron in description.neurons.values())
+        limits |= {
+            "neurons with copies": places * every,
+            "axons": None if description.grid.axons is None else places * description.grid.axons,
+            "cores": places,
+        }
+    rows = []
+    for kind, count in used.items():
+        limit = limits[kind]
+        share = "" if limit is None else f"{100 * count / max(1, limit):.1f} %"
+        rows.append((kind, str(count), "" if limit is None else str(limit), share))
     for name, count in synapse_counts(configuration.program).items():
         limit = description.edges[name].synapses
         share = "" if limit is None else f"{100 * count / limit:.1f} %"

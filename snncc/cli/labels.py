@@ -14,10 +14,10 @@ from snncc.inputs import entry, open_npz
 from snncc.network import Network
 
 if TYPE_CHECKING:
-    from snncc.cores.events import EventChip
+    from snncc.cores.events import ChipModel
 
 
-def scored_output(network: Network | EventChip, score: str | None) -> str:
+def scored_output(network: Network | ChipModel, score: str | None) -> str:
     """The output whose most active element is the class."""
     names = list(network.outputs)
     if score is not None and score not in names:

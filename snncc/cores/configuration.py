@@ -22,7 +22,6 @@ from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import ProgramOp
 from snncc.errors import error
 from snncc.network import Network
-from snncc.passes.core_place import place_on_one_core
 
 if TYPE_CHECKING:
     from snncc.cores.training import ChipTraining
@@ -58,13 +57,13 @@ class Configuration:
 
     @cached_property
     def model(self) -> ChipModel:
-        """The chip's bit-exact model: a network of integers, or one that is driven by events."""
+        """The chip's bit-exact model: its `network` of integers, run by steps or by events."""
         return running(self.program, self.description)
 
     @cached_property
     def interface(self) -> Network:
         """A network with the inputs of this one, for readers of files."""
-        return self.model if isinstance(self.model, Network) else self.model.interface
+        return self.model.interface
 
     @property
     def lag(self) -> int:
@@ -154,7 +153,6 @@ def configure(
             f"got {list(labels.shape)}",
         )
     legal = legalize(network, description, data, score)
-    place_on_one_core(legal.module, description)
     found = departures(legal.program, description)
     assert not found, found
     return Configuration(legal.module, description, legal.steps, _golden(legal, data))
@@ -189,14 +187,16 @@ def late(x: Mapping[str, Array], steps: int) -> dict[str, Array]:
     }
 
 
-def batched(network: ChipModel, x: Mapping[str, Array]) -> dict[str, Array]:
+def batched(network: Network | ChipModel, x: Mapping[str, Array]) -> dict[str, Array]:
     return {
         name: array if array.ndim == len(network.inputs[name]) + 2 else array[:, None]
         for name, array in x.items()
     }
 
 
-def whole_inputs(network: ChipModel, x: Any, description: Description) -> dict[str, Array]:
+def whole_inputs(
+    network: Network | ChipModel, x: Any, description: Description
+) -> dict[str, Array]:
     """Counts, uint8, as the chip takes them. Raises SNC-R001 and SNC-N007."""
     if not isinstance(x, Mapping):
         if len(network.inputs) != 1:

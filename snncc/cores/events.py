@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from snncc.cores.stepped import SteppedChip
 from snncc.dialects.arrays import Array, signed_dtype
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.order import event_order
@@ -27,7 +28,6 @@ from snncc.dialects.core.program import ProgramOp
 from snncc.errors import error
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network
-from snncc.passes.chip_model import model_of
 from snncc.passes.chip_model.events import (
     NEURONS,
     Fabric,
@@ -340,14 +340,14 @@ def _caused(events: _Events, fired: Array, slots: Array, last: int) -> _Events:
     return _padded(sent, last)
 
 
-ChipModel: TypeAlias = Network | EventChip
+ChipModel: TypeAlias = SteppedChip | EventChip
 
 
 def running(program: ProgramOp, description: Description) -> ChipModel:
     """The chip's model of a program, which runs; of a chip of events the program is placed."""
     if description.execution == "events":
         return EventChip(program, description)
-    return Network(model_of(program, description))
+    return SteppedChip(program, description)
 
 
 __all__ = ["ChipModel", "EventChip", "running"]

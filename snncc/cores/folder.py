@@ -8,6 +8,7 @@ The folder of a configuration: what the chip is given, and what it takes to trus
     address_map.csv     layer, neuron -> core, slot
     golden.npz          a sample: inputs, outputs, and every register at each step
     config/             what the chip is configured with
+    sanafe/             of a chip of several cores: the sample for SANA-FE, to count energy
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from snncc.backends.cores.emitting import Golden, emitter_named
+from snncc.backends.cores.sanafe.replay import emit_replay
 from snncc.cores.chips import chip_named, description_text
 from snncc.cores.guide import readme
 from snncc.cores.legalize import Step
@@ -31,6 +33,7 @@ from snncc.cores.measure import Cost
 from snncc.dialects.core.conformance import departures, sizes, synapse_counts
 from snncc.dialects.core.placement import cores_of, places_of
 from snncc.dialects.core.program import PopulationOp, ProgramOp
+from snncc.dialects.core.routing import copies_of, routes_of
 from snncc.errors import error
 from snncc.folders import save_files
 from snncc.inputs import open_npz
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
 MANIFEST, DESCRIPTION, NETWORK = "manifest.json", "chip.yaml", "network.mlir"
 GOLDEN, ADDRESSES, CONFIG = "golden.npz", "address_map.csv", "config"
+SANAFE = "sanafe"
 SCHEMA = "snncc.configuration/1"
 MOST_MANIFEST = 16 << 20
 
@@ -63,6 +67,9 @@ def files_of(configuration: Configuration) -> dict[str, bytes]:
         emit = emitter_named(description.emitter)
         emitted = emit(configuration.program, description, configuration.golden)
         files |= {f"{CONFIG}/{path}": data for path, data in emitted.items()}
+    if description.grid.places > 1:
+        replay = emit_replay(configuration.program, description, configuration.golden)
+        files |= {f"{SANAFE}/{path}": data for path, data in replay.items()}
     files["README.md"] = readme(configuration, sorted(files)).encode()
     manifest = _manifest(configuration, files)
     files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()
@@ -106,15 +113,24 @@ def _module_files(configuration: Configuration) -> dict[str, bytes]:
 
 
 def _addresses(program: ProgramOp) -> str:
-    """layer, neuron, class, core, x, y, slot"""
+    """
+    layer, neuron, class, core, x, y, slot. A neuron that has copies stands once for each. Inputs
+    that enter by axons of cores have these as their slots.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["layer", "neuron", "class", "core", "x", "y", "slot"])
     cores = cores_of(program)
-    for name, (core, slot) in places_of(program).items():
-        op = program.endings[name]
+    places, copies, routes = places_of(program), copies_of(program), routes_of(program)
+    for name, op in program.endings.items():
         kind = op.neuron_class.data if isinstance(op, PopulationOp) else "input"
-        for neuron, (c, s) in enumerate(zip(core.tolist(), slot.tolist(), strict=True)):
+        rows = np.zeros((0, 3), np.int64)
+        if name in places:
+            rows = np.stack([np.arange(op.size), *places[name]], axis=1)
+            rows = np.concatenate([rows, copies.get(name, rows[:0])])
+        elif name in routes:
+            rows = routes[name][:, :3]
+        for neuron, c, s in rows[np.argsort(rows[:, 0], kind="stable")].tolist():
             writer.writerow([name, neuron, kind, c, *cores[c], s])
     return text.getvalue()
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from snncc.backends.cores.emitting import about_files
 from snncc.dialects.core.conformance import sizes
+from snncc.dialects.core.order import event_order
 from snncc.dialects.core.placement import cores_of
+from snncc.dialects.core.program import ProgramOp, SynapsesOp
 
 if TYPE_CHECKING:
     from snncc.cores.configuration import Configuration
@@ -16,7 +21,7 @@ ABOUT = {
     "chip.yaml": "the description of the chip that this was made from",
     "network.mlir": "the network in the chip's numbers",
     "network.safetensors": "its arrays",
-    "address_map.csv": "layer and neuron -> core and slot",
+    "address_map.csv": "layer and neuron -> core and slot, of every copy; input -> core and axon",
     "golden.npz": "a sample: inputs (`input/NAME`), every register and spike (`trace/NAME`), "
     "[steps, n]",
 }
@@ -39,6 +44,15 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
     configs = [name for name in files if name.startswith("config/")]
     if configs:
         lines += ["| `config/` | what the chip is configured with |"]
+        about = about_files(description.emitter) if description.emitter is not None else {}
+        for name in configs:
+            text = about.get(name.removeprefix("config/"))
+            lines += [f"| `{name}` | {text} |"] if text else []
+    if any(name.startswith("sanafe/") for name in files):
+        lines += [
+            f"| `sanafe/` | the sample for SANA-FE ({configuration.golden.steps} time-steps): "
+            "packets, hops, energy |"
+        ]
     lines += [
         "",
         "## Inputs and outputs",
@@ -51,6 +65,8 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
         late = int(output.lag.value.data)
         when = f", {late} step{'s' * (late > 1)} behind the network" if late else ""
         lines.append(f"- output `{name}`: of `{output.source.root_reference.data}`{when}")
+    if description.execution == "events":
+        lines += ["", "## Order of events", "", *_order(program)]
     lines += [
         "",
         "## Use",
@@ -70,6 +86,8 @@ def _tables(configuration: Configuration) -> list[str]:
     program = configuration.program
     lines = []
     for op in program.synapses:
+        if not isinstance(op, SynapsesOp):
+            continue
         source, target = program.endings[op.source_name], program.endings[op.target_name]
         lines.append(f"- `{op.sym_name.data}`: [{source.size}, {target.size}], sources by targets")
     for name, population in program.populations.items():
@@ -77,6 +95,18 @@ def _tables(configuration: Configuration) -> list[str]:
             shape = ", ".join(map(str, population.numbers(key).shape))
             lines.append(f"- `{name}.{key}`: [{shape}]")
     return [*lines, "", "Integers are the chip's, floats in the units of the network."]
+
+
+def _order(program: ProgramOp) -> list[str]:
+    """What a host of a chip of events does in a step."""
+    slots = event_order(program)
+    ascending = bool((np.diff(slots) > 0).all())
+    which = "ascending" if ascending else "in this order: " + ", ".join(map(str, slots.tolist()))
+    return [
+        "In a step the events of the inputs are sent by their slots (address_map.csv), each when",
+        "no spike waits in the chip any more, and then the event that says that the step is over.",
+        f"Slots are taken {which}.",
+    ]
 
 
 def _taken(configuration: Configuration) -> str:

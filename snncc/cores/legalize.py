@@ -19,6 +19,7 @@ from snncc.errors import Problem, SnnccError
 from snncc.network import Network
 from snncc.passes.core_order import inhibition_first, set_order
 from snncc.passes.core_place import place_on_one_core
+from snncc.passes.core_route import place_on_mesh
 from snncc.passes.legalization.capacity import expect_room
 from snncc.passes.legalization.classes import Classes, classes_of
 from snncc.passes.legalization.faults import Faults, Unfit
@@ -27,7 +28,7 @@ from snncc.passes.legalization.graph import SpikingGraph
 from snncc.passes.legalization.integers import Activity, whole_numbers
 from snncc.passes.legalization.model import float_model
 from snncc.passes.legalization.read import read_graph
-from snncc.passes.legalization.timing import Timed, timed
+from snncc.passes.legalization.timing import Timed, expect_delays, timed
 from snncc.pipelines import PipelineOptions, run_pipeline
 
 
@@ -45,7 +46,7 @@ class Legalized:
     """A network in the numbers of a chip."""
 
     module: ModuleOp
-    """Parameters and a `core.program`."""
+    """Parameters and a `core.program`, placed."""
     model: ChipModel
     """The chip's bit-exact model."""
     description: Description
@@ -57,7 +58,11 @@ class Legalized:
 
     @property
     def program(self) -> ProgramOp:
-        return next(op for op in self.module.ops if isinstance(op, ProgramOp))
+        return _program(self.module)
+
+
+def _program(module: ModuleOp) -> ProgramOp:
+    return next(op for op in module.ops if isinstance(op, ProgramOp))
 
 
 def fused(network: Network) -> ModuleOp:
@@ -84,18 +89,22 @@ def legalize(
     `data` are spikes or counts as the chip is to take them. Raises SnnccError: everything that
     does not fit, with its node.
     """
-    given = fused(network)
+    given, faults = fused(network), Faults()
     try:
-        return _Legalization(given, _planned(given, description), data, score).run()
+        plan = _planned(given, description, faults)
+        if faults.found:  # and those that show in numbers
+            whole_numbers(plan.timed, plan.formed, description, plan.classes, Activity(), faults)
+            faults.stop()
+        return _Legalization(given, plan, data, score).run()
     except Unfit as unfit:
         raise refused(unfit) from None
 
 
 def problems_of(network: Network, description: Description) -> list[Problem]:
     """All that keeps a network from a chip, as far as it shows without data."""
+    faults = Faults()
     try:
-        plan = _planned(fused(network), description)
-        faults = Faults()
+        plan = _planned(fused(network), description, faults)
         whole_numbers(plan.timed, plan.formed, description, plan.classes, Activity(), faults)
         faults.stop()
     except Unfit as unfit:
@@ -114,15 +123,19 @@ class _Plan:
     formed: Formed
 
 
-def _planned(given: ModuleOp, description: Description) -> _Plan:
-    """Raises Unfit with every fault."""
+def _planned(given: ModuleOp, description: Description, faults: Faults) -> _Plan:
+    """
+    Adds every fault. Raises Unfit with them where no plan follows: without a class for each layer.
+    """
     graph = graph_of(given)
-    faults = Faults()
     classes = classes_of(graph, description, faults)
+    nowhere = bool(faults.found)
     expect_room(graph, description, classes, faults)
     placed = timed(graph, description, classes)
+    expect_delays(placed, description, faults)
     form = formed(placed.graph, description, classes, faults)
-    faults.stop()
+    if nowhere:
+        faults.stop()
     return _Plan(graph, description, classes, placed, form)
 
 
@@ -154,7 +167,7 @@ class _Legalization:
         activity = trace.activity(self.data)
         whole = whole_numbers(plan.timed, form, plan.description, plan.classes, activity, faults)
         faults.stop()
-        if plan.description.grid.width * plan.description.grid.height == 1:
+        if plan.description.grid.places == 1:
             place_on_one_core(whole.module, plan.description)  # sources are added in their order
         model, trace, order = self._ordered(whole.module, in_lag)
         changes = [
@@ -162,9 +175,22 @@ class _Legalization:
             for name, count in whole.clipped.items()
         ]
         self._tell("whole numbers", changes + order, trace)
-        return Legalized(
-            whole.module, model, plan.description, tuple(self.steps), in_lag, whole.scales
-        )
+        module, lags = whole.module, in_lag
+        if plan.description.grid.places > 1:
+            placed = place_on_mesh(module, plan.description, trace.activity(self.data).rates)
+            module = placed.module
+            lags = {name: lag + placed.later[name] for name, lag in in_lag.items()}
+            changes = [f"{name}: neurons that pass spikes on" for name in placed.relayed]
+            changes += [
+                f"{name}: {late} step{'s' * (late > 1)} later"
+                for name, late in placed.later.items()
+                if late
+            ]
+            if placed.relayed:
+                model = running(_program(module), plan.description)
+                trace = run(model, self.data, lags)
+            self._tell("cores", changes, trace)
+        return Legalized(module, model, plan.description, tuple(self.steps), lags, whole.scales)
 
     def _ordered(
         self, module: ModuleOp, lags: dict[str, int]

@@ -9,6 +9,7 @@ import numpy as np
 
 from snncc.cores.events import ChipModel
 from snncc.dialects.arrays import Array
+from snncc.network import Network
 from snncc.passes.legalization.integers import Activity
 
 MOST_SAMPLES = 256
@@ -70,7 +71,9 @@ class Cost:
     accuracy: float | None
 
 
-def run(model: ChipModel, data: Data, lags: Mapping[str, int], *, states: bool = False) -> Trace:
+def run(
+    model: Network | ChipModel, data: Data, lags: Mapping[str, int], *, states: bool = False
+) -> Trace:
     """Runs a model on the data, and on so many steps of silence as the chip is behind."""
     late = max(lags.values(), default=0)
     inputs = {

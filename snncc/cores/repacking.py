@@ -57,7 +57,9 @@ class _Repacking:
         self.changes: list[str] = []
 
     def run(self, weights: Mapping[str, Any]) -> Repacked:
-        tables = {op.sym_name.data: op for op in self.program.synapses}
+        tables = {
+            op.sym_name.data: op for op in self.program.synapses if isinstance(op, SynapsesOp)
+        }
         parameters = {
             f"{name}.{key}": (op, key)
             for name, op in self.program.populations.items()

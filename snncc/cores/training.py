@@ -16,6 +16,7 @@ import numpy as np
 from snncc.compiled import compile as compiled
 from snncc.cores.configuration import Configuration, late, whole_inputs
 from snncc.dialects.arrays import Array
+from snncc.dialects.core.program import SynapsesOp
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.errors import error
 from snncc.network import Network
@@ -82,7 +83,7 @@ class ChipTraining:
         self, trainable: Sequence[str] | None, surrogate: SurrogateAttr | None
     ) -> Learning:
         program, description = self._configuration.program, self._configuration.description
-        tables = [op.sym_name.data for op in program.synapses]
+        tables = [op.sym_name.data for op in program.synapses if isinstance(op, SynapsesOp)]
         biases: dict[str, str] = {}
         configured = []
         for name, op in program.populations.items():

@@ -29,14 +29,14 @@ def import_file(path: Path, options: LoadOptions) -> Imported:
         raise error(
             "SNC-I010",
             f"{path}: not a known kind of file",
-            remedy=_OTHERS.get(suffix, f"known: {', '.join([*_READERS, '.mlir'])}"),
+            remedy=_OTHERS.get(suffix, f"known: {', '.join([*_READERS, '.net', '.mlir'])}"),
         )
     return reader(path, options)
 
 
 def _nir(path: Path, options: LoadOptions) -> Imported:
+    from snncc.importers.hdf5.reader import MAX_BYTES
     from snncc.importers.nir.importer import import_nir
-    from snncc.importers.nir.reader import MAX_BYTES
 
     options.refuse_axes(path)
     return import_nir(

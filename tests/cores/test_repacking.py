@@ -85,9 +85,9 @@ def test_whole_numbers_are_taken(configuration: Configuration, sparse: bool, tmp
     np.testing.assert_array_equal(dense(again, OUT, HIDDEN, OUTPUTS), w)
     np.testing.assert_array_equal(again.program.populations["hidden"].numbers("bias"), bias)
     x = again.golden.inputs["x"].astype(np.uint8)
-    for name, array in again.model.run(x, trace=True).items():
+    for name, array in again.model.run({"x": x[:, None]}, trace=True).items():
         if name != "final":
-            np.testing.assert_array_equal(again.golden.trace[name], array)
+            np.testing.assert_array_equal(again.golden.trace[name], array[:, 0])
     assert (again.golden.trace["readout.v"] != configuration.golden.trace["readout.v"]).any()
     folder = again.save(tmp_path / "chip")
     assert json.loads((folder / "manifest.json").read_text())["repacked"] is True

@@ -26,7 +26,7 @@ def test_forward_is_the_chip(configuration: Configuration) -> None:
     learning = Learning(surrogate_of("atan"), tables, frozenset({"hidden", "readout"}))
     module = learning_model(configuration.program, configuration.description, learning, "events")
     x = spikes(1).astype(np.uint8)
-    wanted, got = configuration.model.run(x, trace=True), Network(module).run(x, trace=True)
+    wanted, got = configuration.model.run({"x": x}, trace=True), Network(module).run(x, trace=True)
     compared = {name for name in wanted if name.startswith(("hidden", "readout", "y"))} & set(got)
     assert {"hidden", "hidden.v", "readout.v", "readout.i0", "y"} <= compared
     for name in compared:

@@ -27,7 +27,7 @@ def load_all(
     kind: str, folder: Path, *, memory: int = MEMORY, timeout: float = 600
 ) -> dict[str, str]:
     """
-    File name -> "ok", an error code, or a traceback. `kind` is nir, onnx or pt2.
+    File name -> "ok", an error code, or a traceback. `kind` is nir, net, onnx or pt2.
 
     Asserts that none takes longer than `SECONDS` of CPU time. A file that ends the
     process is missing from the result.
@@ -60,6 +60,11 @@ def _importer(kind: str) -> Callable[[Path], object]:
 
         assert NirOde
         return lambda path: import_nir(path, like="nir-ode", choices=Choices(1e-4))
+    if kind == "net":
+        from snncc.importers.netx.decode import decode_netx
+        from snncc.importers.netx.reader import read_netx
+
+        return lambda path: decode_netx(read_netx(path), [])
     if kind == "onnx":
         import onnx
 

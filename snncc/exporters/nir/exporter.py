@@ -23,10 +23,10 @@ from snncc.errors import Problem, SnnccError, error
 from snncc.exporters.nir.graph import ANYTHING, GraphWriter, is_step, live_operations
 from snncc.exporters.nir.hdf5 import write_file
 from snncc.exporters.nir.same import Comparison, described
+from snncc.importers.hdf5.reader import MAX_BYTES
 from snncc.importers.nir.importer import import_nir
 from snncc.importers.nir.profiles import get_all_profiles
 from snncc.importers.nir.profiles.base import CHOICES
-from snncc.importers.nir.reader import MAX_BYTES
 from snncc.options import PROFILES, LoadOptions
 
 

@@ -13,6 +13,7 @@ from xdsl.ir import Attribute
 
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccError, error
+from snncc.importers.hdf5.reader import MAX_BYTES
 from snncc.importers.nir.build import NetworkBuilder
 from snncc.importers.nir.cycles import loops_of
 from snncc.importers.nir.flatten import flatten
@@ -33,7 +34,7 @@ from snncc.importers.nir.profiles.base import (
     Profile,
 )
 from snncc.importers.nir.profiles.nir_ode import NirOde
-from snncc.importers.nir.reader import MAX_BYTES, read_nir
+from snncc.importers.nir.reader import read_nir
 from snncc.importers.nir.shapes import MAX_ELEMENTS, Shape, drop_leading_ones, infer_shapes
 
 MAX_DELAYS = 1 << 20

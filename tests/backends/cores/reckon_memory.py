@@ -236,7 +236,8 @@ class WeightMemory:
 
     def row(self, source: int, start: int, stop: int) -> np.ndarray:
         """Weights of one source to some targets. Raises Undefined."""
-        missing = np.flatnonzero(~self.known[source, start:stop])
-        if missing.size:
-            raise Undefined(f"{self.name} weights of source {source} to {missing + start}")
+        known = self.known[source, start:stop]
+        if not known.all():
+            missing = np.flatnonzero(~known) + start
+            raise Undefined(f"{self.name} weights of source {source} to {missing}")
         return self.values[source, start:stop]

@@ -7,6 +7,7 @@ import pytest
 from tests.backends.cores.reckon_chip import ReckonChip
 from tests.backends.cores.reckon_commands import configured, ticked
 from tests.backends.cores.reckon_memory import Misuse, Undefined
+from tests.backends.cores.shift_registers import ShiftRegister
 
 # One input, two neurons, two outputs; alpha = 1. A shift register of zeros gives 0: whatever is
 # not 0 happens.
@@ -122,13 +123,45 @@ def test_regression():
     assert chip.learning.learning_signals[:2].tolist() == [4, -5]
 
 
-def test_additive_regularisation():
-    # No error, so no learning signal; recurrent traces 40 and 10, above 30: 10 and 0.
+@pytest.mark.parametrize(
+    ("trace", "left", "right", "weight"),
+    [(40, 0, 0, 19), (38, 30, 2, 20), (39, 30, 2, 19), (40, 0, 4, 20)],
+)
+def test_additive_regularisation(trace, left, right, weight):
+    # No error and no surrogate; recurrent traces above 30 count. 8 << 30 leaves nothing in 32 bits.
     registers = {"DO_EPROP": 1, "REGRESSION": 1, "NO_OUT_ACT": 1, "REGUL_MODE": 2, "REGUL_W": 1}
-    registers |= {"REGUL_F0": 30, "REGUL_K_INP_P": 0, "REGUL_K_INP_R": 0}
-    chip = learned(registers, {"trec": (40, 10)}, target=(0, 0, 0, 0), events=[()])
-    assert chip.learning.excess[:2].tolist() == [10, 0]
+    registers |= {"REGUL_F0": 30, "REGUL_K_INP_P": left, "REGUL_K_INP_R": right}
+    registers |= {f"H_{i}": 0 for i in range(5)}
+    chip = learned(registers, {"trec": (trace, 10)}, target=(0, 0, 0, 0), events=[()])
+    assert chip.learning.excess[:2].tolist() == [trace - 30, 0]
+    assert chip.network.winp.values[0, :2].tolist() == [weight, 30]
+
+
+def test_regularisation_without_target():
+    # The trace of the pair as it was before STEP: 40, not 35. Recurrent rows draw no random number.
+    registers = {"DO_EPROP": 3, "REGUL_MODE": 6, "REGUL_W": 1, "REGUL_F0": 36, "ALPHA_CONF_0": 0}
+    registers |= {"REGUL_K_INP_P": 0, "REGUL_K_INP_R": 0, "SEED_REC": 5}
+    program = configured(LEARNING | registers, [{"trec": (40, 10)}], **ROWS)
+    ticked(program, [[]])
+    program.add("target", 0)
+    chip = ReckonChip().play(str(ticked(program, [[], []])))  # 35 in the second, and no update
     assert chip.network.winp.values[0, :2].tolist() == [19, 30]
+    assert chip.network.wrec.values[:2, :2].tolist() == [[5, 6], [7, 8]]
+    assert chip.learning.random_rec.held == ShiftRegister(25, 3, 512, 5).held
+
+
+def test_an_error_saturates():
+    # 32767 - -2 is held: L = 32767 * 64 >> 12 = 511 (a wrapped error would be negative).
+    registers = {"DO_EPROP": 1, "REGRESSION": 1, "NO_OUT_ACT": 1, "KAPPA": 0x80}
+    program = configured(LEARNING | registers, [{}], **ROWS)
+    program.lines.insert(0, "write 20010000 fffe")
+    ticked(program, [[0]])
+    program.add("pins", 1, 1, 0)
+    program.add("tick")
+    for byte in (0xFF, 0x7F, 0, 0):
+        program.add("target", byte)
+    chip = ReckonChip().play(str(program))
+    assert chip.learning.learning_signals[:2].tolist() == [511, -512]
 
 
 @pytest.mark.parametrize(("h", "weight"), [(14, 21), (15, 19)])

@@ -10,8 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from snncc.backends.cores.sanafe.files import (
+    UNITS,
+    Mesh,
+    Placed,
+    Scalar,
+    architecture,
+    network,
+)
 from snncc.passes.mapping import Limits, Mapping, Problem, map_network
-from tests.backends.cores.sanafe_files import UNITS, Mesh, Placed, Scalar, architecture, network
 from tests.tools import require_module
 
 NAMES = [name for unit in UNITS.values() for name in unit]

@@ -154,6 +154,13 @@ def test_a_write_that_spikes():
     assert chip.membranes[0][:2].tolist() == [-3, 3]
 
 
+def test_a_write_that_does_not_spike():
+    # v = -1 is below a threshold of 0.
+    lines = configured([neuron_word(-1, 0)] * 2, {0: [0, 4]})
+    lines = [*lines[:-1], memory_write(1, 0, 3, 1), register_write(0, 0)]
+    assert played(lines, [0x2F1]).membranes[0][:2].tolist() == [-1, -2]
+
+
 def test_networks_that_never_rest():
     rows = {40: [5], 0: [5]}
     with pytest.raises(Misuse, match="never rests"):

@@ -1,82 +1,28 @@
 """
-The body of Loihi's neuron: a network that Lava has run, and the equations at their ends.
+The body of Loihi's neuron: its equations at their ends, and the same from the chip's description.
 
-Lava's record starts with a step of zeros: its step t is step t - 1 here.
+`tests/cores/test_netx.py` compares a network with what Lava has recorded.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from xdsl.dialects.builtin import TensorType, i32
+from xdsl.dialects.builtin import ModuleOp, TensorType, i32
+from xdsl.ir import Operation
 
 from snncc.compiled import compile
-from snncc.dialects.arrays import Array
+from snncc.cores.chips import chip_named
+from snncc.dialects import snn
+from snncc.dialects.arrays import Array, blob_of, type_of
+from snncc.dialects.core import InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
+from snncc.dialects.core.conformance import departures
 from snncc.dialects.snn.neurons import loihi
 from snncc.dialects.snn.neurons.assembly import Assembly
 from snncc.network import Network
-from tests.loihi_networks import Layer, layers_of_netx, load_layers, network_of
-from tests.tools import shared_file
-
-DATA = Path(__file__).parents[2] / "data" / "lava_tinynet.npz"
-STEPS = 15
-SPIKES = {"layer0": 6783, "layer1": 1633, "layer2": 92}
-
-
-def recorded() -> tuple[list[Layer], dict[str, Array]]:
-    """The network and its record as this repository keeps them."""
-    layers, arrays = load_layers(DATA)
-    for name, layer in zip(("layer0", "layer1", "layer2"), layers, strict=True):
-        bits = np.unpackbits(arrays[name])[: STEPS * int(np.prod(layer.shape))]
-        arrays[name] = bits.reshape(STEPS, *layer.shape)
-    return layers, arrays
-
-
-def from_lava() -> tuple[list[Layer], dict[str, Array]]:
-    """The same from Lava-DL's files beside the repository."""
-    folder = shared_file("nets/lava_tinynet")
-
-    def record(name: str) -> Array:
-        """[1, C, H, W, T] as [T, C, H, W], without the first step, of zeros."""
-        array = np.moveaxis(np.load(folder / f"{name}.npy")[0], -1, 0)
-        assert not array[0].any()
-        return array[1:]
-
-    arrays = {
-        "bias": np.load(folder / "input_bias.npy").transpose(2, 1, 0).astype(np.int16),
-        "layer0": record("input"),
-        "layer1": record("layer1"),
-        "layer2": record("output"),
-        "current": record("current"),
-    }
-    return layers_of_netx(folder / "tiny.net"), arrays
-
-
-def expect_record(trace: dict[str, Any], arrays: dict[str, Array]) -> None:
-    for name, count in SPIKES.items():
-        assert arrays[name].sum() == count
-        np.testing.assert_array_equal(trace[name], arrays[name])
-    # Lava's record is of currents before their alignment
-    np.testing.assert_array_equal(trace["layer1.u"], arrays["current"].astype(np.int64) << 6)
-
-
-@pytest.mark.parametrize("source", [recorded, from_lava])
-def test_interpreter_equals_lava(source: Any) -> None:
-    layers, arrays = source()
-    expect_record(network_of(layers).run(arrays["bias"], steps=STEPS, trace=True), arrays)
-
-
-@pytest.mark.parametrize("source", [recorded, from_lava])
-def test_c_equals_lava(source: Any) -> None:
-    layers, arrays = source()
-    program = compile(network_of(layers), cflags=("-O1",))
-    expect_record(program.run(arrays["bias"], steps=STEPS, trace=True), arrays)
-    result = program.run(arrays["bias"], steps=STEPS)
-    for name in SPIKES:
-        np.testing.assert_array_equal(result[name], arrays[name])
+from snncc.passes.chip_model import model_of
 
 
 def reference(population: loihi.Population, x: Array) -> dict[str, Array]:
@@ -175,3 +121,66 @@ def test_what_the_registers_cannot_hold() -> None:
     zero = np.zeros(1, np.int64)
     with pytest.raises(ValueError, match="threshold: expected 0 to 131071, got 131072 to 131072"):
         loihi.Population(zero, zero, zero + 131072, zero, zero)
+
+
+def from_description(population: loihi.Population, weight: Array) -> Network:
+    """Spikes of a layer of the chip, as `core.program` and description have it."""
+    parameters: list[Operation] = []
+
+    def parameter(name: str, values: Array) -> str:
+        parameters.append(snn.ParameterOp(name, type_of(values), blob_of(values)))
+        return name
+
+    size, inputs = weight.shape
+    configured = {
+        name: parameter(name, np.broadcast_to(getattr(population, name), size).astype(np.int32))
+        for name in ("du", "dv", "threshold", "bias_mantissa", "bias_exponent")
+    }
+    sources, targets = np.nonzero(weight.T)
+    names = [
+        parameter(f"s.{name}", array.astype(np.int32))
+        for name, array in (
+            ("sources", sources),
+            ("targets", targets),
+            ("weights", weight.T[sources, targets]),
+        )
+    ]
+    operations = [
+        InputOp("x", [inputs]),
+        PopulationOp("n", "compartment", [size], configured),
+        SynapsesOp("s", "x", "n", "input", 0, 0, (names[0], names[1], names[2])),
+        OutputOp("z", "n", 0),
+    ]
+    chip = chip_named("loihi")
+    program = ProgramOp("one", chip.name, {}, operations)
+    ModuleOp([*parameters, program]).verify()
+    assert not departures(program, chip)
+    return Network(model_of(program, chip))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_description_equals_body(seed: int) -> None:
+    """Random parameters, and weights with which currents wrap and membranes saturate both ways."""
+    population, _ = drawn(seed)
+    slow = np.where(np.arange(24) % 2, np.minimum(population.du, 15), population.du)
+    population = replace(population, du=slow)
+    rng = np.random.default_rng(seed)
+    weight = rng.integers(-255, 256, (24, 64))
+    weight[12:] >>= rng.integers(0, 7, (12, 1))
+    weight[::3] = np.abs(weight[::3])
+    weight[1::3] = -np.abs(weight[1::3])
+    spikes = rng.integers(0, 2, (150, 64))
+    body = one_layer(population, 24).run(spikes @ weight.T, trace=True)
+    model = from_description(population, weight).run(spikes, trace=True)
+    for name in ("z", "n.u", "n.v"):
+        np.testing.assert_array_equal(model[name], body[name])
+    assert 0.02 < body["z"].mean() < 0.9
+    jumps = np.diff(body["n.u"].astype(np.int64), axis=0)
+    assert jumps.max() > 2**23
+    assert jumps.min() < -(2**23)
+    v, u = body["n.v"].astype(np.int64), body["n.u"].astype(np.int64)
+    kept = np.sign(v[:-1]) * (np.abs(v[:-1]) * (4096 - population.dv) >> 12)
+    bias = population.bias_mantissa << population.bias_exponent
+    unheld = kept + u[1:] + bias
+    assert unheld.max() > 2**23
+    assert unheld.min() < -(2**23)

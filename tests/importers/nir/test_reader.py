@@ -14,11 +14,11 @@ import pytest
 
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccError
+from snncc.importers.hdf5 import reader
+from snncc.importers.hdf5.transport import pack_graph, pack_problems, unpack
 from snncc.importers.isolated import IsolationFailure, run_isolated
-from snncc.importers.nir import reader
 from snncc.importers.nir.model import Graph, Node
 from snncc.importers.nir.reader import read_nir
-from snncc.importers.nir.transport import pack_graph, pack_problems, unpack
 from tests.importers.nir.nirfile import (
     affine,
     chain,

@@ -10,8 +10,8 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.errors import Problem, SnnccError
+from snncc.importers.hdf5.graph import Graph, Node
 from snncc.importers.isolated import Part
-from snncc.importers.nir.model import Graph, Node
 
 
 def pack_graph(graph: Graph) -> list[Part]:

@@ -1,8 +1,9 @@
 """
 The two files of SANA-FE, written: a mesh of cores with their costs, and a network placed on it.
 
-Arrays in, YAML out; the simulator is not needed. SANAFE.md beside this file has the formats. Each
-tile of the mesh has two cores: core 0 for neurons, core 1 for the inputs that enter there.
+Arrays in, YAML out; the simulator is not needed. The formats are those of SANA-FE 2.2.9, of which
+`tests/backends/cores/SANAFE.md` tells what it does with them. Each tile of the mesh has two cores:
+core 0 for neurons, core 1 for what stands outside: inputs that enter there, and where outputs end.
 SANA-FE ignores what it does not know, so names are checked here.
 """
 
@@ -45,6 +46,10 @@ MODELS = {"synapse": "current_based", "dendrite": "accumulator"}
 """With a buffer in front of the soma: a spike is integrated in the step after its own."""
 
 
+FREE = "nothing"
+"""No part of the name of any cost."""
+
+
 @dataclass(frozen=True)
 class Mesh:
     """A mesh of width x height tiles."""
@@ -78,25 +83,43 @@ class Placed:
     """[neurons]"""
     input_tile: Integers
     """[inputs]"""
+    inside: NDArray[np.bool_] | None = None
+    """[inputs] those that stand in the core of neurons, as what a neuron sent; None: none."""
+    outside: NDArray[np.bool_] | None = None
+    """[neurons] those that are none of the chip's: where outputs end; None: none."""
+
+    def input_cores(self) -> Integers:
+        """[inputs] 0 in the core of neurons, 1 beside it."""
+        if self.inside is None:
+            return np.ones(len(self.input_tile), np.int64)
+        return 1 - self.inside.astype(np.int64)
 
     def input_units(self) -> Integers:
         """[inputs] the unit of each: a unit has one spike train."""
-        seen: dict[int, int] = {}
+        seen: dict[tuple[int, int], int] = {}
         units = []
-        for tile in self.input_tile.tolist():
-            units.append(seen.setdefault(tile, 0))
-            seen[tile] += 1
+        for at in zip(self.input_tile.tolist(), self.input_cores().tolist(), strict=True):
+            units.append(seen.setdefault(at, 0))
+            seen[at] += 1
         return np.array(units, np.int64)
 
 
 def architecture(
-    mesh: Mesh, model: str, neurons: int, inputs: int, costs: Mapping[str, float]
+    mesh: Mesh,
+    model: str,
+    neurons: int,
+    inputs: int,
+    costs: Mapping[str, float],
+    replayed: int = 0,
+    ends: int = 0,
 ) -> str:
     """
-    A mesh whose tiles hold `neurons` neurons of a soma model and `inputs` inputs.
+    A mesh whose tiles hold `neurons` neurons of a soma model and `inputs` inputs; and `replayed`
+    inputs that stand for what neurons sent, in the core of neurons, and `ends` of outputs.
 
-    `costs` gives each name of UNITS; inputs are free up to the axon. ValueError for names that
-    are missing or unknown, and for numbers that are no costs.
+    `costs` gives each name of UNITS; inputs are free up to the axon, replayed ones up to the spike,
+    and ends wholly. ValueError for names that are missing or unknown, and for numbers that are no
+    costs.
     """
     names = [name for unit in UNITS.values() for name in unit]
     if set(costs) != set(names):
@@ -106,10 +129,16 @@ def architecture(
         if not (math.isfinite(cost) and cost >= 0):
             raise ValueError(f"costs: expected {name} of at least 0, got {cost}")
 
-    def attributes(unit: str, model: str | None = None, free: bool = False) -> str:
+    def attributes(unit: str, model: str | None = None, charged: str = "") -> str:
+        """`charged` names the part of the costs that counts."""
         values: dict[str, Scalar] = {} if model is None else {"model": model}
-        values |= {name: 0.0 if free else float(costs[name]) for name in UNITS[unit]}
+        values |= {n: float(costs[n]) if charged in n else 0.0 for n in UNITS[unit]}
         return _flow(values)
+
+    def trains(count: int, charged: str) -> str:
+        return (
+            f'{{name: "input[0..{count - 1}]", attributes: {attributes("soma", "input", charged)}}}'
+        )
 
     def core(name: str, size: int, somas: list[str]) -> list[str]:
         units = {
@@ -125,7 +154,11 @@ def architecture(
 
     soma = f"{{name: soma, attributes: {attributes('soma', model)}}}"
     count = max(inputs, 1)
-    train = f'{{name: "input[0..{count - 1}]", attributes: {attributes("soma", "input", True)}}}'
+    within, beside = [soma], [trains(count, FREE)]
+    if replayed:
+        within.append(trains(replayed, "spike_out"))
+    if ends:
+        beside.append(f"{{name: end, attributes: {attributes('soma', model, FREE)}}}")
     size = _flow({"width": mesh.width, "height": mesh.height, "link_buffer_size": 16})
     lines = [
         "architecture:",
@@ -135,8 +168,8 @@ def architecture(
         f"    - name: tile[0..{mesh.width * mesh.height - 1}]",
         f"      attributes: {attributes('tile')}",
         "      core:",
-        *core("neurons", neurons, [soma]),
-        *core("inputs", count, [train]),
+        *core("neurons", neurons + replayed, within),
+        *core("inputs", count + ends, beside),
     ]
     return "\n".join(lines) + "\n"
 
@@ -160,12 +193,16 @@ def network(placed: Placed) -> str:
     ]
     lines += ["  edges:", *edges] if edges else ["  edges: []"]
     lines.append("mappings:")
-    for i, (tile, unit) in enumerate(
-        zip(placed.input_tile.tolist(), placed.input_units().tolist(), strict=True)
-    ):
-        lines.append(f'  - input.{i}: {{core: "{tile}.1", soma: "input[{unit}]"}}')
-    for run, tile in _runs([str(tile) for tile in placed.tile.tolist()]):
-        lines.append(f'  - neuron.{run}: {{core: "{tile}.0", soma: soma}}')
+    units = (placed.input_tile, placed.input_cores(), placed.input_units())
+    for i, (tile, core, unit) in enumerate(zip(*(u.tolist() for u in units), strict=True)):
+        lines.append(f'  - input.{i}: {{core: "{tile}.{core}", soma: "input[{unit}]"}}')
+    outside = [False] * count if placed.outside is None else placed.outside.tolist()
+    ends = [
+        f'"{tile}.1", soma: end' if end else f'"{tile}.0", soma: soma'
+        for tile, end in zip(placed.tile.tolist(), outside, strict=True)
+    ]
+    for run, where in _runs(ends):
+        lines.append(f"  - neuron.{run}: {{core: {where}}}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,1 @@
+"""Network files of Lava-DL (netx): HDF5, one group for each layer."""
