@@ -24,6 +24,7 @@ from snncc.errors import error
 from snncc.network import Network
 
 if TYPE_CHECKING:
+    from snncc.cores.eprop import OnChipTraining
     from snncc.cores.training import ChipTraining
     from snncc.training.losses import Loss
 
@@ -115,6 +116,16 @@ class Configuration:
         from snncc.cores.training import ChipTraining
 
         return ChipTraining(self, loss, **options)
+
+    def on_chip(self, x: Any, **options: Any) -> OnChipTraining:
+        """
+        Learning on the chip, on a model of its engine; `x` are calibration data [T, B, *shape].
+        Options are those of `snncc.cores.eprop.OnChipTraining`: `surrogate`, `optimizer`,
+        `trainable`, `target_steps`, `seed`. Raises SNC-C003 for a chip without an engine.
+        """
+        from snncc.cores.eprop import OnChipTraining
+
+        return OnChipTraining(self, x, **options)
 
     @property
     def is_repacked(self) -> bool:

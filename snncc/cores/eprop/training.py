@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from snncc.backends.cores.reckon.learning import Lesson, emit_learning
 from snncc.cores.configuration import Configuration, late, whole_inputs
 from snncc.cores.eprop.engine import Engine, Trace
 from snncc.cores.eprop.fitting import Table, largest_that, shift_of, slope_of, table_of
@@ -251,6 +252,20 @@ class OnChipTraining:
         if self._target_steps is not None:
             found[: max(1, steps - self._target_steps)] = False
         return found
+
+    def files(self, x: Any, labels: Any) -> dict[str, bytes]:
+        """
+        Command files for a chip that is to learn these samples, spikes [T, B, *shape] and classes
+        [B], from the weights that were compiled: learning.txt configures it, samples.txt follows.
+        """
+        c = self._configuration
+        given = late(whole_inputs(c.interface, x, c.description), c.lag)
+        valid = self.valid(len(next(iter(given.values()))))
+        lessons = [
+            Lesson({name: array[:, b] for name, array in given.items()}, int(label), valid)
+            for b, label in enumerate(labels)
+        ]
+        return emit_learning(c.program, c.description, self.settings.registers(), lessons)
 
     def weights(self) -> dict[str, Array]:
         """By table, dense [sources, targets], whole numbers of the chip."""
