@@ -51,6 +51,9 @@ class Scope:
     receptors: int
     arrive: Callable[[Scalar, int], Scalar]
     surrogate: SurrogateAttr | None = None
+    """Of the neuron's spikes: a function of what the membrane is above the threshold."""
+    unit: Scalar | None = None
+    """What 1 of the surrogate's argument is in whole numbers, a float; None: they are its unit."""
     index: int | None = None
     """Of the receptor, inside the loop."""
     width: int = 32
@@ -309,9 +312,36 @@ def _total(w: _Writer, arguments: list[ast.expr]) -> Scalar:
 def _spike(w: _Writer, arguments: list[ast.expr]) -> Scalar:
     match arguments[0]:
         case ast.Compare(left, [ast.Gt() | ast.GtE() as op], [right]):
-            argument = w.number(left) - w.number(right)
-            return w.b.spike(argument, _RELATIONS[type(op)], w.scope.surrogate)
+            return _fired(w, w.number(left) - w.number(right), _RELATIONS[type(op)])
     raise EquationError(arguments[0].lineno, "spike: expected a > b or a >= b")
+
+
+def _fired(w: _Writer, above: Scalar, comparison: str) -> Scalar:
+    """A spike where `above` is above 0, or not below it, with the surrogate of the scope."""
+    if w.scope.surrogate is None:
+        return w.b.spike(above, comparison)
+    argument = w.b.signed_to_float(above)
+    if w.scope.unit is not None:
+        argument = argument / w.scope.unit
+    return w.b.spike(above, comparison, w.scope.surrogate, [argument])
+
+
+def _count(w: _Writer, arguments: list[ast.expr]) -> Scalar:
+    """
+    With a surrogate it is that of the spike at the threshold which is nearest: a count is k - 1,
+    and one more if the membrane has reached k thresholds, for every k that is off by 1 at most.
+    """
+    v, threshold = w.number(arguments[0]), w.number(arguments[1])
+    most = w.literal(arguments[2])
+    if most == 1:
+        return _fired(w, v - threshold, "ge")
+    if w.scope.surrogate is None:
+        return arithmetic.count_spikes(v, threshold, most)
+    b = w.b
+    half = b.detach(v) + (b.detach(threshold) >> 1)
+    nearest = b.clamp(b.divide(b.maximum(half, 0), b.detach(threshold)), 1, most)
+    fired = _fired(w, v - nearest * threshold, "ge")
+    return nearest - 1 + b.extend_unsigned(fired, w.scope.width)
 
 
 def _rounded(rounding: arithmetic.Rounding) -> Callable[[_Writer, list[ast.expr]], Scalar]:
@@ -366,7 +396,7 @@ FUNCTIONS: dict[str, Function] = {
     "count": Function(
         (3,),
         "count(v, threshold, most): how often a threshold can be taken from v",
-        lambda w, a: arithmetic.count_spikes(w.number(a[0]), w.number(a[1]), w.literal(a[2])),
+        _count,
     ),
     "spike": Function((1,), "spike(a >= b), spike(a > b): the Heaviside step", _spike),
     "both": Function((2,), "both(p, q): p and q", _both),

@@ -22,6 +22,7 @@ from xdsl.irdl import (
     IRDLOperation,
     irdl_op_definition,
     lazy_traits_def,
+    opt_prop_def,
     prop_def,
     region_def,
     traits_def,
@@ -82,8 +83,11 @@ class PopulationOp(IRDLOperation):
     [neurons], or [receptors, neurons] where each receptor has its own.
 
         core.population @lif1 class "hidden" shape [100] parameters {threshold = @lif1.threshold}
+            scale @lif1.scale
 
-    Elements are neurons in the order of the layer that they came from.
+    Elements are neurons in the order of the layer that they came from. The scale, [neurons], is
+    what 1 of the membrane of the network that was compiled is on the chip; a program that was
+    written in whole numbers has none.
     """
 
     name = "core.population"
@@ -92,15 +96,22 @@ class PopulationOp(IRDLOperation):
     neuron_class = prop_def(StringAttr)
     shape = prop_def(DenseArrayBase.constr(i64))
     parameters = prop_def(DictionaryAttr)
+    scale = opt_prop_def(FlatSymbolRefAttrConstr)
 
     traits = lazy_traits_def(lambda: (HasParent(ProgramOp),))
 
     assembly_format = (
-        "$sym_name `class` $neuron_class `shape` $shape `parameters` $parameters attr-dict"
+        "$sym_name `class` $neuron_class `shape` $shape `parameters` $parameters "
+        "(`scale` $scale^)? attr-dict"
     )
 
     def __init__(
-        self, name: str, neuron_class: str, shape: Sequence[int], parameters: Mapping[str, str]
+        self,
+        name: str,
+        neuron_class: str,
+        shape: Sequence[int],
+        parameters: Mapping[str, str],
+        scale: str | None = None,
     ):
         references = {key: SymbolRefAttr(symbol) for key, symbol in parameters.items()}
         super().__init__(
@@ -109,6 +120,7 @@ class PopulationOp(IRDLOperation):
                 "neuron_class": StringAttr(neuron_class),
                 "shape": _shape(shape),
                 "parameters": DictionaryAttr(references),
+                "scale": None if scale is None else SymbolRefAttr(scale),
             }
         )
 
@@ -122,7 +134,21 @@ class PopulationOp(IRDLOperation):
         assert isinstance(reference, SymbolRefAttr)
         return numbers_of(self, reference)
 
+    def scales(self) -> Array | None:
+        """What 1 of the network's membrane is on the chip, [neurons], above 0."""
+        if self.scale is None:
+            return None
+        declared = symbol_named(self, self.scale.root_reference.data)
+        if not isinstance(declared, ParameterOp):
+            raise VerifyException("scale: expected a parameter")
+        return parameter_array(declared).astype(np.float64)
+
     def verify_(self) -> None:
+        if self.scale is not None and isinstance(self.get_toplevel_object(), Operation):
+            scales = self.scales()
+            assert scales is not None
+            if scales.shape != (self.size,) or not (np.isfinite(scales) & (scales > 0)).all():
+                raise VerifyException(f"scale: expected {self.size} numbers above 0")
         for name, reference in self.parameters.data.items():
             if not isinstance(reference, SymbolRefAttr):
                 raise VerifyException(f"{name}: expected a parameter, got {reference}")

@@ -30,8 +30,13 @@ class Drive:
     stream: SSAValue
     """[sources]"""
     weights: Array | ConvolutionOp
-    """[sources, neurons], or the convolution that they are."""
+    """
+    [sources, neurons], of learned ones 1 where there is a synapse; or the convolution that they
+    are.
+    """
     shift: int
+    learned: SSAValue | None = None
+    """[neurons, sources]: the weights, where they are no constants."""
 
     @property
     def table(self) -> Array:
@@ -149,6 +154,11 @@ class Arriving:
         if isinstance(drive.weights, ConvolutionOp):
             self.inputs[port] = self._convolved(drive, drive.weights)
             return _Term(port, None, drive.shift)
+        if drive.learned is not None:
+            assert part == "sum", "signs of learned weights are not known"
+            total = LinearOp(drive.stream, drive.learned, element=IntegerType(32), node=drive.name)
+            self.inputs[port] = self._a.add(total)
+            return _Term(port, None, drive.shift)
         weights = {
             "sum": drive.table,
             "above": np.maximum(drive.table, 0),
@@ -215,9 +225,15 @@ class Arriving:
             port = name.replace(".", "_")
             self.inputs[port] = self._a.add(RearrangeOp(drive.stream, places))
         weight = f"w_{name}".replace(".", "_")
-        self.parameters[weight] = self._a.parameter(
-            f"{name}.weight", weights.astype(drive.table.dtype)
-        )
+        if drive.learned is None:
+            self.parameters[weight] = self._a.parameter(
+                f"{name}.weight", weights.astype(drive.table.dtype)
+            )
+        else:
+            sources_of_neuron, neurons = drive.table.shape
+            flat = np.arange(neurons) * sources_of_neuron + places
+            chosen = np.where(places == NOWHERE, NOWHERE, flat)
+            self.parameters[weight] = self._a.add(RearrangeOp(drive.learned, chosen))
         return _Term(port, weight, drive.shift)
 
 

@@ -24,6 +24,7 @@ from snncc.dialects.core.description import INPUT, Description, Edge, Neuron, Pa
 from snncc.dialects.core.equations import Scope, Value, write
 from snncc.dialects.core.placement import cores_of, places_of
 from snncc.dialects.core.program import ConnectionsOp, DriveOp, PopulationOp, ProgramOp
+from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.network import DelayOp
 from snncc.dialects.snn.neurons.assembly import Assembly
@@ -42,31 +43,38 @@ say whether a register might have been fitted on the way; where none was, the ru
 """
 
 
-def model_of(
-    program: ProgramOp, description: Description, accumulate: Accumulate = "auto"
-) -> ModuleOp:
-    """The chip's model of a program, which `verify`s against the description."""
-    ordered = frozenset(
+def ordered_classes(description: Description) -> frozenset[str]:
+    """Classes of neurons for which the order of what arrives may show."""
+    return frozenset(
         name
         for name, neuron in description.neurons.items()
         if neuron.arrivals.per != "step" and neuron.arrivals.overflow.startswith("saturate")
     )
+
+
+def model_of(
+    program: ProgramOp, description: Description, accumulate: Accumulate = "auto"
+) -> ModuleOp:
+    """The chip's model of a program, which `verify`s against the description."""
+    ordered = ordered_classes(description)
     if accumulate == "guarded":
-        return _Model(program, description, frozenset(), guarded=ordered).build()
+        return Model(program, description, frozenset(), guarded=ordered).build()
     if accumulate == "events" or not ordered:
-        return _Model(program, description, ordered).build()
-    model = _Model(program, description, frozenset())
+        return Model(program, description, ordered).build()
+    model = Model(program, description, frozenset())
     module = model.build()
     if accumulate == "sum":
         return module
     doubtful = model.doubtful(module) & ordered
     if not doubtful:
         return module
-    return _Model(program, description, doubtful).build()
+    return Model(program, description, doubtful).build()
 
 
 @dataclass
-class _Model:
+class Model:
+    """Writes the network. Subclasses say what else weights and parameters may be."""
+
     program: ProgramOp
     description: Description
     one_by_one: frozenset[str]
@@ -109,7 +117,7 @@ class _Model:
         for name, output in self.program.outputs.items():
             source = output.source.root_reference.data
             shape = self.program.populations[source].shape.get_values()
-            given = streams[source]
+            given = self._given(self.program.populations[source], streams[source])
             same = tuple(shape) == shape_of(given)
             outputs[name] = given if same else a.add(snn.ReshapeOp(given, shape))
         return a.finish(outputs | self._doubts)
@@ -238,9 +246,7 @@ class _Model:
             if drive.target_name == node
         }
         writer = BodyWriter(neuron, arriving, settings, frozenset(driven))
-        parameters = {
-            port: a.parameter(f"{node}.{port}", values) for port, values in writer.ports(op).items()
-        }
+        parameters = self._parameters(op, writer)
         for one in arriving:
             parameters |= one.parameters
         states = {
@@ -288,39 +294,67 @@ class _Model:
                 else:
                     tables.append(connections)
             if tables:
-                stream, weights = self._sources(tables, streams, by_number=by_number)
-                drives.append(Drive(f"{name}.{edge_name}{receptor}", stream, weights, shift))
+                stream, weights, learned = self._sources(tables, streams, by_number=by_number)
+                node = f"{name}.{edge_name}{receptor}"
+                drives.append(Drive(node, stream, weights, shift, learned))
         return drives
+
+    def _parameters(self, op: PopulationOp, writer: BodyWriter) -> dict[str, SSAValue]:
+        """By the ports of the writer's body."""
+        node = op.sym_name.data
+        return {
+            port: self._configured(f"{node}.{port}", values)
+            for port, values in writer.ports(op).items()
+        }
+
+    def _configured(self, name: str, values: Array) -> SSAValue:
+        """Numbers that neurons are configured with."""
+        return self._assembly.parameter(name, values)
+
+    def _weights(self, found: list[ConnectionsOp]) -> tuple[Array, SSAValue | None]:
+        """
+        The weights of some tables, [sources, neurons]; or where there are synapses, and a stream
+        of their weights, [neurons, sources].
+        """
+        return np.concatenate([dense(synapses, self.program) for synapses in found]), None
+
+    def _given(self, op: PopulationOp, stream: SSAValue) -> SSAValue:
+        """What leaves the chip of what a population gives."""
+        return stream
 
     def _sources(
         self, found: list[ConnectionsOp], streams: dict[str, SSAValue], *, by_number: bool
-    ) -> tuple[SSAValue, Array]:
+    ) -> tuple[SSAValue, Array, SSAValue | None]:
         """
-        The spikes of some sources and their weights [sources, neurons], by their slots where they
+        The spikes of some sources and their `_weights` [sources, neurons], by their slots where they
         are on one core: the chip goes from slot to slot. `by_number`: source n is slot n, which
         may be empty.
         """
         parts = [self._source(synapses, streams) for synapses in found]
-        rows = [dense(synapses, self.program) for synapses in found]
         stream = parts[0]
         if len(parts) > 1:
             stream = self._assembly.add(snn.ConcatOp(parts, 0))
-        weights = np.concatenate(rows)
+        weights, learned = self._weights(found)
         places = [self._places.get(synapses.source_name) for synapses in found]
         if len({synapses.delay.value.data for synapses in found}) > 1:
-            return stream, weights
+            return stream, weights, learned
         taken = [slots for slots in places if slots is not None]
         if len(taken) < len(places):
-            return stream, weights
+            return stream, weights, learned
         slots = np.concatenate(taken)
         order = np.argsort(slots)
         if by_number:  # sources of another class are added where their slots are equal
             order = np.full(int(slots.max()) + 1, NOWHERE, np.int64)
             order[slots] = np.arange(len(slots))
         if len(order) == len(slots) and (order == np.arange(len(slots))).all():
-            return stream, weights
+            return stream, weights, learned
         placed = np.where(order[:, None] == NOWHERE, 0, weights[order]).astype(weights.dtype)
-        return self._assembly.add(snn.RearrangeOp(stream, order)), placed
+        if learned is not None:
+            rows = len(slots) * np.arange(weights.shape[1])[:, None] + order
+            learned = self._assembly.add(
+                snn.RearrangeOp(learned, np.where(order == NOWHERE, NOWHERE, rows))
+            )
+        return self._assembly.add(snn.RearrangeOp(stream, order)), placed, learned
 
     def _source(self, op: ConnectionsOp, streams: dict[str, SSAValue]) -> SSAValue:
         """The spikes of a source as they arrive, [sources]."""
@@ -377,6 +411,10 @@ def dense(op: ConnectionsOp, program: ProgramOp) -> Array:
     return found
 
 
+UNIT = "unit"
+"""The port of what 1 of the network's membrane is on the chip."""
+
+
 class BodyWriter:
     """The body of a population: registers and parameters by the names of the description."""
 
@@ -391,6 +429,8 @@ class BodyWriter:
         self.driven = driven
         self.settings = settings
         self.arriving = arriving
+        self.surrogate: SurrogateAttr | None = None
+        """Reads the port `unit`."""
         self.states = {
             port: stored_bits(state.bits)
             for name, state in neuron.states.items()
@@ -456,7 +496,9 @@ class BodyWriter:
         def arrive(x: Scalar, receptor: int) -> Scalar:
             return self.arriving[receptor].write(b, ports, x)
 
-        return write(tree, b, Scope(values, neuron.receptors, arrive, width=width))
+        unit = None if self.surrogate is None else ports[UNIT]
+        scope = Scope(values, neuron.receptors, arrive, self.surrogate, unit, width=width)
+        return write(tree, b, scope)
 
     def given(self, b: Body, after: Mapping[str, Value]) -> Outputs:
         """The output and the next states, in the types in which they are kept."""

@@ -423,6 +423,11 @@ class _Writer:
             parameters.append(ParameterOp(name, type_of(array), value))
             return name
 
+        def scale(name: str, values: Array) -> str:
+            value = dense_of(values) if values.size <= INLINE_ELEMENTS else blob_of(values)
+            parameters.append(ParameterOp(name, type_of(values), value))
+            return name
+
         ops: list[Operation] = [InputOp(name, shape) for name, shape in self.graph.inputs.items()]
         settings = dict(shifts)
         for name, population in self.graph.populations.items():
@@ -433,6 +438,7 @@ class _Writer:
                     self.classes.of[name],
                     population.shape,
                     {key: parameter(f"{name}.{key}", values) for key, values in numbers.items()},
+                    scale(f"{name}.scale", fits[name].scale),
                 )
             )
         for index, row in enumerate(self.rows):

@@ -307,6 +307,29 @@ def export_command(model: Path, output: Path, scan: bool, **values: Any) -> None
     run_export(model, load_options(values), output, scan, **values)
 
 
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="W.npz",
+    help="Arrays by the names of DIR/README.md: integers of the chip, or floats of the network.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR2", help="[default: DIR]"
+)
+def repack(folder: Path, weights: Path, output: Path | None) -> None:
+    """Give a network on a chip other weights, thresholds or biases.
+
+    DIR is what `snncc compile --target CHIP` wrote. Every number is checked against the chip, the
+    golden sample is run again and all files are written anew.
+    """
+    from snncc.cli.chip import run_repack
+
+    run_repack(folder, weights, output or folder)
+
+
 def _expect_surroundings() -> None:
     """What every command needs of the process that started it."""
     from snncc.errors import error

@@ -201,6 +201,24 @@ def run_configuration(
         say(f"wrote {output}")
 
 
+def run_repack(folder: Path, weights: Path, output: Path) -> None:
+    """`snncc repack DIR --weights W.npz`."""
+    from snncc.cores.folder import load
+    from snncc.folders import expect_folder
+    from snncc.inputs import entry, open_npz
+
+    configuration = load(folder)
+    expect_folder(output)
+    with open_npz(weights) as file:
+        arrays = {name: entry(file, name, weights) for name in file.files}
+    with progress(f"{configuration.description.name}: {configuration.name}"):
+        again = configuration.repacked(arrays)
+        written = again.save(output)
+    for change in again.steps[-1].changes or ("nothing changed",):
+        say(change)
+    say(f"wrote {written}")
+
+
 def run_inspect_configuration(
     folder: Path, *, as_json: bool, svg: Path | None, **values: Any
 ) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
@@ -16,6 +16,7 @@ from snncc.cores.encoders import ENCODERS, InputEncoder
 from snncc.cores.events import ChipModel, EventChip, running
 from snncc.cores.legalize import Legalized, Step, legalize
 from snncc.cores.measure import Data
+from snncc.cores.repacking import repacked
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.conformance import departures
 from snncc.dialects.core.description import Description
@@ -24,7 +25,15 @@ from snncc.errors import error
 from snncc.inputs import to_streams
 from snncc.network import Network
 
+if TYPE_CHECKING:
+    from snncc.cores.eprop import OnChipTraining
+    from snncc.cores.training import ChipTraining
+    from snncc.training.losses import Loss
+
 Engine: TypeAlias = Literal["model", "xylosim"]
+
+REPACKED = "repacked"
+"""The step that gave other weights."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,44 @@ class Configuration:
             found[name] = found[name][lag : lag + steps]
         return found
 
+    def repacked(self, weights: Mapping[str, Any]) -> Configuration:
+        """
+        The same network with other weights, thresholds or biases, by the names of the program:
+        `SOURCE.to.TARGET.N`, dense [sources, targets] or [synapses], and `POPULATION.PARAMETER`,
+        [neurons]. Integers are the chip's; floats are in the units of the network that was
+        compiled, and are rounded with the scales that were chosen then. The golden sample is run
+        again. Raises SnnccError (`snncc/cores/repacking.py`).
+        """
+        found = repacked(self.module, self.description, weights)
+        steps = (*self.steps, Step(REPACKED, found.changes, None))
+        again = Configuration(found.module, self.description, steps, self.golden)
+        return replace(again, golden=_traced(again.model, self.golden.inputs))
+
+    def trainer(self, loss: Loss | str, **options: Any) -> ChipTraining:
+        """
+        Training with the chip in the loop: forward on its model, backward on the host. Options are
+        those of `snncc.cores.training.ChipTraining`: `steps` (those of calibration), `optimizer`,
+        `surrogate`, `trainable` tables and biases, and those of `snncc.training.TrainProgram`.
+        """
+        from snncc.cores.training import ChipTraining
+
+        return ChipTraining(self, loss, **options)
+
+    def on_chip(self, x: Any, **options: Any) -> OnChipTraining:
+        """
+        Learning on the chip, on a model of its engine; `x` are calibration data [T, B, *shape].
+        Options are those of `snncc.cores.eprop.OnChipTraining`: `surrogate`, `optimizer`,
+        `trainable`, `target_steps`, `seed`. Raises SNC-C003 for a chip without an engine.
+        """
+        from snncc.cores.eprop import OnChipTraining
+
+        return OnChipTraining(self, x, **options)
+
+    @property
+    def is_repacked(self) -> bool:
+        """Whether its weights are others than those that were compiled."""
+        return any(step.name == REPACKED for step in self.steps)
+
     def save(self, folder: str | Path) -> Path:
         """Writes the folder, all of it or none. Raises SNC-C004."""
         from snncc.cores.folder import save
@@ -150,13 +197,18 @@ def _golden(legal: Legalized, data: Data) -> Golden:
     late_by = max(legal.lags.values(), default=0)
     sample = {name: array[:, :1] for name, array in data.arrays.items()}
     x = late(sample, late_by)
-    order = None
-    if isinstance(legal.model, EventChip):
-        trace, order = legal.model.ordered(x)
+    return _traced(legal.model, {name: array[:, 0] for name, array in x.items()})
+
+
+def _traced(model: ChipModel, inputs: Mapping[str, Array]) -> Golden:
+    """What the chip's model makes of one sample, [T, n]."""
+    x, order = {name: array[:, None] for name, array in inputs.items()}, None
+    if isinstance(model, EventChip):
+        trace, order = model.ordered(x)
     else:
-        trace = legal.model.run(x, trace=True)
+        trace = model.run(x, trace=True)
     return Golden(
-        {name: array[:, 0] for name, array in x.items()},
+        dict(inputs),
         {name: array[:, 0] for name, array in trace.items() if name != "final"},
         order,
     )

@@ -171,6 +171,7 @@ def _manifest(configuration: Configuration, files: dict[str, bytes]) -> dict[str
         "network": configuration.name,
         "chip": configuration.description.name,
         "title": configuration.description.title,
+        "repacked": configuration.is_repacked,
         "settings": program.setting,
         "cores": [list(place) for place in cores_of(program)],
         "used": sizes(program),

@@ -12,7 +12,7 @@ from snncc.cores.host import told
 from snncc.dialects.core.conformance import sizes
 from snncc.dialects.core.order import event_order
 from snncc.dialects.core.placement import cores_of
-from snncc.dialects.core.program import ProgramOp
+from snncc.dialects.core.program import ProgramOp, SynapsesOp
 
 if TYPE_CHECKING:
     from snncc.cores.configuration import Configuration
@@ -35,7 +35,8 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
     lines = [
         f"# {configuration.name} on {description.title}",
         "",
-        f"{used}; {cores} core{'s' * (cores > 1)}. Written by snncc.",
+        f"{used}; {cores} core{'s' * (cores > 1)}. Written by snncc."
+        + " Its weights are others than those that were compiled." * configuration.is_repacked,
         "",
         "| file | what it is |",
         "|---|---|",
@@ -74,9 +75,28 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
         "",
         "    snncc run DIR --input X.npz      # on the chip's bit-exact model",
         "    snncc inspect DIR                # what lies where",
+        "    snncc repack DIR --weights W.npz # the same with other weights, of these tables:",
+        "",
+        *_tables(configuration),
         "",
     ]
     return "\n".join(lines)
+
+
+def _tables(configuration: Configuration) -> list[str]:
+    """What W.npz may have."""
+    program = configuration.program
+    lines = []
+    for op in program.synapses:
+        if not isinstance(op, SynapsesOp):
+            continue
+        source, target = program.endings[op.source_name], program.endings[op.target_name]
+        lines.append(f"- `{op.sym_name.data}`: [{source.size}, {target.size}], sources by targets")
+    for name, population in program.populations.items():
+        for key in population.parameters.data:
+            shape = ", ".join(map(str, population.numbers(key).shape))
+            lines.append(f"- `{name}.{key}`: [{shape}]")
+    return [*lines, "", "Integers are the chip's, floats in the units of the network."]
 
 
 def _order(program: ProgramOp) -> list[str]:

@@ -111,3 +111,22 @@ def test_faults(snncc, folder: Path, arguments: list[str], told: str) -> None:
     assert code == 1
     assert told in err
     assert not Path("chip").exists()
+
+
+def test_repack(snncc, folder: Path) -> None:
+    """Weights of another training, in place and elsewhere; what does not fit is told."""
+    snncc(*COMPILE)
+    np.savez("w.npz", **{"hidden.to.readout.2": np.zeros((20, 4), np.int64)})
+    code, out, err = snncc("repack", "chip", "--weights", "w.npz", "-o", "silent")
+    assert (code, err) == (0, "")
+    assert out.startswith("hidden.to.readout.2: ")
+    assert out.splitlines()[-1] == "wrote silent"
+    code, out, err = snncc("run", "silent", "--input", "x.npz", "-o", "y.npz")
+    assert (code, np.load("y.npz")["y"].any()) == (0, False)
+    np.savez("w.npz", **{"hidden.to.readout.2": np.full((20, 4), 128)})
+    code, out, err = snncc("repack", "chip", "--weights", "w.npz")
+    assert code == 1
+    assert "SNC-N006 node 'hidden.to.readout.2': 80 weights are beyond -128 to 127" in err
+    np.savez("w.npz", **{"readout.bias": np.arange(4)})
+    assert snncc("repack", "chip", "--weights", "w.npz")[0] == 0
+    assert json.loads(Path("chip/manifest.json").read_text())["repacked"] is True

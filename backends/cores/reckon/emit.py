@@ -15,6 +15,7 @@ nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -58,10 +59,12 @@ NEVER = 0x7FFF
 
 
 def emit(program: ProgramOp, description: Description, golden: Golden) -> dict[str, bytes]:
-    return _Emitter(program, description, golden).files()
+    return Emitter(program, description, golden).files()
 
 
-class _Emitter:
+class Emitter:
+    """Files of one program."""
+
     def __init__(self, program: ProgramOp, description: Description, golden: Golden):
         self.program = program
         self.chip = description
@@ -78,15 +81,19 @@ class _Emitter:
         self.last = max(self.inputs, self.recurrent, self.outputs) | 1
 
     def files(self) -> dict[str, bytes]:
-        words = {NEURON: self._neurons()}
-        words |= {
-            name: synapse_words(self.program, self.chip, name) for name in (INPUT, LOOP, OUTPUT)
-        }
+        words = self._words()
         files = {f"{name}.hex": image(self.chip.memory(name), words[name]) for name in words}
         return files | {
-            "program.txt": self._program(words),
+            "program.txt": self.configuration(),
             "sample.txt": self._sample(),
             "expected.json": self._expected(),
+        }
+
+    def _words(self) -> dict[str, Words]:
+        """The memories."""
+        words = {NEURON: self._neurons()}
+        return words | {
+            name: synapse_words(self.program, self.chip, name) for name in (INPUT, LOOP, OUTPUT)
         }
 
     def _neurons(self) -> Words:
@@ -97,9 +104,10 @@ class _Emitter:
                 memory.put(words, pair, "threshold", NEVER)
         return words
 
-    def _program(self, words: dict[str, Words]) -> bytes:
-        commands = Commands(self.chip)
-        for name, value in self._registers().items():
+    def configuration(self, more: Mapping[str, int] | None = None) -> bytes:
+        """Commands that write registers, with `more` of them by name, and memories."""
+        commands, words = Commands(self.chip), self._words()
+        for name, value in (self._registers() | dict(more or {})).items():
             commands.register(name, value)
         commands.memory(NEURON, words[NEURON], range(self.last // 2 + 1))
         sources = range(self.recurrent + 1)

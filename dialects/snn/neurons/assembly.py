@@ -10,7 +10,15 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.utils.test_value import create_ssa_value
 
 from snncc.dialects.arrays import Array, blob_of, dense_of, dtype_of, type_of
-from snncc.dialects.snn.network import ConstantOp, DelayOp, NetworkOp, ParameterOp, UseOp, YieldOp
+from snncc.dialects.snn.network import (
+    LEARNABLE,
+    ConstantOp,
+    DelayOp,
+    NetworkOp,
+    ParameterOp,
+    UseOp,
+    YieldOp,
+)
 from snncc.dialects.snn.shape import RearrangeOp
 from snncc.dialects.snn.types import Stream, is_spike, stream_type
 
@@ -46,6 +54,11 @@ class Assembly:
     def weight(self, name: str, values: Array) -> SSAValue:
         """An array of the configuration in its own shape."""
         self._parameters.append(ParameterOp(name, type_of(values), blob_of(values)))
+        return self._use(name, values)
+
+    def learnable(self, name: str, values: Array) -> SSAValue:
+        """An array that training moves."""
+        self._parameters.append(ParameterOp(name, type_of(values), blob_of(values), LEARNABLE))
         return self._use(name, values)
 
     def _use(self, name: str, array: Array) -> SSAValue:
