@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
-from math import isfinite, prod
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,7 +68,7 @@ class Encoder(ABC):
 
     def expect_number(self, name: str, *, positive: bool = False) -> None:
         value = getattr(self, name)
-        if not (is_real(value) and isfinite(value) and (value > 0 or not positive)):
+        if not (_is_number(value) and (value > 0 or not positive)):
             above = " above 0" if positive else ""
             raise _wrong(
                 f"{self.name}: {name}: expected a number{above}, got {reprlib.repr(value)}"
@@ -273,7 +273,7 @@ class Thermometer(Encoder):
             object.__setattr__(self, "levels", tuple(self.levels))
         if isinstance(self.levels, tuple):
             if not 1 <= len(self.levels) <= MOST_LEVELS or not all(
-                is_real(level) and isfinite(level) for level in self.levels
+                _is_number(level) for level in self.levels
             ):
                 raise _wrong(
                     f"thermometer: levels: expected numbers, got {reprlib.repr(self.levels)}"
@@ -394,6 +394,11 @@ def encoder_of(given: Encoder | str) -> Encoder:
         if option not in known:
             raise _wrong(f"{name} has no option {option!r}: it has {', '.join(known)}")
     return ENCODERS[name](**options)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether float32 has it, with room for what is computed of it."""
+    return is_real(value) and (value == 0 or 1e-30 <= abs(value) <= 1e30)
 
 
 def _wrong(text: str) -> SnnccError:

@@ -187,6 +187,8 @@ def test_every_input_is_encoded() -> None:
         ("rate(threshold=0)", "SNC-C003 encode: rate: threshold: expected a number above 0"),
         ("rate(gain='a')", "SNC-C003 encode: rate: gain: expected a number"),
         ("rate(gain=1e999)", "SNC-C003 encode: rate: gain: expected a number"),
+        ("rate(threshold=1e-50)", "SNC-C003 encode: rate: threshold: expected a number above 0"),
+        ("latency(high=1e39)", "SNC-C003 encode: latency: high: expected a number above 0"),
         ("rate(steps=0)", "SNC-C003 encode: rate: steps: expected 1 to"),
         ("rate(rows=2.5)", "SNC-C003 encode: rate: rows: expected 1 to"),
         ("latency(steps=None)", "SNC-C003 encode: latency: steps"),
