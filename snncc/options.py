@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -175,10 +176,10 @@ class LoadOptions:
             )
 
 
-def call_of(text: str) -> tuple[str | None, dict[str, Any]]:
+def call_of(text: str, what: str) -> tuple[str | None, dict[str, Any]]:
     """
     A name and its options as a text has them, "sgd" or "sgd(lr=0.1)"; None where it is neither.
-    Raises SNC-C003 where an option stands twice.
+    Raises SNC-C003, of the option `what`, where one of them stands twice.
     """
     try:
         match ast.parse(text.strip(), mode="eval").body:
@@ -186,7 +187,8 @@ def call_of(text: str) -> tuple[str | None, dict[str, Any]]:
                 return name, {}
             case ast.Call(func=ast.Name(id=name), args=[], keywords=options):
                 if len({option.arg for option in options}) < len(options):
-                    raise error("SNC-C003", f"{name}: an option stands twice: {text!r}")
+                    given = reprlib.repr(text)
+                    raise error("SNC-C003", f"{what}: an option stands twice: {given}")
                 return name, {str(o.arg): ast.literal_eval(o.value) for o in options}
             case _:
                 return None, {}

@@ -8,11 +8,12 @@ from 0; all arithmetic is in float32.
 
 from __future__ import annotations
 
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
-from math import isfinite, prod
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -61,13 +62,17 @@ class Encoder(ABC):
     def expect_whole(self, name: str, low: int, high: int) -> None:
         value = getattr(self, name)
         if not (is_whole(value) and low <= value <= high):
-            raise _wrong(f"{self.name}: {name}: expected {low} to {high}, got {value!r}")
+            raise _wrong(
+                f"{self.name}: {name}: expected {low} to {high}, got {reprlib.repr(value)}"
+            )
 
     def expect_number(self, name: str, *, positive: bool = False) -> None:
         value = getattr(self, name)
-        if not (is_real(value) and isfinite(value) and (value > 0 or not positive)):
+        if not (_is_number(value) and (value > 0 or not positive)):
             above = " above 0" if positive else ""
-            raise _wrong(f"{self.name}: {name}: expected a number{above}, got {value!r}")
+            raise _wrong(
+                f"{self.name}: {name}: expected a number{above}, got {reprlib.repr(value)}"
+            )
 
     @property
     def width(self) -> int:
@@ -268,9 +273,11 @@ class Thermometer(Encoder):
             object.__setattr__(self, "levels", tuple(self.levels))
         if isinstance(self.levels, tuple):
             if not 1 <= len(self.levels) <= MOST_LEVELS or not all(
-                is_real(level) and isfinite(level) for level in self.levels
+                _is_number(level) for level in self.levels
             ):
-                raise _wrong(f"thermometer: levels: expected numbers, got {self.levels!r}")
+                raise _wrong(
+                    f"thermometer: levels: expected numbers, got {reprlib.repr(self.levels)}"
+                )
         else:
             self.expect_whole("levels", 1, MOST_LEVELS)
         self.expect_number("low")
@@ -379,14 +386,19 @@ def encoder_of(given: Encoder | str) -> Encoder:
     """
     if isinstance(given, Encoder):
         return given
-    name, options = call_of(given) if isinstance(given, str) else (None, {})
+    name, options = call_of(given, "encode") if isinstance(given, str) else (None, {})
     if name not in ENCODERS:
-        raise _wrong(f"expected one of {', '.join(ENCODERS)}, got {given!r}")
+        raise _wrong(f"expected one of {', '.join(ENCODERS)}, got {reprlib.repr(given)}")
     known = [option.name for option in fields(ENCODERS[name])]
     for option in options:
         if option not in known:
             raise _wrong(f"{name} has no option {option!r}: it has {', '.join(known)}")
     return ENCODERS[name](**options)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether float32 has it, with room for what is computed of it."""
+    return is_real(value) and (value == 0 or 1e-30 <= abs(value) <= 1e30)
 
 
 def _wrong(text: str) -> SnnccError:

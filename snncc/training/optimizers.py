@@ -154,7 +154,7 @@ def optimizer_of(given: Optimizer | str, **options: Any) -> Optimizer:
     """
     if isinstance(given, Optimizer):
         return _checked(given)
-    name, written = call_of(given) if isinstance(given, str) else (None, {})
+    name, written = call_of(given, "optimizer") if isinstance(given, str) else (None, {})
     if name not in NAMES:
         raise _wrong(f"expected one of {', '.join(NAMES)}, got {reprlib.repr(given)}")
     try:
