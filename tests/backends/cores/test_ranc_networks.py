@@ -18,8 +18,8 @@ from snncc.cores.configuration import Configuration, configure
 from snncc.cores.folder import load
 from snncc.cores.legalize import problems_of
 from snncc.cores.traffic import traffic_of
-from snncc.cores.wraps import wrapped
 from snncc.dialects.core.wiring import Wiring
+from snncc.errors import SnnccError
 from tests.backends.cores.ranc_networks import layered, spikes
 from tests.backends.cores.ranc_programs import expect_same
 from tests.backends.cores.test_sanafe_replay import expect_same_counts, simulate
@@ -50,6 +50,7 @@ def test_floats_become_four_weights(floats: Configuration) -> None:
     cost = {step.name: step.cost for step in floats.steps}["cores"]
     assert cost is not None
     assert abs(cost.rate - 1) < 0.02
+    assert not [change for step in floats.steps for change in step.changes if "wrap" in change]
     # the simulator has 32 bits, the Verilog 9: the sample is the same on both
     run = expect_same(floats.program, floats.description, floats.golden, wrap=False)
     assert run.outputs.any()
@@ -102,6 +103,13 @@ def test_inspect_and_its_drawing(floats: Configuration, folder: Path, tmp_path: 
         assert f"{axons} of 256" in texts[0]
 
 
+def test_only_folders_are_drawn(tmp_path: Path) -> None:
+    model = REPOSITORY / "examples" / "digits" / "mlp_lif_digits.nir"
+    result = CliRunner().invoke(cli, ["inspect", str(model), "--svg", str(tmp_path / "a.svg")])
+    assert isinstance(result.exception, SnnccError)
+    assert str(result.exception).startswith("SNC-C003 --svg: draws a chip's folder")
+
+
 def test_check_tells_what_never_fits(tmp_path: Path) -> None:
     chip = chip_named("ranc")
     (problem,) = problems_of(layered(tmp_path, [300, 4, 4]), chip)
@@ -117,16 +125,6 @@ def test_check_tells_what_never_fits(tmp_path: Path) -> None:
         "21 neurons, with a copy for each destination; ranc has 1 cores x 16 = 16: 5 too many",
         "9 outputs; the output bus of ranc has 8 lines: 1 too many",
     ]
-
-
-def test_registers_that_wrap_are_seen(tmp_path: Path) -> None:
-    """Weights that fit calibration data, and data that drive the neurons to where they wrap."""
-    network = layered(tmp_path, [8, 12, 4], seed=2)
-    x = spikes(20, 8, 8)
-    found = configure(network, chip_named("ranc"), x)
-    assert wrapped(found.program, found.description, {"x": x}) == {}
-    loud = np.ones((300, 2, 8), np.uint8)
-    assert wrapped(found.program, found.description, {"x": loud})
 
 
 @pytest.fixture(scope="module")
