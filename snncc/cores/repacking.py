@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, SymbolRefAttr
+from xdsl.rewriter import Rewriter
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of, type_of
@@ -37,9 +38,7 @@ class Repacked:
     """What changed, a line for each array."""
 
 
-def repacked(
-    module: ModuleOp, description: Description, weights: Mapping[str, Any]
-) -> Repacked:
+def repacked(module: ModuleOp, description: Description, weights: Mapping[str, Any]) -> Repacked:
     """
     The module with other numbers. Raises SnnccError with every fault: SNC-C003 for names that are
     none, SNC-R001 for arrays of other shapes or what are no numbers, SNC-N006 for numbers and
@@ -190,13 +189,11 @@ class _Repacking:
         name = f"{node}.{key}"
         neuron = self.description.neurons[op.neuron_class.data]
         p = neuron.parameters[key]
-        shapes = [(op.size,)]
+        shape: tuple[int, ...] = (op.size,)
         if p.per == "receptor":
-            shapes = [(neuron.receptors, op.size)]
-        if given.shape not in shapes:
-            raise error(
-                "SNC-R001", f"{name}: expected {list(shapes[0])}, got {list(given.shape)}"
-            )
+            shape = (neuron.receptors, op.size)
+        if given.shape != shape:
+            raise error("SNC-R001", f"{name}: expected {list(shape)}, got {list(given.shape)}")
         whole = _whole(name, given, parameter_factor(op, key, self.description))
         beyond = (whole < p.low) | (whole > p.high)
         if beyond.any():
@@ -243,25 +240,28 @@ class _Repacking:
         narrow = next(t for t in TYPES if np.array_equal(values.astype(t), values))
         array = np.ascontiguousarray(values.astype(narrow))
         value = dense_of(array) if array.size <= INLINE_ELEMENTS else blob_of(array)
-        declared = {op.sym_name.data: op for op in self.module.ops if isinstance(op, snn.ParameterOp)}
+        declared = {
+            op.sym_name.data: op for op in self.module.ops if isinstance(op, snn.ParameterOp)
+        }
         if name in declared and self._readers(name) > 1:
             while name in declared:
                 name += "'"
         new = snn.ParameterOp(name, type_of(array), value)
-        block = self.module.body.block
         if name in declared:
-            block.insert_op_before(new, declared[name])
-            declared[name].detach()
-            declared[name].erase()
+            Rewriter.replace_op(declared[name], new, [])
         else:
-            block.insert_op_before(new, self.program)
+            self.module.body.block.insert_op_before(new, self.program)
         return name
 
     def _readers(self, name: str) -> int:
         count = 0
         for op in self.program.body.block.ops:
             for attribute in op.properties.values():
-                held = attribute.data.values() if isinstance(attribute, DictionaryAttr) else [attribute]
+                held = (
+                    attribute.data.values()
+                    if isinstance(attribute, DictionaryAttr)
+                    else [attribute]
+                )
                 count += sum(
                     isinstance(a, SymbolRefAttr) and a.root_reference.data == name for a in held
                 )

@@ -73,7 +73,9 @@ def test_floats_of_the_network_are_what_was_compiled(configuration: Configuratio
 
 
 @pytest.mark.parametrize("sparse", [False, True])
-def test_whole_numbers_are_taken(configuration: Configuration, sparse: bool, tmp_path: Path) -> None:
+def test_whole_numbers_are_taken(
+    configuration: Configuration, sparse: bool, tmp_path: Path
+) -> None:
     """As tables or matrices: the model, the golden sample and the images follow."""
     rng = np.random.default_rng(1)
     w = dense(configuration, OUT, HIDDEN, OUTPUTS)

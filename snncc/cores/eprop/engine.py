@@ -53,7 +53,8 @@ class Engine:
     """The chip, by slots. Weights and random numbers go on from sample to sample."""
 
     def __init__(self, program: ProgramOp, description: Description, settings: Settings):
-        assert description.learning is not None and description.learning.rule == "eprop"
+        assert description.learning is not None
+        assert description.learning.rule == "eprop"
         self.program, self.settings = program, settings
         self._places = {name: slots for name, (_, slots) in places_of(program).items()}
         self._kinds = (description.learning.of, description.learning.readout)
@@ -129,7 +130,8 @@ class Engine:
             trace.stepped.append(self.u.copy())
             self._propagate(spiking, z)
             trace.largest = [
-                max(old, int(now.max())) for old, now in zip(trace.largest, self.traces, strict=True)
+                max(old, int(now.max()))
+                for old, now in zip(trace.largest, self.traces, strict=True)
             ]
             trace.z.append(z)
             trace.u.append(self.u.copy())
@@ -165,9 +167,7 @@ class Engine:
         self.u[: self.neurons] = _added(self.u[: self.neurons], arriving)
         self.o = _added(self.o, out[sources[spiking]] << self._shift[2])
         fired = z & (np.arange(self.size) < self.neurons)
-        for index, (grows, name) in enumerate(
-            zip((events, fired, fired), TRACE_BITS, strict=True)
-        ):
+        for index, (grows, name) in enumerate(zip((events, fired, fired), TRACE_BITS, strict=True)):
             if self.settings.learns[index]:
                 more = TRACE_STEP[name] << self.settings.trace_shift[index]
                 held = np.minimum(self.traces[index] + more, (1 << TRACE_BITS[name]) - 1)
@@ -177,9 +177,7 @@ class Engine:
 
     def _learn(self, label: int) -> None:
         s, out = self.settings, self.weights[2]
-        y = np.where(
-            self.o > 2047, 2048, np.where(self.o < -2048, 0, (self.o + 2048) >> 1)
-        )
+        y = np.where(self.o > 2047, 2048, np.where(self.o < -2048, 0, (self.o + 2048) >> 1))
         errors = 2048 * (np.arange(self.outputs) == label) - y
         signal = np.zeros(self.neurons, np.int64)
         if s.learns[0] or s.learns[1]:

@@ -31,7 +31,7 @@ from snncc.cores.eprop.settings import (
 )
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.placement import places_of
-from snncc.dialects.core.program import SynapsesOp
+from snncc.dialects.core.program import ConnectionsOp
 from snncc.errors import error
 from snncc.passes.chip_model.units import weight_factor
 from snncc.training.optimizers import SGD, Optimizer, optimizer_of
@@ -89,7 +89,7 @@ class OnChipTraining:
         if not isinstance(sgd, SGD) or sgd.momentum or sgd.weight_decay or sgd.rounding:
             raise error(
                 "SNC-C003",
-                f"optimizer: the engine of {description.name} moves weights by their gradient alone",
+                f"optimizer: the engine of {description.name} moves weights by gradients alone",
                 remedy="sgd(lr=...), without momentum and weight decay",
             )
         self.learns = self._learned_edges(trainable)
@@ -154,9 +154,7 @@ class OnChipTraining:
             u = np.array(trace.u)[:-1, used]
             before.append((u - engine.threshold[used]) / scale[used])
             after.append(np.array(trace.stepped)[1:, used])
-            largest = [
-                max(old, int(new)) for old, new in zip(largest, trace.largest, strict=True)
-            ]
+            largest = [max(old, int(new)) for old, new in zip(largest, trace.largest, strict=True)]
         return np.concatenate(before).ravel(), np.concatenate(after).ravel(), largest
 
     def _table(self, surrogate: str, membranes: Array, decayed: Array) -> Table:
@@ -175,11 +173,7 @@ class OnChipTraining:
 
     def _settings(self, table: Table, largest: list[int], lr: float, seed: int) -> Settings:
         program = self._configuration.program
-        # in whole events a trace lost what a decay rounded off: half a bit more room
-        shifts = [
-            largest_that(lambda k: (top + TRACE_STEP[name]) << k < 1 << TRACE_BITS[name], TRACE_SHIFTS)  # noqa: B023
-            for name, top in zip(TRACE_BITS, largest, strict=True)
-        ]
+        shifts = [_room(name, top) for name, top in zip(TRACE_BITS, largest, strict=True)]
         outputs = sum(op.size for op in program.members(self._learning.readout))
         strongest = ONE * outputs * 128  # of any weights
         trace = max(
@@ -194,10 +188,12 @@ class OnChipTraining:
         signal_shift = largest_that(is_held, SIGNAL_SHIFTS)
         if not is_held(signal_shift):
             raise error("SNC-C003", "the engine's products may reach 2^27: too many outputs")
-        rates = [
-            self._rate(i, lr, table.scale, signal_shift) for i in range(len(EDGES))
-        ]
-        seeds = (seed & (1 << 25) - 1 or 1, (seed * 0x0424242) & (1 << 25) - 1 or 1, seed & (1 << 22) - 1 or 1)
+        rates = [self._rate(i, lr, table.scale, signal_shift) for i in range(len(EDGES))]
+        seeds = (
+            seed & (1 << 25) - 1 or 1,
+            (seed * 0x0424242) & (1 << 25) - 1 or 1,
+            seed & (1 << 22) - 1 or 1,
+        )
         return Settings(
             self.learns,
             table.thresholds,
@@ -229,7 +225,7 @@ class OnChipTraining:
         assert description.edges[edge] is not None
         return float(np.exp(np.log(np.concatenate(found)).mean())) if found else 1.0
 
-    def _of_table(self, op: SynapsesOp) -> Array:
+    def _of_table(self, op: ConnectionsOp) -> Array:
         found = weight_factor(op, self._configuration.program, self._configuration.description)
         if found is None:
             raise error("SNC-C003", f"{op.target_name}: the configuration keeps no scales")
@@ -274,3 +270,9 @@ class OnChipTraining:
     def configuration(self) -> Configuration:
         """The chip as it is now."""
         return self._configuration.repacked(self.weights())
+
+
+def _room(name: str, largest: int) -> int:
+    """The bits behind a trace's point for which its largest, and one event more, has room."""
+    full, more = 1 << TRACE_BITS[name], largest + TRACE_STEP[name]
+    return largest_that(lambda k: more << k < full, TRACE_SHIFTS)
