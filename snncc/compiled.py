@@ -254,8 +254,9 @@ def compile(
 
     `target` may be a chip (`xylo`, `reckon`, ..., or a file of a description, FILE.yaml): then the
     result is a `snncc.cores.configuration.Configuration`. `calibration` are spikes or counts as
-    the chip is to get them; with their `labels` (of the output `score`) the cost of each step
-    is told in accuracy, too. The other options are for C.
+    the chip is to get them, or values, of which `encode` makes these ("rate", "latency(steps=16)",
+    ...; with `steps` values are held for so many); with their `labels` (of the output `score`)
+    the cost of each step is told in accuracy, too. The other options are for C.
 
     Raises SnnccError.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -172,3 +173,22 @@ class LoadOptions:
                 f"{path} names its states and has no batch; {', '.join(given)} cannot change it",
                 remedy="these options are for models of torch and ONNX",
             )
+
+
+def call_of(text: str) -> tuple[str | None, dict[str, Any]]:
+    """
+    A name and its options as a text has them, "sgd" or "sgd(lr=0.1)"; None where it is neither.
+    Raises SNC-C003 where an option stands twice.
+    """
+    try:
+        match ast.parse(text.strip(), mode="eval").body:
+            case ast.Name(id=name):
+                return name, {}
+            case ast.Call(func=ast.Name(id=name), args=[], keywords=options):
+                if len({option.arg for option in options}) < len(options):
+                    raise error("SNC-C003", f"{name}: an option stands twice: {text!r}")
+                return name, {str(o.arg): ast.literal_eval(o.value) for o in options}
+            case _:
+                return None, {}
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return None, {}

@@ -286,6 +286,18 @@ class Grid(Part):
         """Of cores."""
         return self.width * self.height - (self.bus is not None)
 
+    @property
+    def routed(self) -> bool:
+        """Whether spikes find their way over axons of cores: else one core holds everything."""
+        kinds = (self.fan_out, self.axon_types, self.axons, self.bus)
+        return self.width * self.height > 1 or any(kind is not None for kind in kinds)
+
+    @model_validator(mode="after")
+    def _has_core(self) -> Grid:
+        if self.places < 1:
+            raise ValueError("the output bus takes the only place")
+        return self
+
 
 class Shared(Part):
     """Inputs and neurons of one core that take places of one address space."""

@@ -105,6 +105,10 @@ def cores_of(program: ProgramOp) -> list[tuple[int, int]]:
     return [(0, 0)] if op is None else op.coordinates
 
 
+def is_placed(program: ProgramOp) -> bool:
+    return any(isinstance(op, CoresOp) for op in program.body.block.ops)
+
+
 def places_of(program: ProgramOp) -> dict[str, tuple[Array, Array]]:
     """Population or input -> (core, slot) of each element."""
     return {op.placed: op.arrays() for op in program.body.block.ops if isinstance(op, PlaceOp)}

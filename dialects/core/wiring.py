@@ -12,6 +12,9 @@ from snncc.dialects.core.placement import cores_of, places_of
 from snncc.dialects.core.program import ProgramOp
 from snncc.dialects.core.routing import bus_of, copies_of, lines_of, routes_of, weights_of
 
+ENTRY = (0, 0)
+"""The place of a mesh at which packets from outside enter it."""
+
 
 @dataclass(frozen=True)
 class Neurons:

@@ -8,6 +8,7 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
+from snncc.dialects.core.placement import is_placed
 from snncc.dialects.core.program import ProgramOp
 from snncc.dialects.core.wiring import Unwired, Wiring
 
@@ -18,7 +19,7 @@ def wiring_departures(program: ProgramOp, description: Description) -> Iterator[
     chip of several cores.
     """
     wiring = Wiring(program)
-    if description.grid.places == 1 or not wiring.neurons:
+    if not description.grid.routed or not is_placed(program):
         return
     missing = [name for name in program.populations if name not in wiring.neurons]
     if missing:

@@ -14,6 +14,7 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
+from snncc.dialects.core.wiring import ENTRY
 from snncc.passes.core_route.nets import Nets
 from snncc.passes.core_route.repair import repaired
 from snncc.passes.mapping import Infeasible, Limits, Problem, Shortage, map_network
@@ -21,8 +22,6 @@ from snncc.passes.mapping import Infeasible, Limits, Problem, Shortage, map_netw
 ROUNDS = 5
 EFFORT = 0.2
 """Of the mapper: more of it found nothing better on networks of this size."""
-ENTRY = (0, 0)
-"""Where packets from outside enter the mesh."""
 
 
 @dataclass(frozen=True)

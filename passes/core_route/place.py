@@ -39,6 +39,16 @@ class Placed:
     later: dict[str, int]
     """By how many steps each population runs later than before."""
 
+    @property
+    def changes(self) -> list[str]:
+        """For people."""
+        found = [f"{name}: neurons that pass spikes on" for name in self.relayed]
+        return found + [
+            f"{name}: {late} step{'s' * (late > 1)} later"
+            for name, late in self.later.items()
+            if late
+        ]
+
 
 def place_on_mesh(module: ModuleOp, description: Description, rates: Mapping[str, Array]) -> Placed:
     """

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, SymbolRefAttr, i64
 from xdsl.ir import Operation
+from xdsl.rewriter import Rewriter
 
 from snncc.dialects.arrays import Array, blob_of, type_of
 from snncc.dialects.core.description import Description, Edge
@@ -105,8 +106,7 @@ def with_relays(
         ends.append(OutputOp(name, shown, int(output.lag.value.data) + later[shown]))
     block = program.body.block
     for old in [*program.synapses, *program.outputs.values()]:
-        block.detach_op(old)
-        old.erase()
+        Rewriter.erase_op(old)
     block.add_ops([*relays, *wires, *ends])
     module.verify()
     return module

@@ -18,7 +18,7 @@ def expect_room(
     Adds a fault for each resource that is short: of a chip of several cores as far as it shows
     before weights are whole numbers and neurons have cores.
     """
-    if description.grid.places > 1:
+    if description.grid.routed:
         expect_room_on_mesh(graph, description, classes, faults)
         return
     needed = {INPUT: sum(graph.size_of(name) for name in graph.inputs)}

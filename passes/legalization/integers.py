@@ -13,7 +13,8 @@ rounding of weights, weighted by how often their sources fire, moves the membran
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 
 import numpy as np
@@ -25,11 +26,12 @@ from snncc.dialects.core.description import Description, Edge, Neuron
 from snncc.dialects.core.program import InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
 from snncc.dialects.snn.network import ParameterOp
 from snncc.dialects.snn.neurons.assembly import INLINE_ELEMENTS
+from snncc.passes.legalization import sampling
 from snncc.passes.legalization.classes import Classes
 from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.forms import Formed
-from snncc.passes.legalization.graph import Population, Projection, SpikingGraph
-from snncc.passes.legalization.levels import leveled
+from snncc.passes.legalization.graph import Dynamics, Population, Projection, SpikingGraph
+from snncc.passes.legalization.levels import balanced, leveled
 from snncc.passes.legalization.timing import Timed
 
 NO_WEIGHT = "SNC-N006"
@@ -37,6 +39,8 @@ HEADROOM = 0.8
 """Of a register: what calibration data fill at most."""
 SCALES = np.geomspace(0.4, 2.0, 33)
 """Tried beside the scale at which the largest weight is the chip's largest."""
+LONGEST = 20.0
+"""Steps for which a membrane without leak is taken to add up errors."""
 LEAST_THRESHOLD = 2
 """Below, a threshold is rounded by more than a quarter of itself."""
 
@@ -48,9 +52,11 @@ class Activity:
     rates: Mapping[str, Array] = field(default_factory=dict)
     """Spikes a step, [n]."""
     largest: Mapping[str, Array] = field(default_factory=dict)
-    """|membrane before the reset|, [n]."""
+    """|membrane|, [n]."""
     currents: Mapping[str, Array] = field(default_factory=dict)
     """|current|, [receptors, n]."""
+    before: Mapping[str, Array] = field(default_factory=dict)
+    """|membrane before the reset|, [n]."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ class _Writer:
         ]
 
     def run(self) -> Integers:
-        shifts = self._shifts()
+        shifts = self._with_few_neurons()._shifts()
         fits = {name: self._fit(name, shifts) for name in self.graph.populations}
         clipped = {name: self._clipped(name, fits[name]) for name in fits}
         return Integers(
@@ -130,6 +136,31 @@ class _Writer:
             {name: fit.scale for name, fit in fits.items()},
             {name: count for name, count in clipped.items() if count},
         )
+
+    def _with_few_neurons(self) -> _Writer:
+        """Some neurons of each population, which are enough to choose shifts by."""
+        chosen = sampling.chosen_neurons(self.graph, self.groups)
+        few = copy(self)
+        few.graph = sampling.sampled(self.graph, chosen)
+        few.rows = [
+            replace(row, projection=projection)
+            for row, projection in zip(self.rows, few.graph.projections, strict=True)
+        ]
+        few.groups = {
+            name: np.unique(self.groups[name][kept], return_inverse=True)[1].reshape(-1)
+            for name, kept in chosen.items()
+        }
+        seen = {
+            entry.name: {
+                name: array[..., chosen[name]]
+                for name, array in getattr(self.activity, entry.name).items()
+                if name in chosen
+            }
+            for entry in fields(Activity)
+            if entry.name != "rates"  # of sources, which are all there
+        }
+        few.activity = replace(self.activity, **seen)
+        return few
 
     def _shifts(self) -> dict[str, int]:
         """Setting -> shift: all that reach one class of neurons are tried together."""
@@ -185,7 +216,7 @@ class _Writer:
             better = self._together(name, better, error, best_error)
             best_scale = np.where(better, scale, best_scale)
             best_error = np.where(better, error, best_error)
-        weights = self._rounded(rows, units, best_scale)
+        weights = self._rounded(rows, units, best_scale, balance=population.dynamics)
         return _Fit(best_scale, float(best_error.sum()), weights)
 
     def _natural(self, rows: Sequence[_Row], units: Sequence[Array]) -> Array:
@@ -230,6 +261,9 @@ class _Writer:
             self.activity.largest.get(population.name, np.zeros(d.size)),
             d.threshold if d.threshold is not None else 0.0,
         )
+        if neuron.arrivals.overflow.startswith("wrap") and a.current is None:
+            # a sum that wraps is lost, where one that saturates above the threshold still fires
+            seen = np.maximum(seen, self.activity.before.get(population.name, seen))
         bits = neuron.states[neuron.membrane].bits
         with np.errstate(divide="ignore"):
             most = np.minimum(most, HEADROOM * 2.0 ** (bits - 1) / np.maximum(seen, 1e-30))
@@ -299,8 +333,17 @@ class _Writer:
         size = row.projection.weights.shape[1]
         return np.full(size, 0.1) if rates is None else np.maximum(rates, 1e-3)
 
-    def _rounded(self, rows: Sequence[_Row], units: Sequence[Array], scale: Array) -> list[Array]:
-        """The chip's weights, [synapses] each; the levels of a neuron are of all its synapses."""
+    def _rounded(
+        self,
+        rows: Sequence[_Row],
+        units: Sequence[Array],
+        scale: Array,
+        balance: Dynamics | None = None,
+    ) -> list[Array]:
+        """
+        The chip's weights, [synapses] each; the levels of a neuron are of all its synapses. With
+        `balance` errors cancel as far as the neuron's membrane remembers them.
+        """
         found: list[Array] = []
         for row, unit in zip(rows, units, strict=True):
             w = row.projection.weights
@@ -312,17 +355,23 @@ class _Writer:
         if few:
             edges = [rows[i].edge for i in few]
             sparse = [rows[i].projection.weights for i in few]
+            members = np.concatenate([w.rows for w in sparse])
+            exact = np.concatenate([found[i] for i in few])
+            rate = np.concatenate(
+                [self._rate(rows[i])[w.columns] for i, w in zip(few, sparse, strict=True)]
+            )
             together = leveled(
-                np.concatenate([w.rows for w in sparse]),
-                np.concatenate([found[i] for i in few]),
-                np.concatenate(
-                    [self._rate(rows[i])[w.columns] for i, w in zip(few, sparse, strict=True)]
-                ),
+                members,
+                exact,
+                rate,
                 min(edge.levels or 1 for edge in edges),
                 max(edge.low for edge in edges),
                 min(edge.high for edge in edges),
                 len(scale),
             )
+            if balance is not None:
+                horizon = 1 / np.maximum(1 - balance.decay, 1 / LONGEST)
+                together = balanced(members, exact, together, rate, horizon)
             parts = np.split(together, np.cumsum([len(w.rows) for w in sparse])[:-1])
             for i, part in zip(few, parts, strict=True):
                 found[i] = part

@@ -102,7 +102,7 @@ class _Writer:
         neuron = build_neuron(
             equations_of(d, arriving),
             inputs=inputs,
-            states={**states, "v": zero},
+            states={**states, "v": zero, "u": zero},
             parameters=parameters,
             population=(d.size,),
             float_type=f64,
@@ -142,7 +142,7 @@ def equations_of(d: Dynamics, arriving: list[list[str]]) -> Equations:
                 drive = drive + total
         u = p["decay"] * p["v"] + drive
         if d.threshold is None:
-            return [u], [*currents, u]
+            return [u], [*currents, u, u]
         if d.most > 1:
             spikes = b.count(u / p["threshold"], d.most, count_bits(d.most))
         else:
@@ -154,7 +154,7 @@ def equations_of(d: Dynamics, arriving: list[list[str]]) -> Equations:
             after = u - fired * u if d.most > 1 else b.select(spikes, b.constant(0.0, f64), u)
         else:
             after = u
-        return [spikes], [*currents, after]
+        return [spikes], [*currents, after, u]
 
     return equations
 

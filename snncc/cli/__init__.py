@@ -67,6 +67,12 @@ def check(model: Path, as_json: bool, target: str, **values: Any) -> None:
 )
 @click.option("--score", metavar="NAME", help="The output that the labels are for.")
 @click.option(
+    "--encode",
+    metavar="ENCODER",
+    help="Of a chip: inputs are values, and this makes spikes of them: rate, latency(steps=16), "
+    "thermometer(levels=4), delta, counts, ...: as docs/cores.md says.",
+)
+@click.option(
     "--prefix",
     metavar="NAME",
     help="Start of every symbol, lower-case [default: the model's name].",
@@ -118,7 +124,7 @@ def compile_command(model: Path, output: Path, **values: Any) -> None:
 
         run_compile_for_chip(model, options, output, **values)
         return
-    for name in ("labels", "score"):
+    for name in ("labels", "score", "encode"):
         if values.pop(name) is not None:
             from snncc.errors import error
 

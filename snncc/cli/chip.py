@@ -47,6 +47,7 @@ def run_compile_for_chip(
     calibrate: Path | None,
     labels: str | None,
     score: str | None,
+    encode: str | None,
     steps: int | None,
     **values: Any,
 ) -> None:
@@ -54,6 +55,7 @@ def run_compile_for_chip(
     from snncc.cli.labels import read_labels, scored_output
     from snncc.cores.chips import chip_named
     from snncc.cores.configuration import configure
+    from snncc.cores.encoders import input_encoder
     from snncc.folders import expect_folder
     from snncc.network import load_with
 
@@ -66,18 +68,21 @@ def run_compile_for_chip(
         raise error(
             "SNC-C003",
             f"--target {target}: scales follow from data, and there are none",
-            remedy="give --calibrate X.npz: spikes as the chip is to get them",
+            remedy="give --calibrate X.npz: spikes as the chip is to get them, or values with "
+            "--encode",
         )
     expect_folder(output)
     network = load_with(model, options)
     print_warnings(network.warnings)
-    streams = read_inputs(calibrate, network, steps).streams
+    encoder = None if encode is None else input_encoder(encode, network.inputs, description)
+    taken = network if encoder is None else encoder.network
+    streams = read_inputs(calibrate, taken, steps).streams
     expected = None
     if labels is not None:
         score = scored_output(network, score)
         expected = read_labels(calibrate, labels, streams.batch, classes=network.outputs[score][0])
     with progress(f"{description.name}: {network.name}"):
-        configuration = configure(network, description, streams.arrays, expected, score)
+        configuration = configure(network, description, streams.arrays, expected, score, encoder)
         folder = configuration.save(output)
     print_costs(configuration)
     print_mapping(configuration)
@@ -122,6 +127,7 @@ def print_mapping(configuration: Configuration) -> None:
     from snncc.dialects.core.placement import places_of
 
     program = configuration.program
+    routed = configuration.description.grid.routed
     rows = []
     for name, (cores, slots) in places_of(program).items():
         op = program.endings[name]
@@ -132,10 +138,10 @@ def print_mapping(configuration: Configuration) -> None:
                 kind,
                 shape_text(op.shape.get_values()),
                 _numbers(np.unique(cores)),
-                _numbers(slots) if configuration.description.grid.places == 1 else "",
+                *([] if routed else [_numbers(slots)]),
             )
         )
-    columns = ["layer", "class", "shape", "cores", "slots"]
+    columns = ["layer", "class", "shape", "cores", *([] if routed else ["slots"])]
     out.print(table(f"{configuration.name} on {configuration.description.title}", columns, rows))
 
 
@@ -171,7 +177,9 @@ def run_configuration(
 
     configuration = load(folder)
     network = configuration.model
-    streams = read_inputs(input_file, configuration.interface, steps).streams
+    encoder = configuration.encoder
+    taken = configuration.interface if encoder is None else encoder.network
+    streams = read_inputs(input_file, taken, steps).streams
     scored = expected = None
     if labels is not None:
         scored = scored_output(network, score)
@@ -223,7 +231,7 @@ def run_inspect_configuration(
 
         expect_plot(svg)
     configuration = load(folder)
-    on_mesh = configuration.description.grid.places > 1
+    on_mesh = configuration.description.grid.routed
     if svg is not None:
         from snncc.cores.plot import plot
 
@@ -253,10 +261,11 @@ def print_use(configuration: Configuration) -> None:
 
     description = configuration.description
     places = description.grid.places
-    limits: dict[str, int | None] = {INPUT: description.inputs.count if places == 1 else None}
+    routed = description.grid.routed
+    limits: dict[str, int | None] = {INPUT: None if routed else description.inputs.count}
     limits |= {name: places * neuron.count for name, neuron in description.neurons.items()}
     used = sizes(configuration.program)
-    if places > 1:
+    if routed:
         wiring = Wiring(configuration.program)
         used["neurons with copies"] = int(wiring.sizes().sum())
         used["axons"] = int(wiring.axons().sum())

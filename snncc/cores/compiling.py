@@ -10,8 +10,10 @@ import numpy as np
 
 from snncc.cores.chips import chip_named
 from snncc.cores.configuration import Configuration, configure
+from snncc.cores.encoders import input_encoder
 from snncc.dialects.arrays import Array
 from snncc.errors import error
+from snncc.inputs import to_streams
 from snncc.network import Network, load
 from snncc.quantization.analysis import scored_output
 
@@ -26,17 +28,20 @@ def compile_for_chip(
     for_c: Mapping[str, Any],
     options: dict[str, Any],
 ) -> Configuration:
-    """`options` are labels, score, and those of loading. Raises SnnccError."""
+    """`options` are labels, score, encode, steps, and those of loading. Raises SnnccError."""
     description = chip_named(target)
     for name, value in for_c.items():
         if value != USUAL.get(name):
             raise error("SNC-C003", f"{name}: is for C, and the target is {description.name}")
     labels, score = options.pop("labels", None), options.pop("score", None)
+    encode, steps = options.pop("encode", None), options.pop("steps", None)
+    if steps is not None and encode is None:
+        raise error("SNC-C003", "steps: are for values", remedy="give encode, or spikes [T, ...]")
     if calibration is None:
         raise error(
             "SNC-C003",
             f"target {description.name}: scales follow from calibration data",
-            remedy="give calibration=x, spikes as the chip is to get them",
+            remedy="give calibration=x, spikes as the chip is to get them, or values with encode",
         )
     if isinstance(model, Network):
         if options:
@@ -51,7 +56,11 @@ def compile_for_chip(
         labels = _whole(labels)
     elif score is not None:
         raise error("SNC-C003", "score: names the output that labels are for", remedy="give labels")
-    return configure(network, description, calibration, labels, score)
+    if encode is None:
+        return configure(network, description, calibration, labels, score)
+    encoder = input_encoder(encode, network.inputs, description)
+    values = to_streams(encoder.network.op, calibration, steps=steps).arrays
+    return configure(network, description, values, labels, score, encoder)
 
 
 def _whole(labels: Any) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -12,6 +12,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.backends.cores.emitting import Golden
+from snncc.cores.encoders import ENCODERS, InputEncoder
 from snncc.cores.events import ChipModel, EventChip, running
 from snncc.cores.legalize import Legalized, Step, legalize
 from snncc.cores.measure import Data
@@ -21,6 +22,7 @@ from snncc.dialects.core.conformance import departures
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import ProgramOp
 from snncc.errors import error
+from snncc.inputs import to_streams
 from snncc.network import Network
 
 if TYPE_CHECKING:
@@ -40,13 +42,16 @@ class Configuration:
     A network in the numbers of a chip, placed on it.
 
     `module` has the parameters and the `core.program`; `steps` say what each step of
-    legalization changed and cost, and `golden` is a sample with what the chip makes of it.
+    legalization changed and cost, and `golden` is a sample with what the chip makes of it. With an
+    `encoder` inputs are real values, of which it makes spikes; `real` are those of the sample.
     """
 
     module: ModuleOp
     description: Description
     steps: tuple[Step, ...]
     golden: Golden
+    encoder: InputEncoder | None = None
+    real: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
     @property
     def program(self) -> ProgramOp:
@@ -71,14 +76,23 @@ class Configuration:
         """Steps by which the outputs are behind the network that was compiled."""
         return max((int(op.lag.value.data) for op in self.program.outputs.values()), default=0)
 
-    def run(self, x: Any, *, engine: Engine = "model", trace: bool = False) -> dict[str, Any]:
+    def run(
+        self, x: Any, *, engine: Engine = "model", trace: bool = False, steps: int | None = None
+    ) -> dict[str, Any]:
         """
         What the chip gives for spikes or counts [T, *shape] or [T, B, *shape], in the time of the
         network: outputs [T, ...] without the steps that they are late. `trace` gives the registers
         of every neuron too, in the chip's own time, [T + lag, ...].
 
+        With an encoder x are real values of its inputs, or, with `steps`, values without an axis
+        of time, held for so many steps.
+
         Raises SNC-N007 for what are no counts that the chip takes.
         """
+        if self.encoder is not None:
+            x = self.encoder.encode(x, steps=steps)
+        elif steps is not None:
+            raise error("SNC-C003", "steps: are for values, and the inputs are spikes")
         given = whole_inputs(self.model, x, self.description)
         if engine == "xylosim":
             from snncc.cores.xylosim import simulate
@@ -94,6 +108,10 @@ class Configuration:
             found[name] = found[name][lag : lag + steps]
         return found
 
+    def encoded(self, x: Any) -> Any:
+        """Values as the spikes that the encoder makes of them; spikes without one."""
+        return x if self.encoder is None else self.encoder.encode(x)
+
     def repacked(self, weights: Mapping[str, Any]) -> Configuration:
         """
         The same network with other weights, thresholds or biases, by the names of the program:
@@ -104,7 +122,7 @@ class Configuration:
         """
         found = repacked(self.module, self.description, weights)
         steps = (*self.steps, Step(REPACKED, found.changes, None))
-        again = Configuration(found.module, self.description, steps, self.golden)
+        again = replace(self, module=found.module, steps=steps)
         return replace(again, golden=_traced(again.model, self.golden.inputs))
 
     def trainer(self, loss: Loss | str, **options: Any) -> ChipTraining:
@@ -148,13 +166,20 @@ def configure(
     calibration: Any,
     labels: Array | None = None,
     score: str | None = None,
+    encoder: InputEncoder | None = None,
 ) -> Configuration:
     """
     Legalizes a network for a chip and places it. `calibration` are spikes or counts,
-    [T, B, *shape] by input; `labels` [B] tell what each step costs in accuracy.
+    [T, B, *shape] by input, or with an `encoder` values of its inputs; `labels` [B] tell what each
+    step costs in accuracy.
 
     Raises SnnccError with all that does not fit.
     """
+    real: dict[str, Array] = {}
+    if encoder is not None:
+        streams = to_streams(encoder.network.op, calibration)
+        real = {name: array[:, 0] for name, array in streams.arrays.items()}
+        calibration = encoder.encode(streams.arrays)
     given = whole_inputs(network, calibration, description)
     data = Data(batched(network, given), labels)
     if labels is not None and labels.shape != (data.samples,):
@@ -166,7 +191,9 @@ def configure(
     legal = legalize(network, description, data, score)
     found = departures(legal.program, description)
     assert not found, found
-    return Configuration(legal.module, description, legal.steps, _golden(legal, data))
+    return Configuration(
+        legal.module, description, legal.steps, _golden(legal, data), encoder, real
+    )
 
 
 def _golden(legal: Legalized, data: Data) -> Golden:
@@ -233,7 +260,8 @@ def whole_inputs(
                 "SNC-N007",
                 f"input {name!r}: {description.name} takes {what}; got {array.min():.4g} to "
                 f"{array.max():.4g}",
-                remedy="encode it first, as the network was trained: --encode",
+                remedy="encode it first, as the network was trained: "
+                f"--encode {'|'.join(sorted(ENCODERS))}, with options",
             )
         found[name] = counts.astype(np.uint8)
     return found

@@ -7,6 +7,7 @@ The folder of a configuration: what the chip is given, and what it takes to trus
     network.mlir        the network in the chip's numbers (`core` dialect), arrays in .safetensors
     address_map.csv     layer, neuron -> core, slot
     golden.npz          a sample: inputs, outputs, and every register at each step
+    host/               where inputs are values: the encoder, in C
     config/             what the chip is configured with
     sanafe/             of a chip of several cores: the sample for SANA-FE, to count energy
 """
@@ -18,6 +19,7 @@ import hashlib
 import io
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +30,10 @@ from snncc.backends.cores.emitting import Golden, emitter_named
 from snncc.backends.cores.sanafe.replay import emit_replay
 from snncc.cores.chips import chip_named, description_text
 from snncc.cores.guide import readme
+from snncc.cores.host import host_files, host_manifest, read_encoder, read_real, real_arrays
 from snncc.cores.legalize import Step
 from snncc.cores.measure import Cost
+from snncc.dialects.arrays import Array
 from snncc.dialects.core.conformance import departures, sizes, synapse_counts
 from snncc.dialects.core.placement import cores_of, places_of
 from snncc.dialects.core.program import PopulationOp, ProgramOp
@@ -60,14 +64,15 @@ def files_of(configuration: Configuration) -> dict[str, bytes]:
     files: dict[str, bytes] = {
         DESCRIPTION: description_text(description).encode(),
         ADDRESSES: _addresses(configuration.program).encode(),
-        GOLDEN: _golden_bytes(configuration.golden),
+        GOLDEN: _golden_bytes(configuration.golden, configuration.real),
         **_module_files(configuration),
+        **host_files(configuration),
     }
     if description.emitter is not None:
         emit = emitter_named(description.emitter)
         emitted = emit(configuration.program, description, configuration.golden)
         files |= {f"{CONFIG}/{path}": data for path, data in emitted.items()}
-    if description.grid.places > 1:
+    if description.grid.routed:
         replay = emit_replay(configuration.program, description, configuration.golden)
         files |= {f"{SANAFE}/{path}": data for path, data in replay.items()}
     files["README.md"] = readme(configuration, sorted(files)).encode()
@@ -102,7 +107,9 @@ def load(folder: Path) -> Configuration:
     found = departures(program, description)
     if found:
         raise error("SNC-N008", f"{folder / NETWORK}: {found[0]}", remedy="compile it again")
-    return Configuration(module, description, _steps(manifest), _read_golden(folder))
+    golden = _read_golden(folder)
+    encoder, real = read_encoder(manifest, program, description), read_real(folder / GOLDEN)
+    return Configuration(module, description, _steps(manifest), golden, encoder, real)
 
 
 def _module_files(configuration: Configuration) -> dict[str, bytes]:
@@ -135,10 +142,11 @@ def _addresses(program: ProgramOp) -> str:
     return text.getvalue()
 
 
-def _golden_bytes(golden: Golden) -> bytes:
+def _golden_bytes(golden: Golden, real: Mapping[str, Array]) -> bytes:
     """An .npz whose bytes do not depend on the clock."""
     data = io.BytesIO()
-    arrays = {f"input/{name}": array for name, array in golden.inputs.items()}
+    arrays = real_arrays(real)
+    arrays |= {f"input/{name}": array for name, array in golden.inputs.items()}
     arrays |= {f"trace/{name}": array for name, array in golden.trace.items()}
     if golden.order is not None:
         arrays["order"] = golden.order
@@ -168,6 +176,7 @@ def _manifest(configuration: Configuration, files: dict[str, bytes]) -> dict[str
         "cores": [list(place) for place in cores_of(program)],
         "used": sizes(program),
         "synapses": synapse_counts(program),
+        **host_manifest(configuration),
         "inputs": {name: list(op.shape.get_values()) for name, op in program.inputs.items()},
         "outputs": {
             name: {"population": op.source.root_reference.data, "lag": int(op.lag.value.data)}

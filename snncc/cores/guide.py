@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snncc.backends.cores.emitting import about_files
+from snncc.cores.host import told
 from snncc.dialects.core.conformance import sizes
 from snncc.dialects.core.order import event_order
 from snncc.dialects.core.placement import cores_of
@@ -59,6 +60,7 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
         "",
         f"Inputs are {_taken(configuration)} at each step, in the order of the elements.",
     ]
+    lines += told(configuration)
     for name, op in program.inputs.items():
         lines.append(f"- input `{name}`: {list(op.shape.get_values())}")
     for name, output in program.outputs.items():

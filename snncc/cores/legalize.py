@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from xdsl.context import Context
@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from snncc.cores.events import ChipModel, running
 from snncc.cores.measure import Cost, Data, Trace, cost, run
+from snncc.cores.wraps import wrapped
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
@@ -25,11 +26,16 @@ from snncc.passes.legalization.classes import Classes, classes_of
 from snncc.passes.legalization.faults import Faults, Unfit
 from snncc.passes.legalization.forms import Formed, formed
 from snncc.passes.legalization.graph import SpikingGraph
-from snncc.passes.legalization.integers import Activity, whole_numbers
+from snncc.passes.legalization.integers import Activity, Integers, whole_numbers
 from snncc.passes.legalization.model import float_model
 from snncc.passes.legalization.read import read_graph
 from snncc.passes.legalization.timing import Timed, expect_delays, timed
 from snncc.pipelines import PipelineOptions, run_pipeline
+
+TRIES = 5
+"""Scales for registers that wrap, each smaller than the one before."""
+ROOM = 1.25
+"""By how much."""
 
 
 @dataclass(frozen=True)
@@ -163,34 +169,48 @@ class _Legalization:
         self._measure("latencies", changed, plan.timed.graph, in_lag)
         form = plan.formed
         trace = self._measure("neurons", form.changes, form.graph, in_lag, states=True)
-        faults = Faults()
-        activity = trace.activity(self.data)
-        whole = whole_numbers(plan.timed, form, plan.description, plan.classes, activity, faults)
-        faults.stop()
-        if plan.description.grid.places == 1:
-            place_on_one_core(whole.module, plan.description)  # sources are added in their order
+        whole, wraps = self._whole(trace.activity(self.data))
         model, trace, order = self._ordered(whole.module, in_lag)
         changes = [
             f"{name}: {count} weights are at the ends of the range"
             for name, count in whole.clipped.items()
         ]
+        changes += [
+            f"{name}: {count} neurons wrap on the calibration data, or hear one that does"
+            for name, count in wraps.items()
+        ]
         self._tell("whole numbers", changes + order, trace)
         module, lags = whole.module, in_lag
-        if plan.description.grid.places > 1:
+        if plan.description.grid.routed:
             placed = place_on_mesh(module, plan.description, trace.activity(self.data).rates)
             module = placed.module
             lags = {name: lag + placed.later[name] for name, lag in in_lag.items()}
-            changes = [f"{name}: neurons that pass spikes on" for name in placed.relayed]
-            changes += [
-                f"{name}: {late} step{'s' * (late > 1)} later"
-                for name, late in placed.later.items()
-                if late
-            ]
             if placed.relayed:
                 model = running(_program(module), plan.description)
                 trace = run(model, self.data, lags)
-            self._tell("cores", changes, trace)
+            self._tell("cores", placed.changes, trace)
         return Legalized(module, model, plan.description, tuple(self.steps), lags, whole.scales)
+
+    def _whole(self, activity: Activity) -> tuple[Integers, dict[str, int]]:
+        """
+        The program, and which registers wrap on the calibration data: where some do, scales are
+        made smaller, which leaves them more room.
+        """
+        plan = self.plan
+        for attempt in range(TRIES):
+            faults = Faults()
+            whole = whole_numbers(
+                plan.timed, plan.formed, plan.description, plan.classes, activity, faults
+            )
+            faults.stop()
+            if not plan.description.grid.routed:  # sources are added in the order of their slots
+                place_on_one_core(whole.module, plan.description)
+            wraps = wrapped(whole.program, plan.description, self.data.arrays)
+            if not wraps or attempt == TRIES - 1:
+                break
+            more = {name: ROOM * activity.before[name] for name in wraps if name in activity.before}
+            activity = replace(activity, before={**activity.before, **more})
+        return whole, wraps
 
     def _ordered(
         self, module: ModuleOp, lags: dict[str, int]

@@ -49,10 +49,11 @@ class Trace:
     given: dict[str, Array]
     largest: dict[str, Array]
     currents: dict[str, Array]
+    before: dict[str, Array]
 
     def activity(self, data: Data) -> Activity:
         rates = {name: _mean(array) for name, array in (*self.given.items(), *data.arrays.items())}
-        return Activity(rates, self.largest, self.currents)
+        return Activity(rates, self.largest, self.currents, self.before)
 
 
 def _mean(array: Array) -> Array:
@@ -84,6 +85,7 @@ def run(
     given: dict[str, Array] = {}
     largest: dict[str, Array] = {}
     currents: dict[str, Array] = {}
+    before: dict[str, Array] = {}
     for name, lag in lags.items():
         if name not in trace:
             continue
@@ -91,12 +93,14 @@ def run(
         if states and f"{name}.v" in trace:
             # a spike takes at most what stood there: the membrane before the reset
             largest[name] = np.abs(trace[f"{name}.v"]).max(axis=(0, 1))
+        if states and f"{name}.u" in trace:
+            before[name] = np.abs(trace[f"{name}.u"]).max(axis=(0, 1))
         found: list[Array] = []
         while states and f"{name}.j{len(found)}" in trace:
             found.append(np.abs(trace[f"{name}.j{len(found)}"]).max(axis=(0, 1)))
         if found:
             currents[name] = np.stack(found)
-    return Trace(given, largest, currents)
+    return Trace(given, largest, currents, before)
 
 
 def cost(reference: Trace, trace: Trace, data: Data, scored: str | None) -> Cost:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snncc.cores.traffic import ENTRY, Traffic, traffic_of
-from snncc.dialects.core.wiring import Wiring
+from snncc.cores.traffic import Traffic, traffic_of
+from snncc.dialects.core.wiring import ENTRY, Wiring
 from snncc.errors import error
 
 if TYPE_CHECKING:

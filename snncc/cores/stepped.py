@@ -53,26 +53,26 @@ class SteppedChip:
         return {n: shape for n, shape in self._sums.outputs.items() if n in self.program.outputs}
 
     def run(self, x: Mapping[str, Any], trace: bool = False) -> dict[str, Any]:
-        """As `Network.run`; without final states."""
+        """As `Network.run`."""
         found = self._sums.run(x, trace=trace)
-        found.pop("final", None)
         doubts = [found.pop(name) for name in self._sums.outputs if name.endswith(".doubt")]
         found = {n: array for n, array in found.items() if not n.endswith(".out1")}
         if not any(doubt.any() for doubt in doubts):
             return found
         name, shape = next(iter(self.inputs.items()))
         if np.ndim(x[name]) == len(shape) + 1:
-            return self._exact(x, trace)
+            return self.network.run(x, trace=trace)
         chosen = np.any([doubt.any(axis=(0, 2)) for doubt in doubts], axis=0)
-        again = self._exact({n: np.asarray(a)[:, chosen] for n, a in x.items()}, trace)
+        again = self.network.run({n: np.asarray(a)[:, chosen] for n, a in x.items()}, trace=trace)
+        for name, array in again.pop("final", {}).items():
+            found["final"][name] = _with(found["final"][name], (chosen,), array)
         for name, array in again.items():
-            if name not in found:
-                continue
-            found[name] = found[name].copy()
-            found[name][:, chosen] = array
+            found[name] = _with(found[name], (slice(None), chosen), array)
         return found
 
-    def _exact(self, x: Mapping[str, Array], trace: bool) -> dict[str, Any]:
-        found = self.network.run(x, trace=trace)
-        found.pop("final", None)
-        return found
+
+def _with(array: Array, place: tuple[Any, ...], part: Array) -> Array:
+    """A copy of an array with another part."""
+    copy = array.copy()
+    copy[place] = part
+    return copy

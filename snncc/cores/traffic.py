@@ -11,10 +11,7 @@ from snncc.backends.cores.emitting import Golden
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Cost
 from snncc.dialects.core.program import ProgramOp
-from snncc.dialects.core.wiring import Wiring
-
-ENTRY = (0, 0)
-"""Where packets from outside enter the mesh."""
+from snncc.dialects.core.wiring import ENTRY, Wiring
 
 
 @dataclass(frozen=True)

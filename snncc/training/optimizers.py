@@ -9,7 +9,6 @@ number of samples whose gradients were added.
 
 from __future__ import annotations
 
-import ast
 import reprlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
@@ -19,7 +18,7 @@ from numpy import float32
 
 from snncc.dialects.snn.body import Body, Scalar
 from snncc.errors import SnnccError, error
-from snncc.options import is_single, is_whole
+from snncc.options import call_of, is_single, is_whole
 
 PARAMETER = "p"
 """The state that is the parameter."""
@@ -155,7 +154,7 @@ def optimizer_of(given: Optimizer | str, **options: Any) -> Optimizer:
     """
     if isinstance(given, Optimizer):
         return _checked(given)
-    name, written = _read(given) if isinstance(given, str) else (None, {})
+    name, written = call_of(given) if isinstance(given, str) else (None, {})
     if name not in NAMES:
         raise _wrong(f"expected one of {', '.join(NAMES)}, got {reprlib.repr(given)}")
     try:
@@ -182,23 +181,6 @@ def _checked(optimizer: Optimizer) -> Optimizer:
                 "reaches become 0 / 0"
             )
     return optimizer
-
-
-def _read(text: str) -> tuple[str | None, dict[str, Any]]:
-    """A name and its options as they are written; None where it is neither."""
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-        match tree:
-            case ast.Name(id=name):
-                return name, {}
-            case ast.Call(func=ast.Name(id=name), args=[], keywords=options):
-                if len({option.arg for option in options}) < len(options):
-                    raise _wrong(f"an option stands twice: {text!r}")
-                return name, {str(o.arg): ast.literal_eval(o.value) for o in options}
-            case _:
-                return None, {}
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None, {}
 
 
 def _wrong(text: str) -> SnnccError:

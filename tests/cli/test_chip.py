@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from snncc.cores.chips import chip_named, description_text
+from snncc.cores.folder import load
 from tests.cores.networks import small, spikes
 from tests.tools import require_module
 
@@ -52,6 +53,29 @@ def test_road_of_a_network(snncc, folder: Path) -> None:
     np.testing.assert_array_equal(np.load("y.npz")["y"], np.load("z.npz")["y"])
 
 
+def test_values_and_an_encoder(snncc, folder: Path) -> None:
+    """Inputs without an axis of time; the folder encodes them as the compiler did."""
+    values = np.random.default_rng(0).random((8, 6)).astype(np.float32)
+    np.savez("values.npz", x=values, labels=np.arange(8) % 4)
+    command = [*COMPILE[:-1], "values.npz", "--steps", "20", "--labels", "labels"]
+    code, out, err = snncc(*command)
+    assert code == 1
+    assert "SNC-N007" in err
+    assert "--encode counts|delta|latency|rate|thermometer" in err
+    code, out, err = snncc(*command, "--encode", "latency(steps=16, levels=4)")
+    assert (code, err) == (0, "")
+    code, out, err = snncc("run", "chip", "--input", "values.npz", "--steps", "20", "-o", "y.npz")
+    assert (code, err) == (0, "")
+    assert "8 samples, 20 steps on Xylo" in out
+    q = np.rint(values * np.float32(4))
+    spikes = (np.arange(20)[:, None, None] == (4 - q) * 4) & (q > 0)
+    model = load(Path("chip")).model
+    silent = np.concatenate([spikes, np.zeros_like(spikes[:1])]).astype(np.uint8)
+    np.testing.assert_array_equal(np.load("y.npz")["y"], model.run(silent)["y"][1:])
+    code, out, err = snncc("inspect", "chip", "--json")
+    assert json.loads(out)["encoder"] == "latency(levels=4)"
+
+
 def test_own_description(snncc, folder: Path) -> None:
     """A chip with fewer neurons, in a file of the user's."""
     text = description_text(chip_named("xylo")).replace("count: 992", "count: 19")
@@ -74,6 +98,9 @@ def test_own_description(snncc, folder: Path) -> None:
         ([*COMPILE[:3], "xilo", *COMPILE[4:]], "SNC-C003 target: expected c, "),
         ([*COMPILE, "--labels", "no"], "SNC-R003 labels 'no'"),
         (["compile", "small.mlir", "-o", "c", "--labels", "y"], "SNC-C003 --labels: is for chips"),
+        (["compile", "small.mlir", "-o", "c", "--encode", "rate"], "SNC-C003 --encode: is for"),
+        ([*COMPILE, "--encode", "poisson"], "SNC-C003 encode: expected one of rate, latency"),
+        ([*COMPILE, "--encode", "delta(a=1)"], "SNC-C003 encode: delta has no option 'a'"),
         (["run", ".", "--input", "x.npz"], "SNC-N008"),
         (["inspect", "."], "SNC-N008"),
         (["run", "small.mlir", "--input", "x.npz", "--engine", "xylosim"], "is for chips"),

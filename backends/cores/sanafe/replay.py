@@ -16,10 +16,8 @@ from snncc.backends.cores.sanafe.files import UNITS, Mesh, Placed, Scalar, archi
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Cost, Description
 from snncc.dialects.core.program import ProgramOp
-from snncc.dialects.core.wiring import Wiring
+from snncc.dialects.core.wiring import ENTRY, Wiring
 
-ENTRY = (0, 0)
-"""Where packets from outside enter the mesh."""
 MODEL = "truenorth"
 SILENT: dict[str, Scalar] = {"threshold": 1e30}
 """A neuron that no input makes spike."""
@@ -113,8 +111,8 @@ class _Senders:
         for neuron, core, axon, _, _ in self.wiring.routes[name].tolist():
             k = seen[neuron, core] = seen.get((neuron, core), -1) + 1
             ways.setdefault((neuron, k), []).append((core, axon))
-        lines = [] if neurons is None else self.wiring.lines[name].tolist()
-        shown: dict[int, int] = {int(neuron): int(line) for neuron, line in lines}
+        lines = self.wiring.lines.get(name)
+        shown: dict[int, int] = {} if lines is None else {int(n): int(line) for n, line in lines}
         for neuron in range(0 if neurons is None else len(neurons.element)):
             ways.setdefault((neuron, 0), [])  # it spikes, whether that goes anywhere or not
         for (neuron, k), axons in ways.items():

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from snncc.backends.cores.reckon.learning import Lesson, emit_learning
-from snncc.cores.configuration import Configuration, late, whole_inputs
+from snncc.cores.configuration import Configuration, batched, late, whole_inputs
 from snncc.cores.eprop.engine import Engine, Trace
 from snncc.cores.eprop.fitting import Table, largest_that, shift_of, slope_of, table_of
 from snncc.cores.eprop.settings import (
@@ -93,7 +93,10 @@ class OnChipTraining:
                 remedy="sgd(lr=...), without momentum and weight decay",
             )
         self.learns = self._learned_edges(trainable)
-        given = whole_inputs(configuration.interface, x, description)
+        given = batched(
+            configuration.interface,
+            whole_inputs(configuration.interface, configuration.encoded(x), description),
+        )
         self._target_steps = target_steps
         engine = Engine(configuration.program, description, self._silent())
         membranes, decayed, largest = self._activity(engine, given)
@@ -235,10 +238,8 @@ class OnChipTraining:
 
     def train_step(self, x: Any, label: int) -> Trace:
         """Plays one sample, spikes [T, *shape], and learns its label."""
-        given = late(
-            whole_inputs(self._configuration.interface, x, self._configuration.description),
-            self._configuration.lag,
-        )
+        c = self._configuration
+        given = late(whole_inputs(c.interface, c.encoded(x), c.description), c.lag)
         return self.engine.sample(given, int(label), self.valid(len(next(iter(given.values())))))
 
     def valid(self, steps: int) -> Array:
@@ -255,7 +256,7 @@ class OnChipTraining:
         [B], from the weights that were compiled: learning.txt configures it, samples.txt follows.
         """
         c = self._configuration
-        given = late(whole_inputs(c.interface, x, c.description), c.lag)
+        given = late(whole_inputs(c.interface, c.encoded(x), c.description), c.lag)
         valid = self.valid(len(next(iter(given.values()))))
         lessons = [
             Lesson({name: array[:, b] for name, array in given.items()}, int(label), valid)

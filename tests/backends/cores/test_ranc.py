@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from snncc.cores.wraps import wrapped
 from snncc.dialects.core.conformance import departures
 from snncc.dialects.core.description import Description
-from snncc.dialects.core.wiring import Wiring
 from snncc.passes.core_route import place_on_mesh
 from snncc.passes.core_route.relays import delayed
 from tests.backends.cores.ranc_programs import (
@@ -43,7 +43,7 @@ def draw(seed: int) -> tuple[Drawn, Description]:
     return net, small_ranc(int(rng.integers(20, 40)), int(rng.integers(40, 64)))
 
 
-@pytest.mark.parametrize("seed", seeds(12))
+@pytest.mark.parametrize("seed", seeds(10))
 def test_placed_networks_do_what_the_model_does(seed: int) -> None:
     net, chip = draw(seed)
     program = program_of(place_on_mesh(net.module(), chip, {}).module)
@@ -52,8 +52,15 @@ def test_placed_networks_do_what_the_model_does(seed: int) -> None:
         name: (net.rng.random((STEPS, op.size)) < 0.4).astype(np.uint8)
         for name, op in program.inputs.items()
     }
-    expect_same(program, chip, golden_of(program, chip, x))
-    assert Wiring(program).sizes().sum() >= sum(op.size for op in program.populations.values())
+    golden = golden_of(program, chip, x)
+    expect_same(program, chip, golden)
+    # what is said of registers that wrap is what happens
+    batch = {name: array[:, None] for name, array in x.items()}
+    if wrapped(program, chip, batch):
+        with pytest.raises(OverflowError, match="leaves 9 bits"):
+            expect_same(program, chip, golden, wrap=False)
+    else:
+        expect_same(program, chip, golden, wrap=False)
 
 
 def crowded(delays: tuple[int, ...]) -> tuple[Drawn, Description]:

@@ -107,4 +107,7 @@ def test_short_sums_are_the_chip_or_run_again():
         again += "network" in vars(chip)
         for name in (*c.golden.trace, *c.program.outputs):
             np.testing.assert_array_equal(found[name], wanted[name], err_msg=f"{seed} {name}")
+        assert found.keys() == wanted.keys()
+        for name, array in wanted["final"].items():
+            np.testing.assert_array_equal(found["final"][name], array, err_msg=f"{seed} {name}")
     assert 0 < again < 3

@@ -100,7 +100,7 @@ def test_all_that_does_not_fit_tinyodin_is_listed():
     found = problems_of(network_of(graph("big", {"x": 200}, only, edges)), chip_named("tinyodin"))
     told = {(p.code, p.node): p.message for p in found}
     assert len(told) == len(found)
-    wanted = "310 input and neuron together; tinyodin has 256 places for them: 54 too many"
+    wanted = "310 inputs and neurons together; tinyodin has 256 places for them: 54 too many"
     assert told["SNC-N002", None] == wanted
     assert "3 steps early" in told["SNC-N003", "h"]
     assert "leak by a constant" in told["SNC-N005", "h"]

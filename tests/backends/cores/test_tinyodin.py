@@ -120,7 +120,7 @@ def test_events_are_sent_in_the_programs_order():
 
 
 def test_more_spikes_than_the_queue_holds_are_an_error(monkeypatch):
-    monkeypatch.setattr(events, "ENDLESS", 20)
+    monkeypatch.setattr(events, "ENDLESS", 150)
     b = Builder(CHIP)
     b.input("x", 1)
     b.population("n", "neuron", threshold=np.full(130, 1))
