@@ -33,7 +33,7 @@ RATE = 1e-3
 def draw(name: str, curve: list[float], plain: float, path: Path) -> None:
     figure = Figure(figsize=(4.8, 3.2), layout="constrained")
     axis = figure.subplots()
-    axis.plot(range(len(curve)), curve, "o-", label="tuned with the chip in the loop")
+    axis.plot(range(len(curve)), curve, "o-", label="unseen images")
     axis.axhline(plain, color="gray", linestyle=":", label="before the sensor slipped")
     axis.set(
         title=f"digits on {name}, shifted sensor",

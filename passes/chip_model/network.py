@@ -326,9 +326,8 @@ class Model:
         self, found: list[ConnectionsOp], streams: dict[str, SSAValue], *, by_number: bool
     ) -> tuple[SSAValue, Array, SSAValue | None]:
         """
-        The spikes of some sources and their `_weights` [sources, neurons], by their slots where they
-        are on one core: the chip goes from slot to slot. `by_number`: source n is slot n, which
-        may be empty.
+        The spikes of some sources and their `_weights`, by their slots where they are on one core:
+        the chip goes from slot to slot. `by_number`: source n is slot n, which may be empty.
         """
         parts = [self._source(synapses, streams) for synapses in found]
         stream = parts[0]

@@ -146,7 +146,8 @@ def _levels(whole: Array, edge: Edge) -> list[Array]:
     """The different weights of each neuron; 0 where it has fewer than the others."""
     rows = [np.unique(row[row != 0]) for row in whole]
     most = max((len(row) for row in rows), default=0)
-    assert edge.levels is not None and most <= edge.levels, "weights that the chip has"
+    assert edge.levels is not None
+    assert most <= edge.levels, "weights that the chip has"
     padded = np.zeros((most, len(rows), 1), np.float32)
     for target, row in enumerate(rows):
         padded[: len(row), target, 0] = row

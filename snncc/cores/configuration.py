@@ -108,6 +108,10 @@ class Configuration:
             found[name] = found[name][lag : lag + steps]
         return found
 
+    def encoded(self, x: Any) -> Any:
+        """Values as the spikes that the encoder makes of them; spikes without one."""
+        return x if self.encoder is None else self.encoder.encode(x)
+
     def repacked(self, weights: Mapping[str, Any]) -> Configuration:
         """
         The same network with other weights, thresholds or biases, by the names of the program:
@@ -118,7 +122,7 @@ class Configuration:
         """
         found = repacked(self.module, self.description, weights)
         steps = (*self.steps, Step(REPACKED, found.changes, None))
-        again = Configuration(found.module, self.description, steps, self.golden)
+        again = replace(self, module=found.module, steps=steps)
         return replace(again, golden=_traced(again.model, self.golden.inputs))
 
     def trainer(self, loss: Loss | str, **options: Any) -> ChipTraining:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, SymbolRefAttr
+from xdsl.rewriter import Rewriter
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of, type_of
@@ -188,11 +189,11 @@ class _Repacking:
         name = f"{node}.{key}"
         neuron = self.description.neurons[op.neuron_class.data]
         p = neuron.parameters[key]
-        shapes = [(op.size,)]
+        shape: tuple[int, ...] = (op.size,)
         if p.per == "receptor":
-            shapes = [(neuron.receptors, op.size)]
-        if given.shape not in shapes:
-            raise error("SNC-R001", f"{name}: expected {list(shapes[0])}, got {list(given.shape)}")
+            shape = (neuron.receptors, op.size)
+        if given.shape != shape:
+            raise error("SNC-R001", f"{name}: expected {list(shape)}, got {list(given.shape)}")
         whole = _whole(name, given, parameter_factor(op, key, self.description))
         beyond = (whole < p.low) | (whole > p.high)
         if beyond.any():
@@ -246,13 +247,10 @@ class _Repacking:
             while name in declared:
                 name += "'"
         new = snn.ParameterOp(name, type_of(array), value)
-        block = self.module.body.block
         if name in declared:
-            block.insert_op_before(new, declared[name])
-            declared[name].detach()
-            declared[name].erase()
+            Rewriter.replace_op(declared[name], new, [])
         else:
-            block.insert_op_before(new, self.program)
+            self.module.body.block.insert_op_before(new, self.program)
         return name
 
     def _readers(self, name: str) -> int:

@@ -129,8 +129,8 @@ class ChipTraining:
         return found
 
     def _inputs(self, x: Any) -> dict[str, Array]:
-        given = whole_inputs(self.network, x, self._configuration.description)
-        return late(given, self._configuration.lag)
+        c = self._configuration
+        return late(whole_inputs(self.network, c.encoded(x), c.description), c.lag)
 
     def weights(self) -> dict[str, Array]:
         """

@@ -81,7 +81,7 @@ def test_biases_and_single_tables(configuration: Configuration) -> None:
     bias = training.configuration().program.populations["readout"].numbers("bias")
     np.testing.assert_array_equal(bias, found["readout.bias"])
     with pytest.raises(
-        SnnccError, match="SNC-C003 trainable: expected some of x.to.hidden.0, .*'fc'"
+        SnnccError, match=r"SNC-C003 trainable: expected some of x.to.hidden.0, .*'fc'"
     ):
         configuration.trainer("ce_count", trainable=["fc"])
     with pytest.raises(SnnccError, match="SNC-N007"):

@@ -1,5 +1,5 @@
 """
-ReckOn learning on the chip: its registers with those of the e-prop engine, and samples with targets.
+ReckOn learning on the chip: registers with those of the e-prop engine, and samples with targets.
 
     learning.txt        registers and memories, EN_CONF last
     samples.txt         pins, events, targets and ticks, sample after sample

@@ -53,7 +53,8 @@ class Engine:
     """The chip, by slots. Weights and random numbers go on from sample to sample."""
 
     def __init__(self, program: ProgramOp, description: Description, settings: Settings):
-        assert description.learning is not None and description.learning.rule == "eprop"
+        assert description.learning is not None
+        assert description.learning.rule == "eprop"
         self.program, self.settings = program, settings
         self._places = {name: slots for name, (_, slots) in places_of(program).items()}
         self._kinds = (description.learning.of, description.learning.readout)

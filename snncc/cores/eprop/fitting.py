@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from xdsl.dialects.builtin import TensorType, f32
@@ -82,10 +83,7 @@ def table_of(
         last = int(cut[k, last])
     bounds = [0, *reversed(cuts)]
     means = np.array(
-        [
-            (s[b] - s[a]) / (n[b] - n[a]) if n[b] > n[a] else 0.0
-            for a, b in zip(bounds[:-1], bounds[1:], strict=True)
-        ]
+        [(s[b] - s[a]) / (n[b] - n[a]) if n[b] > n[a] else 0.0 for a, b in pairwise(bounds)]
     )
     largest = np.abs(means).max()
     room = high if means.max() >= -means.min() else -low

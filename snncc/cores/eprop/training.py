@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from snncc.backends.cores.reckon.learning import Lesson, emit_learning
-from snncc.cores.configuration import Configuration, late, whole_inputs
+from snncc.cores.configuration import Configuration, batched, late, whole_inputs
 from snncc.cores.eprop.engine import Engine, Trace
 from snncc.cores.eprop.fitting import Table, largest_that, shift_of, slope_of, table_of
 from snncc.cores.eprop.settings import (
@@ -31,7 +31,7 @@ from snncc.cores.eprop.settings import (
 )
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.placement import places_of
-from snncc.dialects.core.program import SynapsesOp
+from snncc.dialects.core.program import ConnectionsOp
 from snncc.errors import error
 from snncc.passes.chip_model.units import weight_factor
 from snncc.training.optimizers import SGD, Optimizer, optimizer_of
@@ -89,11 +89,14 @@ class OnChipTraining:
         if not isinstance(sgd, SGD) or sgd.momentum or sgd.weight_decay or sgd.rounding:
             raise error(
                 "SNC-C003",
-                f"optimizer: the engine of {description.name} moves weights by their gradient alone",
+                f"optimizer: the engine of {description.name} moves weights by gradients alone",
                 remedy="sgd(lr=...), without momentum and weight decay",
             )
         self.learns = self._learned_edges(trainable)
-        given = whole_inputs(configuration.interface, x, description)
+        given = batched(
+            configuration.interface,
+            whole_inputs(configuration.interface, configuration.encoded(x), description),
+        )
         self._target_steps = target_steps
         engine = Engine(configuration.program, description, self._silent())
         membranes, decayed, largest = self._activity(engine, given)
@@ -173,13 +176,7 @@ class OnChipTraining:
 
     def _settings(self, table: Table, largest: list[int], lr: float, seed: int) -> Settings:
         program = self._configuration.program
-        # in whole events a trace lost what a decay rounded off: half a bit more room
-        shifts = [
-            largest_that(
-                lambda k: (top + TRACE_STEP[name]) << k < 1 << TRACE_BITS[name], TRACE_SHIFTS
-            )  # noqa: B023
-            for name, top in zip(TRACE_BITS, largest, strict=True)
-        ]
+        shifts = [_room(name, top) for name, top in zip(TRACE_BITS, largest, strict=True)]
         outputs = sum(op.size for op in program.members(self._learning.readout))
         strongest = ONE * outputs * 128  # of any weights
         trace = max(
@@ -231,7 +228,7 @@ class OnChipTraining:
         assert description.edges[edge] is not None
         return float(np.exp(np.log(np.concatenate(found)).mean())) if found else 1.0
 
-    def _of_table(self, op: SynapsesOp) -> Array:
+    def _of_table(self, op: ConnectionsOp) -> Array:
         found = weight_factor(op, self._configuration.program, self._configuration.description)
         if found is None:
             raise error("SNC-C003", f"{op.target_name}: the configuration keeps no scales")
@@ -241,10 +238,8 @@ class OnChipTraining:
 
     def train_step(self, x: Any, label: int) -> Trace:
         """Plays one sample, spikes [T, *shape], and learns its label."""
-        given = late(
-            whole_inputs(self._configuration.interface, x, self._configuration.description),
-            self._configuration.lag,
-        )
+        c = self._configuration
+        given = late(whole_inputs(c.interface, c.encoded(x), c.description), c.lag)
         return self.engine.sample(given, int(label), self.valid(len(next(iter(given.values())))))
 
     def valid(self, steps: int) -> Array:
@@ -261,7 +256,7 @@ class OnChipTraining:
         [B], from the weights that were compiled: learning.txt configures it, samples.txt follows.
         """
         c = self._configuration
-        given = late(whole_inputs(c.interface, x, c.description), c.lag)
+        given = late(whole_inputs(c.interface, c.encoded(x), c.description), c.lag)
         valid = self.valid(len(next(iter(given.values()))))
         lessons = [
             Lesson({name: array[:, b] for name, array in given.items()}, int(label), valid)
@@ -276,3 +271,9 @@ class OnChipTraining:
     def configuration(self) -> Configuration:
         """The chip as it is now."""
         return self._configuration.repacked(self.weights())
+
+
+def _room(name: str, largest: int) -> int:
+    """The bits behind a trace's point for which its largest, and one event more, has room."""
+    full, more = 1 << TRACE_BITS[name], largest + TRACE_STEP[name]
+    return largest_that(lambda k: more << k < full, TRACE_SHIFTS)
