@@ -173,7 +173,7 @@ def test_blas_mode_is_near(net: snncc.Network) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target": "tpu"}, "target: expected one of c"),
+        ({"target": "tpu"}, "target: expected c, "),
         ({"time_block": 0}, "time_block: expected 1 to"),
         ({"prefix": "9lives"}, "prefix: expected lower-case letters"),
         ({"prefix": "netA"}, r"got 'netA'\n  for example neta"),

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import snncc
+from snncc.folders import write_files
 from snncc.network import Network
-from snncc.runtime.library import write_files
 from tests.backward_networks import atan
 from tests.text_networks import lif, network, parse
 from tests.tools import require_tool
@@ -42,7 +42,7 @@ def test_objects_are_those_without_training(options: dict[str, object], tmp_path
     alone, trained = tmp_path / "alone", tmp_path / "trained"
     plain = snncc.compile(net, train=None, prefix="net").package
     alone.mkdir()
-    write_files(plain, alone)
+    write_files(plain.files, alone)
     training = snncc.compile(
         net, train="bptt", loss="mse", steps=5, surrogate=atan(), prefix="net", **options
     )
