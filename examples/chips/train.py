@@ -166,7 +166,10 @@ def save(task: Task, model: Network, folder: Path) -> None:
         np.savez_compressed(folder / f"{task.name}_{part}.npz", x=x, y=y)
     x, _ = task.data("test")
     example = (torch.tensor(x[0, :3], dtype=torch.float32), *model.start(3))
-    torch.export.save(torch.export.export(model.eval(), example), folder / f"{task.name}.pt2")
+    program = torch.export.export(model.eval(), example)
+    for node in program.graph.nodes:  # where this file lay is nobody's business
+        node.meta.pop("stack_trace", None)
+    torch.export.save(program, folder / f"{task.name}.pt2")
 
 
 def accuracies(task: Task, model: Network) -> list[str]:
