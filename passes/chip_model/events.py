@@ -30,7 +30,7 @@ from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
 from snncc.dialects.snn.neurons.assembly import Assembly
 from snncc.dialects.snn.transposes import ReduceOp
 from snncc.passes.chip_model.arrivals import Arriving, Drive
-from snncc.passes.chip_model.network import BodyWriter, stored_bits
+from snncc.passes.chip_model.bodies import BodyWriter, stored_bits
 
 BITS = 30
 """Sets in one word of a neuron, which is a signed number of 32 bits."""
