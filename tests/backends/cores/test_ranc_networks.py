@@ -129,8 +129,6 @@ def test_check_tells_what_never_fits(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def digits() -> tuple[Configuration, dict[str, Any]]:
-    if not (DIGITS / "ranc.pt2").exists():
-        pytest.skip("examples/chips/ranc.pt2 is not there")
     require_module("torch")
     network = snncc.load(DIGITS / "ranc.pt2", states=STATES)
     data = dict(np.load(DIGITS / "ranc_calibration.npz"))

@@ -21,7 +21,6 @@ MOST_LOST = 0.04
 """Of the accuracy of the network that was given."""
 
 
-@pytest.mark.skipif(not FOLDER.is_dir(), reason="the networks are not in this tree")
 @pytest.mark.parametrize("chip", STATES)
 def test_digits(chip):
     network = snncc.load(FOLDER / f"{chip}.pt2", states=STATES[chip])
