@@ -89,7 +89,13 @@ class _Differentiation:
         self.block = Block()
         self.tape = Tape(network, self.block)
         self.t = Transposition(
-            self.block, self.element, self.active, self.tape.read, surrogate, _is_fixed_value
+            self.block,
+            self.element,
+            self.active,
+            self.tape.read,
+            surrogate,
+            _is_fixed_value,
+            self.tape.holds,
         )
         self.outputs: list[tuple[str, str, SSAValue]] = []
         """(name, kind, stream) of the backward network."""

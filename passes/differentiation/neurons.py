@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from xdsl.builder import Builder
+from xdsl.dialects.builtin import AnyFloat, IntegerType
 from xdsl.ir import Attribute, Block, BlockArgument, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
@@ -25,6 +26,7 @@ from snncc.dialects.snn.network import LAST
 from snncc.dialects.snn.neuron import Port
 from snncc.dialects.snn.types import node_name
 from snncc.passes.differentiation.bodies import Adjoint
+from snncc.passes.differentiation.cut import fewest_bits
 from snncc.passes.differentiation.transposition import Transposition
 
 
@@ -36,6 +38,8 @@ class _Written:
     outer: dict[int, BlockArgument]
     """Index of an output -> the argument that holds its gradient."""
     taped: list[tuple[Port, BlockArgument]]
+    again: dict[SSAValue, SSAValue]
+    """What is computed again and could be saved -> the scalar of the neuron that it is."""
     adjoints: list[tuple[Port, BlockArgument]]
     """States whose gradients are states here."""
     parameters: list[tuple[Port, BlockArgument]]
@@ -48,16 +52,19 @@ def transpose_neuron(
     gradients: Sequence[SSAValue | None],
     before: Sequence[SSAValue],
     wanted_states: Sequence[bool],
+    *,
+    runs: bool = True,
 ) -> list[SSAValue | None]:
     """
     Gives the inputs and parameters of a neuron their gradients. `before` are its states
     before the step, as values of the forward program; the result is the stream of the
     gradients of those in `wanted_states`, whose last value is that of the initial states.
+    What stands for another operation does not run (`runs`): nobody sees its scalars.
     """
     reached = [index for index, gradient in enumerate(gradients) if gradient is not None]
     states: list[Port] = []
     while True:
-        written = _write(t, op, reached, states)
+        written = _write(t, op, reached, states, runs)
         # from the outputs back: what only feeds itself, such as a counter, stays 0
         found = [port for port in op.state_ports if port in written.gradients]
         if found == states:
@@ -67,7 +74,11 @@ def transpose_neuron(
 
 
 def _write(
-    t: Transposition, op: snn.NeuronOp, reached: Sequence[int], states: Sequence[Port]
+    t: Transposition,
+    op: snn.NeuronOp,
+    reached: Sequence[int],
+    states: Sequence[Port],
+    runs: bool,
 ) -> _Written:
     """The adjoint body with an argument for everything that it might read."""
     ports = (*op.input_ports, *op.state_ports)
@@ -88,6 +99,7 @@ def _write(
     }
     adjoint = Adjoint(op.body.block, body, values, t.surrogate)
     adjoint.forward()
+    again = {adjoint.values[v].value: v for v in adjoint.values if runs and v not in values}
     for index, made in outer.items():
         adjoint.seed(op.terminator.outputs[index], Scalar(body, made))
     after = dict(zip(op.state_ports, op.terminator.states, strict=True))
@@ -97,7 +109,7 @@ def _write(
     asked = (*wanted, *op.state_ports)
     found = adjoint.backward({port.argument for port in asked})
     gradients = {port: found[port.argument] for port in asked if port.argument in found}
-    return _Written(block, outer, taped, adjoints, parameters, gradients)
+    return _Written(block, outer, taped, again, adjoints, parameters, gradients)
 
 
 def _insert(
@@ -123,15 +135,12 @@ def _insert(
         )
     )
     _forget_unread(block)
-    states_before = dict(zip(op.state_ports, before, strict=True))
     inputs: list[tuple[str, SSAValue]] = []
     for index, made in written.outer.items():
         gradient = gradients[index]
         if gradient is not None and _is_read(block, made):
             inputs.append((f"d_out{index}", gradient))
-    for port, made in written.taped:
-        if _is_read(block, made):
-            inputs.append((port.name, t.value(states_before.get(port, port.operand))))
+    inputs += _saved(t, op, written, before)
     zero = t.constant(0.0)
     states = [(f"d_{port.name}", zero) for port, _ in written.adjoints]
     parameters: list[tuple[str, SSAValue]] = []
@@ -158,6 +167,41 @@ def _insert(
         if gradient is not None:
             t.give(port.operand, partial(_same, gradient), LAST)
     return of_states
+
+
+def _saved(
+    t: Transposition, op: snn.NeuronOp, written: _Written, before: Sequence[SSAValue]
+) -> Operands:
+    """What the adjoint body reads of the forward program: of all that would do, the least."""
+    block, states = written.block, dict(zip(op.state_ports, before, strict=True))
+    ports: dict[SSAValue, Port] = {made: port for port, made in written.taped}
+    streams: dict[SSAValue, SSAValue] = {
+        made: states.get(port, port.operand) for made, port in ports.items()
+    }
+    outputs = dict(zip(op.terminator.outputs, op.outputs, strict=True))
+    again = {made: v for made, v in written.again.items() if made not in ports}
+    for made, scalar in again.items():
+        streams[made] = outputs.get(scalar, scalar)
+
+    def bits(value: SSAValue) -> int:
+        assert isinstance(value.type, IntegerType | AnyFloat)
+        return 0 if t.is_held(streams[value]) else value.type.bitwidth
+
+    computed = [inner for inner in block.ops if again.keys() & set(inner.results)]
+    place = len(block.args) - len(written.adjoints) - len(written.parameters)
+    found: Operands = []
+    for value in fewest_bits(list(ports), computed, bits):
+        made = value
+        if value not in ports:  # behind these
+            made = block.insert_arg(value.type, place)
+            made.name_hint = value.name_hint or "value"
+            place += 1
+            value.replace_all_uses_with(made)
+        found.append((ports[value].name if value in ports else "value", t.value(streams[value])))
+    _forget_unread(block)
+    for _, argument in written.taped:
+        _is_read(block, argument)
+    return found
 
 
 def _same(value: SSAValue) -> SSAValue:

@@ -268,7 +268,7 @@ def _by_body(t: Transposition, op: Operation, g: SSAValue) -> None:
         float_type=t.element,
     )
     Rewriter.insert_op(neuron, InsertPoint.before(op))  # its surrogate may be a symbol
-    transpose_neuron(t, neuron, [g], [], [])
+    transpose_neuron(t, neuron, [g], [], [], runs=False)
     Rewriter.erase_op(neuron)
 
 
@@ -319,7 +319,7 @@ def _batch_norm(t: Transposition, op: snn.BatchNormOp, g: SSAValue) -> None:
         float_type=t.element,
     )
     Rewriter.insert_op(neuron, InsertPoint.before(op))
-    transpose_neuron(t, neuron, [g], [], [])
+    transpose_neuron(t, neuron, [g], [], [], runs=False)
     for reshape in reshaped:
         for found in t.fixed.pop(reshape.result, []):
             t.fixed.setdefault(reshape.input, []).append(found)

@@ -1,8 +1,8 @@
 """
 The tape: streams of the forward program that the backward one reads.
 
-A value of the tape is a stream of the network, or the state of a neuron before a step, which
-stands for itself as the argument of the neuron's body.
+A value of the tape is a stream of the network, or a scalar of a neuron's body, such as the
+state before a step, which stands for itself.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ class Tape:
             self.arguments[value] = self._block.insert_arg(_type_of(value), place)
         return self.arguments[value]
 
+    def holds(self, value: SSAValue) -> bool:
+        """Whether it is there anyway: asked for already, or an input of the network."""
+        return value in self.arguments or value in self._inputs
+
     def name(self, value: SSAValue, index: int) -> str:
         return self._inputs.get(value, f"{TAPE}{index}")
 
@@ -47,7 +51,7 @@ class Tape:
 
 
 def _type_of(value: SSAValue) -> Stream:
-    """The type of a stream; a neuron's state has the shape of the population."""
+    """The type of a stream; a neuron's scalar has the shape of the population."""
     if isinstance(value.type, TensorType):
         return value.type
     neuron = _neuron_of(value)
@@ -55,8 +59,9 @@ def _type_of(value: SSAValue) -> Stream:
 
 
 def _neuron_of(value: SSAValue) -> snn.NeuronOp:
-    assert isinstance(value, BlockArgument)
-    neuron = value.block.parent_op()
+    block = value.owner if isinstance(value.owner, Block) else value.owner.parent_block()
+    assert block is not None
+    neuron = block.parent_op()
     assert isinstance(neuron, snn.NeuronOp)
     return neuron
 
@@ -68,23 +73,34 @@ def with_tape(
     mapped: dict[SSAValue, SSAValue] = {}
     copy = network.clone(mapped)
     copies = dict(zip(network.body.block.ops, copy.body.block.ops, strict=True))
-    states: dict[snn.NeuronOp, list[int]] = {}
+    scalars: dict[snn.NeuronOp, list[SSAValue]] = {}
     for value in values:
         if not isinstance(value.type, TensorType):
-            neuron = _neuron_of(value)
-            index = next(i for i, p in enumerate(neuron.state_ports) if p.argument is value)
-            states.setdefault(neuron, []).append(index)
-    known = StateNames(network).name_of
-    for neuron, indices in states.items():
+            scalars.setdefault(_neuron_of(value), []).append(value)
+    known = StateNames(network)
+    for neuron, held in scalars.items():
         twin = copies[neuron]
         assert isinstance(twin, snn.NeuronOp)
-        held = [twin.state_ports[index].argument for index in indices]
-        texts = [f"{known[neuron, index]}.before" for index in indices]
-        streams = put_out(twin, held, texts)
+        texts = _texts(known, neuron, held)
+        streams = put_out(twin, [mapped[value] for value in held], texts)
         mapped.update(zip(neuron.outputs, streams, strict=False))
-        for index, stream in zip(indices, streams[len(neuron.outputs) :], strict=True):
-            mapped[neuron.state_ports[index].argument] = stream
+        mapped.update(zip(held, streams[len(neuron.outputs) :], strict=True))
     return with_outputs(copy, name, names, [mapped[value] for value in values])
+
+
+def _texts(names: StateNames, neuron: snn.NeuronOp, values: Sequence[SSAValue]) -> list[str]:
+    """The names of scalars of a body: of states "NAME.before", of others "NODE.HINT"."""
+    states: dict[SSAValue, str] = {
+        port.argument: names.name_of[neuron, i] for i, port in enumerate(neuron.state_ports)
+    }
+    node = names.node_of.get(neuron, "map")  # what has neither a node nor states has no name
+    found: list[str] = []
+    for value in values:
+        hint = value.name_hint or "value"
+        text = f"{states[value]}.before" if value in states else f"{node}.{hint}"
+        others = sum(known.split("'")[0] == text for known in found)
+        found.append(text + "'" * others)
+    return found
 
 
 def with_outputs(

@@ -43,15 +43,24 @@ class FixedGradient:
     """The shape that broadcasts to the stream's, to be summed to."""
 
 
+AGAIN = snn.ReshapeOp | snn.RearrangeOp | snn.ConcatOp
+"""What is computed again of what it reads."""
+
+
 class Forward:
     """
     Where the forward program's values come from: fixed values are written again, what
     rearranges is computed again, and the rest is read from the tape.
     """
 
-    def __init__(self, builder: Builder, tape: Callable[[SSAValue], SSAValue]):
+    def __init__(
+        self,
+        builder: Builder,
+        tape: Callable[[SSAValue], SSAValue],
+        holds: Callable[[SSAValue], bool],
+    ):
         self._builder = builder
-        self._tape = tape
+        self._tape, self._holds = tape, holds
         self._known: dict[SSAValue, SSAValue] = {}
 
     def value(self, value: SSAValue) -> SSAValue:
@@ -60,16 +69,27 @@ class Forward:
             self._known[value] = self._found(value)
         return self._known[value]
 
+    def is_held(self, value: SSAValue) -> bool:
+        """Whether nothing more has to be saved for it."""
+        op = value.owner
+        if not isinstance(op, AGAIN):
+            return (isinstance(op, Operation) and is_fixed(op)) or self._holds(value)
+        return all(self.is_held(operand) for operand in op.operands)
+
     def _found(self, value: SSAValue) -> SSAValue:
         op = value.owner
-        again = snn.ReshapeOp | snn.RearrangeOp | snn.ConcatOp
-        if not isinstance(op, Operation) or not (isinstance(op, again) or is_fixed(op)):
+        if not isinstance(op, Operation) or not (isinstance(op, AGAIN) or is_fixed(op)):
             return self._tape(value)
         copy = op.clone({operand: self.value(operand) for operand in op.operands})
         self._builder.insert(copy)
         for old, new in zip(op.results, copy.results, strict=True):
             self._known[old] = new
         return self._known[value]
+
+
+def _is_stream(value: SSAValue) -> bool:
+    """Where forward and backward program are one, all streams are there."""
+    return isinstance(value.type, TensorType)
 
 
 class Transposition:
@@ -83,6 +103,7 @@ class Transposition:
         tape: Callable[[SSAValue], SSAValue],
         surrogate: SurrogateAttr | None,
         fixed: Callable[[SSAValue], bool],
+        holds: Callable[[SSAValue], bool] = _is_stream,
     ):
         self.builder = Builder(InsertPoint.at_end(block))
         self.element = element
@@ -91,7 +112,7 @@ class Transposition:
         self.fixed: dict[SSAValue, list[FixedGradient]] = {}
         self._is_fixed = fixed
         self._given: dict[SSAValue, list[SSAValue]] = {}
-        self._forward = Forward(self.builder, tape)
+        self._forward = Forward(self.builder, tape, holds)
         self._numbers: dict[SSAValue, SSAValue] = {}
 
     # --- values
@@ -99,6 +120,10 @@ class Transposition:
     def value(self, value: SSAValue) -> SSAValue:
         """A value of the forward program."""
         return self._forward.value(value)
+
+    def is_held(self, value: SSAValue) -> bool:
+        """Whether a value of the forward program is on the tape anyway."""
+        return self._forward.is_held(value)
 
     def number(self, value: SSAValue) -> SSAValue:
         """A value of the forward program as floats: integers wider than i1 as signed numbers."""

@@ -204,6 +204,6 @@ def test_the_tape_of_integers_is_as_narrow_as_they_are() -> None:
     taped = [buffers[name] for name in program.programs.tape]
     sizes = {prod(b.shape): str(b.type.element_type) for b in taped if len(b.shape) > 1}
     widths = Counter(str(b.type.element_type) for b in taped)
-    assert widths["i16"] == 4, sizes  # membrane and current of both layers
+    # of both layers membrane and current, or one scalar that both follow from
+    assert 16 * widths["i16"] + 32 * widths["i32"] <= 2 * 32, sizes
     assert widths["i8"] == 2, sizes  # inputs, and spikes of the hidden layer as bits
-    assert widths["i32"] == 0
