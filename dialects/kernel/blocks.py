@@ -240,7 +240,7 @@ class OuterRowsOp(IRDLOperation):
     Where `right` is zero a term is left out; `spikes` are all 0 or 1. `active` is room for a
     bit for each element of `right`, in words of 32 steps; the list for the steps that each row
     of the sum takes, and their number; the panel for some columns of `left`. Each is for at
-    most 512 steps.
+    most 160 steps.
     """
 
     name = "kernel.outer_rows"
@@ -263,7 +263,8 @@ class OuterRowsOp(IRDLOperation):
     )
 
     COLUMNS: ClassVar[int] = 128  # the most columns of the panel: eight of the widest vectors
-    MOST: ClassVar[int] = 512  # the most steps that a row takes at once
+    MOST: ClassVar[int] = 160  # the most steps that a row takes at once
+    PANEL: ClassVar[int] = 160 * 64  # the most elements of the panel: a first-level cache holds it
 
     def __init__(
         self,
@@ -286,7 +287,8 @@ class OuterRowsOp(IRDLOperation):
     def rooms(cls, steps: int, rows: int, columns: int) -> tuple[int, int, int]:
         """The sizes of (active, list, panel)."""
         most = min(steps, cls.MOST)
-        return -(-most // 32) * rows, (most + 1) * rows, most * min(columns, cls.COLUMNS)
+        panel = min(most * min(columns, cls.COLUMNS), cls.PANEL)
+        return -(-most // 32) * rows, (most + 1) * rows, panel
 
     def verify_(self) -> None:
         shapes = [memref_shape(v) for v in (self.left, self.right, self.out)]

@@ -93,8 +93,12 @@ SOME = """\
     @F@ *restrict panel, @F@ *restrict out)
 {
   size_t n = 0;
-  for (; n + 8 * @U@_LANES_@S@ <= columns; n += 8 * @U@_LANES_@S@) {
+  const size_t fitting = @PANEL@u / steps;
+  for (; 8 * @U@_LANES_@S@ <= fitting && n + 8 * @U@_LANES_@S@ <= columns; n += 8 * @U@_LANES_@S@) {
     @TILE@(left@GIVEN@, steps, columns, rows, counts, list, n, 8, panel, out);
+  }
+  for (; n + 4 * @U@_LANES_@S@ <= columns; n += 4 * @U@_LANES_@S@) {
+    @TILE@(left@GIVEN@, steps, columns, rows, counts, list, n, 4, panel, out);
   }
   for (; n + 2 * @U@_LANES_@S@ <= columns; n += 2 * @U@_LANES_@S@) {
     @TILE@(left@GIVEN@, steps, columns, rows, counts, list, n, 2, panel, out);
@@ -196,6 +200,7 @@ def _parts(float_type: CType, factors: CType | None) -> dict[str, str]:
     return {
         "F": float_type.name,
         "S": float_type.short,
+        "PANEL": str(kernel.OuterRowsOp.PANEL),
         "VALUE": "" if factors is None else load,
         "TIMES": "" if factors is None else " * value",
     }
