@@ -21,12 +21,13 @@ from snncc.network import Network
 from snncc.passes.core_order import inhibition_first, set_order
 from snncc.passes.core_place import place_on_one_core
 from snncc.passes.core_route import place_on_mesh
+from snncc.passes.legalization.activity import Activity
 from snncc.passes.legalization.capacity import expect_room
 from snncc.passes.legalization.classes import Classes, classes_of
 from snncc.passes.legalization.faults import Faults, Unfit
 from snncc.passes.legalization.forms import Formed, formed
 from snncc.passes.legalization.graph import SpikingGraph
-from snncc.passes.legalization.integers import Activity, Integers, whole_numbers
+from snncc.passes.legalization.integers import Integers, whole_numbers
 from snncc.passes.legalization.model import float_model
 from snncc.passes.legalization.read import read_graph
 from snncc.passes.legalization.timing import Timed, expect_delays, timed

@@ -10,7 +10,7 @@ import numpy as np
 from snncc.cores.events import ChipModel
 from snncc.dialects.arrays import Array
 from snncc.network import Network
-from snncc.passes.legalization.integers import Activity
+from snncc.passes.legalization.activity import Activity
 
 MOST_SAMPLES = 256
 MOST_ELEMENTS = 1 << 26
