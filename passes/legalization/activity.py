@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 
 from snncc.dialects.arrays import Array
 
+USUAL_RATE = 0.1
+"""Spikes a step of what nothing is known of."""
+LONGEST = 20.0
+"""Steps for which a membrane without leak is taken to add up what arrives, and errors."""
+
 
 @dataclass(frozen=True)
 class Activity:

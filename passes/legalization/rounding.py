@@ -9,14 +9,11 @@ import numpy as np
 
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description, Edge, Neuron
-from snncc.passes.legalization.activity import Activity
+from snncc.passes.legalization.activity import LONGEST, USUAL_RATE, Activity
 from snncc.passes.legalization.classes import Classes
 from snncc.passes.legalization.graph import Dynamics, Population, Projection
 from snncc.passes.legalization.levels import balanced, leveled
 from snncc.passes.legalization.timing import Timed
-
-LONGEST = 20.0
-"""Steps for which a membrane without leak is taken to add up errors."""
 
 
 @dataclass(frozen=True)
@@ -126,4 +123,4 @@ def _rate(row: Row, activity: Activity) -> Array:
     """[sources] how often each fires in a step, or a guess."""
     rates = activity.rates.get(row.projection.source)
     size = row.projection.weights.shape[1]
-    return np.full(size, 0.1) if rates is None else np.maximum(rates, 1e-3)
+    return np.full(size, USUAL_RATE) if rates is None else np.maximum(rates, 1e-3)

@@ -32,6 +32,11 @@ class Data:
     def steps(self) -> int:
         return int(next(iter(self.arrays.values())).shape[0])
 
+    def as_floats(self) -> Data:
+        """For networks that take numbers."""
+        arrays = {name: array.astype(np.float64) for name, array in self.arrays.items()}
+        return Data(arrays, self.labels)
+
     def limited(self, widest: int) -> Data:
         """As many samples, evenly spread, as are looked at."""
         most = min(MOST_SAMPLES, max(8, MOST_ELEMENTS // max(1, widest * self.steps)))
