@@ -11,10 +11,11 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
-from snncc.dialects.arrays import Array, blob_of, type_of
+from snncc.dialects.arrays import Array
 from snncc.dialects.core.order import OrderOp
 from snncc.dialects.core.program import ProgramOp
 from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.neurons.assembly import parameter_of
 from snncc.passes.on_chip import program_and_chip
 
 ORDERS = ("ascending", "inhibition-first")
@@ -70,7 +71,6 @@ def set_order(module: ModuleOp, ranks: Mapping[str, Array] | None) -> None:
     for name, values in (ranks or {}).items():
         array = values.astype(np.int32)
         symbol = f"{name}.ranks"
-        parameter = ParameterOp(symbol, type_of(array), blob_of(array))
-        module.body.block.insert_op_before(parameter, program)
+        module.body.block.insert_op_before(parameter_of(symbol, array), program)
         program.body.block.add_op(OrderOp(name, symbol))
     module.verify()

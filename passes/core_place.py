@@ -15,11 +15,11 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
-from snncc.dialects.arrays import Array, blob_of, type_of
+from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import INPUT, Description
 from snncc.dialects.core.placement import CoresOp, PlaceOp, places_of
 from snncc.dialects.core.program import InputOp, PopulationOp, ProgramOp
-from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.neurons.assembly import parameter_of
 from snncc.passes.on_chip import program_and_chip
 
 
@@ -36,11 +36,14 @@ class CorePlace(ModulePass):
     chip: str = ""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        _, description = program_and_chip(self.name, op, self.chip)
+        program, description = program_and_chip(self.name, op, self.chip)
         if description.grid.routed:
             raise PassFailedException(
                 f"{self.name}: {description.name} has several cores; run core-route instead"
             )
+        placed = places_of(program)
+        if placed and (missing := [name for name in program.endings if name not in placed]):
+            raise PassFailedException(f"{self.name}: {missing[0]} has no place, where others have")
         place_on_one_core(op, description)
 
 
@@ -71,9 +74,7 @@ def place_on_one_core(module: ModuleOp, description: Description) -> None:
             f"{name}.slots": (start + slots).astype(np.int32),
         }
         for symbol, values in arrays.items():
-            module.body.block.insert_op_before(
-                ParameterOp(symbol, type_of(values), blob_of(values)), program
-            )
+            module.body.block.insert_op_before(parameter_of(symbol, values), program)
         block.add_op(PlaceOp(name, *arrays))
     module.verify()
 

@@ -33,6 +33,9 @@ def chip_of(name: str, target: str) -> Description:
     except DescriptionError as fault:
         faults = [Fault("SNC-N001", None, line, "") for line in fault.faults]
         raise NotOnChip(name, faults) from None
+    except OSError as fault:
+        what = f"{target}: {fault.strerror or fault}"
+        raise NotOnChip(name, [Fault("SNC-N001", None, what, "")]) from None
     if found is None:
         raise PassFailedException(
             f"{name}: chip: expected {', '.join(known_chips())} or a description FILE.yaml, "

@@ -62,7 +62,7 @@ def _driven(population: Population, into: list[Projection]) -> Mapping[str, Arra
         found["currents"] = np.stack(currents)
     if d.threshold is None:
         found["largest"] = np.abs(mean) + DEVIATIONS * np.sqrt(variance)
-    else:  # below the threshold, and what arrives in one step comes on top
-        found["largest"] = d.threshold
+    else:  # above, a spike ends it, and what arrives in one step comes on top
+        found["largest"] = np.maximum(d.threshold, DEVIATIONS * np.sqrt(variance) - mean)
         found["before"] = d.threshold + np.abs(step) + DEVIATIONS * np.sqrt(spread)
     return found

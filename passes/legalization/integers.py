@@ -18,11 +18,10 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
-from snncc.dialects.arrays import Array, blob_of, dense_of, type_of
+from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
-from snncc.dialects.snn.network import ParameterOp
-from snncc.dialects.snn.neurons.assembly import INLINE_ELEMENTS
+from snncc.dialects.snn.neurons.assembly import parameter_of
 from snncc.passes.legalization.activity import Activity
 from snncc.passes.legalization.classes import Classes
 from snncc.passes.legalization.faults import Faults
@@ -123,13 +122,11 @@ class _Writer:
                 or (np.iinfo(t).min <= values.min() and values.max() <= np.iinfo(t).max)
             )
             array = values.astype(narrow)
-            value = dense_of(array) if array.size <= INLINE_ELEMENTS else blob_of(array)
-            parameters.append(ParameterOp(name, type_of(array), value))
+            parameters.append(parameter_of(name, array))
             return name
 
         def scale(name: str, values: Array) -> str:
-            value = dense_of(values) if values.size <= INLINE_ELEMENTS else blob_of(values)
-            parameters.append(ParameterOp(name, type_of(values), value))
+            parameters.append(parameter_of(name, values))
             return name
 
         ops: list[Operation] = [InputOp(name, shape) for name, shape in self.graph.inputs.items()]

@@ -16,12 +16,13 @@ from dataclasses import fields
 import numpy as np
 from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, SymbolRefAttr
 from xdsl.ir import Attribute, Operation
+from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import snn
-from snncc.dialects.arrays import Array, blob_of, dense_of, parameter_array, type_of
+from snncc.dialects.arrays import Array, parameter_array
 from snncc.dialects.core.program import ProgramOp
 from snncc.dialects.snn.network import ParameterOp
-from snncc.dialects.snn.neurons.assembly import INLINE_ELEMENTS
+from snncc.dialects.snn.neurons.assembly import parameter_of
 from snncc.dialects.symbols import symbol_named
 from snncc.passes.legalization.activity import Activity
 
@@ -43,8 +44,8 @@ def write_activity(module: ModuleOp, network: snn.NetworkOp, activity: Activity)
 
 def read_activity(network: snn.NetworkOp, sizes: Mapping[str, int]) -> Activity | None:
     """
-    None where nothing is known. `sizes` are those of populations and inputs. Raises ValueError for
-    another form.
+    None where nothing is known. `sizes` are those of populations and inputs. Raises
+    PassFailedException for another form.
     """
     given = network.attributes.get(ACTIVITY)
     if given is None:
@@ -52,15 +53,17 @@ def read_activity(network: snn.NetworkOp, sizes: Mapping[str, int]) -> Activity 
     found: dict[str, dict[str, Array]] = {kind: {} for kind in KINDS}
     for name, arrays in _entries(given, ACTIVITY).items():
         if name not in sizes:
-            raise ValueError(f"{ACTIVITY}: {name}: expected one of {', '.join(sizes)}")
+            raise PassFailedException(f"{ACTIVITY}: {name}: expected one of {', '.join(sizes)}")
         for kind, reference in _entries(arrays, f"{ACTIVITY}: {name}").items():
             if kind not in KINDS:
-                raise ValueError(f"{ACTIVITY}: {name}: expected {', '.join(KINDS)}, got {kind}")
+                raise PassFailedException(
+                    f"{ACTIVITY}: {name}: expected {', '.join(KINDS)}, got {kind}"
+                )
             what = f"{ACTIVITY}: {name}.{kind}"
             values = _values(network, reference, what)
-            expected = (-1, sizes[name]) if kind == "currents" else (sizes[name],)
-            if values.ndim != len(expected) or values.shape[-1] != sizes[name]:
-                raise ValueError(f"{what}: expected {list(expected)}, got {list(values.shape)}")
+            wanted = f"[receptors, {sizes[name]}]" if kind == "currents" else f"[{sizes[name]}]"
+            if values.ndim != 1 + (kind == "currents") or values.shape[-1] != sizes[name]:
+                raise PassFailedException(f"{what}: expected {wanted}, got {list(values.shape)}")
             found[kind][name] = values
     return Activity(**found)
 
@@ -77,16 +80,18 @@ def write_rates(module: ModuleOp, program: ProgramOp, rates: Mapping[str, Array]
 
 
 def read_rates(program: ProgramOp) -> dict[str, Array]:
-    """Spikes a step, [n], of what is known. Raises ValueError for another form."""
+    """Spikes a step, [n], of what is known. Raises PassFailedException for another form."""
     found = {}
     given = program.attributes.get(RATES, DictionaryAttr({}))
     for name, reference in _entries(given, RATES).items():
         if name not in program.endings:
-            raise ValueError(f"{RATES}: {name}: no input and no population")
+            raise PassFailedException(f"{RATES}: {name}: no input and no population")
         values = _values(program, reference, f"{RATES}: {name}")
         if values.shape != (program.endings[name].size,):
             size = program.endings[name].size
-            raise ValueError(f"{RATES}: {name}: expected [{size}], got {list(values.shape)}")
+            raise PassFailedException(
+                f"{RATES}: {name}: expected [{size}], got {list(values.shape)}"
+            )
         found[name] = values
     return found
 
@@ -112,25 +117,26 @@ def _named(module: ModuleOp, op: Operation, name: str, values: Array) -> SymbolR
     symbol, count = name, 0
     while symbol in taken:
         symbol, count = f"{name}.{count}", count + 1
-    array = np.asarray(values, np.float64)
-    value = dense_of(array) if array.size <= INLINE_ELEMENTS else blob_of(array)
-    module.body.block.insert_op_before(ParameterOp(symbol, type_of(array), value), op)
+    parameter = parameter_of(symbol, np.asarray(values, np.float64))
+    module.body.block.insert_op_before(parameter, op)
     return SymbolRefAttr(symbol)
 
 
 def _entries(given: Attribute, what: str) -> Mapping[str, Attribute]:
     if not isinstance(given, DictionaryAttr):
-        raise ValueError(f"{what}: expected names and what belongs to them, got {given}")
+        raise PassFailedException(f"{what}: expected names and what belongs to them, got {given}")
     return given.data
 
 
 def _values(op: Operation, reference: Attribute, what: str) -> Array:
     if not isinstance(reference, SymbolRefAttr):
-        raise ValueError(f"{what}: expected a parameter, got {reference}")
+        raise PassFailedException(f"{what}: expected a parameter, got {reference}")
     declared = symbol_named(op, reference.root_reference.data)
     if not isinstance(declared, ParameterOp):
-        raise ValueError(f"{what}: no snn.parameter is named {reference.root_reference.data}")
+        raise PassFailedException(
+            f"{what}: no snn.parameter is named {reference.root_reference.data}"
+        )
     values = parameter_array(declared).astype(np.float64)
     if not (np.isfinite(values) & (values >= 0)).all():
-        raise ValueError(f"{what}: expected numbers from 0 on")
+        raise PassFailedException(f"{what}: expected numbers from 0 on")
     return values
