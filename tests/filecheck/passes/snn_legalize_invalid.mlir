@@ -1,6 +1,6 @@
 // RUN: snncc-opt --split-input-file --verify-diagnostics -p 'snn-legalize{chip=reckon}' %s | filecheck %s
-// RUN: not snncc-opt -p 'snn-legalize{chip=recon}' %s 2>&1 | filecheck --check-prefix=NAME %s
-// RUN: not snncc-opt -p 'snn-legalize{chip="%S/../lit.cfg.yaml"}' %s 2>&1 | filecheck --check-prefix=FILE %s
+// RUN: not snncc-opt --split-input-file -p 'snn-legalize{chip=recon}' %s 2>&1 | filecheck --check-prefix=NAME %s
+// RUN: not snncc-opt --split-input-file -p 'snn-legalize{chip="%S/../lit.cfg.yaml"}' %s 2>&1 | filecheck --check-prefix=FILE %s
 
 // all that does not fit, with code, node, excess and remedy
 
