@@ -29,6 +29,8 @@ from snncc.passes.legalization.read import read_graph
 from snncc.passes.legalization.timing import Timed, expect_delays, timed
 
 NORMAL_FORM, LATENCIES, NEURONS = "normal form", "latencies", "neurons"
+STAGES = (NORMAL_FORM, LATENCIES, NEURONS)
+"""In the order in which each is made of the one before."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Plan:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """In the order in which each is made of the one before."""
+        """Those of `STAGES`."""
         changed = tuple(str(arrival) for arrival in self.timed.changed)
         return (
             Stage(NORMAL_FORM, (), self.graph, dict.fromkeys(self.graph.populations, 0)),
@@ -119,4 +121,4 @@ def _planned(network: snn.NetworkOp, description: Description, faults: Faults) -
     return Plan(description, graph, classes, placed, form)
 
 
-__all__ = ["LATENCIES", "NEURONS", "NORMAL_FORM", "Plan", "Stage", "faults_of", "planned"]
+__all__ = ["NEURONS", "STAGES", "Plan", "Stage", "faults_of", "planned"]
