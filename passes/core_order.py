@@ -16,7 +16,7 @@ from snncc.dialects.core.order import OrderOp
 from snncc.dialects.core.program import ProgramOp
 from snncc.dialects.snn.network import ParameterOp
 from snncc.dialects.snn.neurons.assembly import parameter_of
-from snncc.passes.on_chip import program_and_chip
+from snncc.passes.legalization.on_chip import program_and_chip
 
 ORDERS = ("ascending", "inhibition-first")
 

@@ -20,7 +20,7 @@ from snncc.dialects.core.description import INPUT, Description
 from snncc.dialects.core.placement import CoresOp, PlaceOp, places_of
 from snncc.dialects.core.program import InputOp, PopulationOp, ProgramOp
 from snncc.dialects.snn.neurons.assembly import parameter_of
-from snncc.passes.on_chip import program_and_chip
+from snncc.passes.legalization.on_chip import program_and_chip
 
 
 @dataclass(frozen=True)

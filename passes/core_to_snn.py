@@ -13,7 +13,7 @@ from xdsl.utils.exceptions import PassFailedException
 from snncc.dialects.core.placement import places_of
 from snncc.passes.chip_model import Accumulate, model_of
 from snncc.passes.chip_model.events import model_of_events
-from snncc.passes.on_chip import program_and_chip, replace_module
+from snncc.passes.legalization.on_chip import program_and_chip, replace_module
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects.core.conformance import departures
-from snncc.passes.on_chip import program_and_chip
+from snncc.passes.legalization.on_chip import program_and_chip
 
 
 @dataclass(frozen=True)

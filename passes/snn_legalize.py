@@ -14,8 +14,8 @@ from snncc.passes.legalization.assumed import assumed
 from snncc.passes.legalization.faults import Unfit
 from snncc.passes.legalization.model import float_model
 from snncc.passes.legalization.observed import read_activity, write_activity, write_rates
+from snncc.passes.legalization.on_chip import NotOnChip, chip_of, network_of, replace_module
 from snncc.passes.legalization.plan import STAGES, Plan, planned
-from snncc.passes.on_chip import NotOnChip, chip_of, network_of, replace_module
 from snncc.passes.snn_fold_parameters import SnnFoldParameters
 from snncc.passes.snn_fuse_elementwise import SnnFuseElementwise
 

@@ -12,8 +12,8 @@ from snncc.dialects import snn
 from snncc.passes.legalization.faults import Unfit
 from snncc.passes.legalization.model import float_model
 from snncc.passes.legalization.observed import read_activity, write_activity
+from snncc.passes.legalization.on_chip import NotOnChip, network_of, replace_module
 from snncc.passes.legalization.read import read_graph
-from snncc.passes.on_chip import NotOnChip, network_of, replace_module
 from snncc.passes.snn_fold_parameters import SnnFoldParameters
 from snncc.passes.snn_fuse_elementwise import SnnFuseElementwise
 

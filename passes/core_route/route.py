@@ -13,7 +13,7 @@ from snncc.dialects.core.placement import places_of
 from snncc.passes.core_route.place import place_on_mesh
 from snncc.passes.legalization.faults import Unfit
 from snncc.passes.legalization.observed import RATES, forget, read_rates
-from snncc.passes.on_chip import NotOnChip, program_and_chip, replace_module
+from snncc.passes.legalization.on_chip import NotOnChip, program_and_chip, replace_module
 
 
 @dataclass(frozen=True)
