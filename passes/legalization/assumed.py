@@ -62,7 +62,8 @@ def _driven(population: Population, into: list[Projection]) -> Mapping[str, Arra
         found["currents"] = np.stack(currents)
     if d.threshold is None:
         found["largest"] = np.abs(mean) + DEVIATIONS * np.sqrt(variance)
-    else:  # above, a spike ends it, and what arrives in one step comes on top
+    else:  # a spike ends what goes above the threshold, nothing what goes below 0
         found["largest"] = np.maximum(d.threshold, DEVIATIONS * np.sqrt(variance) - mean)
+        # and what arrives in one step comes on top
         found["before"] = d.threshold + np.abs(step) + DEVIATIONS * np.sqrt(spread)
     return found

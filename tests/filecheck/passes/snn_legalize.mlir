@@ -37,12 +37,12 @@ snn.network @net ("x" %x : tensor<2xi1>) -> ("y" : tensor<2xi1>) {
   snn.yield %b : tensor<2xi1>
 }
 
-// RECKON:      snn.parameter @a.threshold : tensor<2xi16> = dense<10752>
+// RECKON:      snn.parameter @a.threshold : tensor<2xi16> = dense<2688>
 // RECKON:      snn.parameter @x.to.a.0.weights : tensor<4xi8> = dense<[84, 42, -42, 63]>
 // RECKON:      snn.parameter @a.to.b.1.sources : tensor<3xi8> = dense<[0, 0, 1]>
 // RECKON-NEXT: snn.parameter @a.to.b.1.targets : tensor<3xi8> = dense<[0, 1, 0]>
 // RECKON-NEXT: snn.parameter @a.to.b.1.weights : tensor<3xi8> = dense<[42, -84, 42]>
-// RECKON-NEXT: core.program @net on "reckon" settings {FP_LOC_WINP = 7 : i64, FP_LOC_WREC = 7 : i64, FP_LOC_WOUT = 0 : i64, RST_MODE = 0 : i64} {
+// RECKON-NEXT: core.program @net on "reckon" settings {FP_LOC_WINP = 5 : i64, FP_LOC_WREC = 5 : i64, FP_LOC_WOUT = 0 : i64, RST_MODE = 0 : i64} {
 // RECKON-NEXT:   core.input @x shape [2]
 // RECKON-NEXT:   core.population @a class "recurrent" shape [2] parameters {alpha = @a.alpha, threshold = @a.threshold} scale @a.scale
 // RECKON-NEXT:   core.population @b class "recurrent" shape [2] parameters {alpha = @b.alpha, threshold = @b.threshold} scale @b.scale
@@ -85,7 +85,7 @@ snn.parameter @w : tensor<2x2xf32> = dense<[[1.0, -0.5], [0.5, 0.75]]>
 snn.parameter @v : tensor<2x2xf32> = dense<[[0.5, 0.5], [-1.0, 0.0]]>
 snn.parameter @x.rates : tensor<2xf64> = dense<[0.25, 0.125]>
 snn.parameter @a.rates : tensor<2xf64> = dense<0.125>
-snn.parameter @a.largest : tensor<2xf64> = dense<[6.0, 1.0]>
+snn.parameter @a.largest : tensor<2xf64> = dense<[12.0, 1.0]>
 snn.parameter @a.before : tensor<2xf64> = dense<[6.0, 8.0]>
 snn.network @net ("x" %x : tensor<2xi1>) -> ("y" : tensor<2xi1>) attributes {activity = {x = {rates = @x.rates}, a = {rates = @a.rates, largest = @a.largest, before = @a.before}}} {
   %w = snn.use @w : tensor<2x2xf32>
@@ -115,8 +115,8 @@ snn.network @net ("x" %x : tensor<2xi1>) -> ("y" : tensor<2xi1>) attributes {act
   snn.yield %b : tensor<2xi1>
 }
 
-// RECKON:      snn.parameter @a.threshold : tensor<2xi16> = dense<2688>
-// RECKON:      core.program @net on "reckon" settings {FP_LOC_WINP = 5 : i64,
+// RECKON:      snn.parameter @a.threshold : tensor<2xi16> = dense<1728>
+// RECKON:      core.program @net on "reckon" settings {FP_LOC_WINP = 4 : i64,
 
 // TINYODIN:    snn.parameter @x.to.a.0.weights : tensor<4xi8> = dense<[6, 5, -3, 7]>
 
