@@ -37,10 +37,9 @@ def chip_of(name: str, target: str) -> Description:
         what = f"{target}: {fault.strerror or fault}"
         raise NotOnChip(name, [Fault("SNC-N001", None, what, "")]) from None
     if found is None:
-        raise PassFailedException(
-            f"{name}: chip: expected {', '.join(known_chips())} or a description FILE.yaml, "
-            f"got {target!r}"
-        )
+        known = ", ".join(known_chips())
+        what = f"chip: expected {known} or a description FILE.yaml, got {target!r}"
+        raise NotOnChip(name, [Fault("SNC-C003", None, what, "")])
     return found
 
 

@@ -107,4 +107,4 @@ core.program @net on "nowhere" settings {} {
   core.input @x shape [2]
 }
 
-// CHECK: core-place: chip: expected loihi, {{.*}}xylo or a description FILE.yaml, got 'nowhere'
+// CHECK: core-place: SNC-C003 chip: expected loihi, {{.*}}xylo or a description FILE.yaml, got 'nowhere'

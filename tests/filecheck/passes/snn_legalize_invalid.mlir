@@ -26,7 +26,7 @@ snn.network @net ("x" %x : tensor<257xi1>) -> ("y" : tensor<300xi1>) {
 // CHECK-NEXT:   make the layers smaller
 
 // NAME-NOT: Traceback
-// NAME: {{^}}snncc-opt: snn-legalize: chip: expected loihi, {{.*}}xylo or a description FILE.yaml, got 'recon'{{$}}
+// NAME: {{^}}snncc-opt: snn-legalize: SNC-C003 chip: expected loihi, {{.*}}xylo or a description FILE.yaml, got 'recon'{{$}}
 
 // FILE-NOT: Traceback
 // FILE: {{^}}snncc-opt: snn-legalize: SNC-N001 {{.*}}lit.cfg.yaml: No such file or directory{{$}}
