@@ -10,6 +10,31 @@ if TYPE_CHECKING:
 def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
     """Pass name -> factory."""
 
+    def get_core_order() -> "type[ModulePass]":
+        from snncc.passes.core_order import CoreOrder
+
+        return CoreOrder
+
+    def get_core_place() -> "type[ModulePass]":
+        from snncc.passes.core_place import CorePlace
+
+        return CorePlace
+
+    def get_core_route() -> "type[ModulePass]":
+        from snncc.passes.core_route import CoreRoute
+
+        return CoreRoute
+
+    def get_core_to_snn() -> "type[ModulePass]":
+        from snncc.passes.core_to_snn import CoreToSnn
+
+        return CoreToSnn
+
+    def get_core_verify() -> "type[ModulePass]":
+        from snncc.passes.core_verify import CoreVerify
+
+        return CoreVerify
+
     def get_kernel_to_standard() -> "type[ModulePass]":
         from snncc.passes.kernel_to_standard import KernelToStandard
 
@@ -55,6 +80,11 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
 
         return SnnFuseElementwise
 
+    def get_snn_legalize() -> "type[ModulePass]":
+        from snncc.passes.snn_legalize import SnnLegalize
+
+        return SnnLegalize
+
     def get_snn_load_parameters() -> "type[ModulePass]":
         from snncc.passes.snn_load_parameters import SnnLoadParameters
 
@@ -64,6 +94,11 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
         from snncc.passes.snn_narrow import SnnNarrow
 
         return SnnNarrow
+
+    def get_snn_normal_form() -> "type[ModulePass]":
+        from snncc.passes.snn_normal_form import SnnNormalForm
+
+        return SnnNormalForm
 
     def get_snn_quantize() -> "type[ModulePass]":
         from snncc.passes.snn_quantize import SnnQuantize
@@ -96,6 +131,11 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
         return SnnVerifyRanges
 
     return {
+        "core-order": get_core_order,
+        "core-place": get_core_place,
+        "core-route": get_core_route,
+        "core-to-snn": get_core_to_snn,
+        "core-verify": get_core_verify,
         "kernel-to-standard": get_kernel_to_standard,
         "kernel-verify-order": get_kernel_verify_order,
         "snn-change-precision": get_snn_change_precision,
@@ -105,8 +145,10 @@ def get_all_passes() -> dict[str, Callable[[], "type[ModulePass]"]]:
         "snn-fold-parameters": get_snn_fold_parameters,
         "snn-freeze": get_snn_freeze,
         "snn-fuse-elementwise": get_snn_fuse_elementwise,
+        "snn-legalize": get_snn_legalize,
         "snn-load-parameters": get_snn_load_parameters,
         "snn-narrow": get_snn_narrow,
+        "snn-normal-form": get_snn_normal_form,
         "snn-quantize": get_snn_quantize,
         "snn-record-names": get_snn_record_names,
         "snn-schedule": get_snn_schedule,

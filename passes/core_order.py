@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
 
-from snncc.dialects.arrays import Array, blob_of, type_of
+from snncc.dialects.arrays import Array
 from snncc.dialects.core.order import OrderOp
 from snncc.dialects.core.program import ProgramOp
 from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.neurons.assembly import parameter_of
+from snncc.passes.legalization.on_chip import program_and_chip
+
+ORDERS = ("ascending", "inhibition-first")
+
+
+@dataclass(frozen=True)
+class CoreOrder(ModulePass):
+    """
+    Says in which order a host sends the events of a step to a chip that takes one after the other:
+    `ascending`, as the inputs lie, or `inhibition-first`, by the sum of their weights; `chip` is
+    FILE.yaml of one that is not shipped.
+    """
+
+    name = "core-order"
+
+    order: str = "inhibition-first"
+    chip: str = ""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.order not in ORDERS:
+            raise ValueError(f"order: expected one of {', '.join(ORDERS)}, got {self.order!r}")
+        program, description = program_and_chip(self.name, op, self.chip)
+        if description.execution != "events":
+            raise PassFailedException(
+                f"{self.name}: {description.name} takes the spikes of a step together"
+            )
+        set_order(op, None if self.order == "ascending" else inhibition_first(program))
 
 
 def inhibition_first(program: ProgramOp) -> dict[str, Array]:
@@ -39,7 +71,6 @@ def set_order(module: ModuleOp, ranks: Mapping[str, Array] | None) -> None:
     for name, values in (ranks or {}).items():
         array = values.astype(np.int32)
         symbol = f"{name}.ranks"
-        parameter = ParameterOp(symbol, type_of(array), blob_of(array))
-        module.body.block.insert_op_before(parameter, program)
+        module.body.block.insert_op_before(parameter_of(symbol, array), program)
         program.body.block.add_op(OrderOp(name, symbol))
     module.verify()

@@ -7,14 +7,44 @@ of one population whose shared parameters are equal, and places stay empty rathe
 
 from __future__ import annotations
 
-import numpy as np
-from xdsl.dialects.builtin import ModuleOp
+from dataclasses import dataclass
 
-from snncc.dialects.arrays import Array, blob_of, type_of
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
+
+from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import INPUT, Description
 from snncc.dialects.core.placement import CoresOp, PlaceOp, places_of
 from snncc.dialects.core.program import InputOp, PopulationOp, ProgramOp
-from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.neurons.assembly import parameter_of
+from snncc.passes.legalization.on_chip import program_and_chip
+
+
+@dataclass(frozen=True)
+class CorePlace(ModulePass):
+    """
+    Gives neurons and inputs of a `core.program` their places on a chip of one core, unless it has
+    some; `chip` is FILE.yaml of one that is not shipped. Neurons of one group are those that are
+    configured alike.
+    """
+
+    name = "core-place"
+
+    chip: str = ""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        program, description = program_and_chip(self.name, op, self.chip)
+        if description.grid.routed:
+            raise PassFailedException(
+                f"{self.name}: {description.name} has several cores; run core-route instead"
+            )
+        placed = places_of(program)
+        if placed and (missing := [name for name in program.endings if name not in placed]):
+            raise PassFailedException(f"{self.name}: {missing[0]} has no place, where others have")
+        place_on_one_core(op, description)
 
 
 def place_on_one_core(module: ModuleOp, description: Description) -> None:
@@ -44,9 +74,7 @@ def place_on_one_core(module: ModuleOp, description: Description) -> None:
             f"{name}.slots": (start + slots).astype(np.int32),
         }
         for symbol, values in arrays.items():
-            module.body.block.insert_op_before(
-                ParameterOp(symbol, type_of(values), blob_of(values)), program
-            )
+            module.body.block.insert_op_before(parameter_of(symbol, values), program)
         block.add_op(PlaceOp(name, *arrays))
     module.verify()
 

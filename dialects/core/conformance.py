@@ -112,9 +112,10 @@ def _places(program: ProgramOp, description: Description) -> Iterator[str]:
         if slots.size and slots.max() >= limit:
             yield f"{name}: slot {slots.max()}, and a core has {limit} for {kind}"
         pairs = set(zip(cores.tolist(), slots.tolist(), strict=True))
-        if len(pairs) != len(cores) or pairs & taken.setdefault(space, set()):
+        others = taken.setdefault(space, set())
+        if len(pairs) != len(cores) or pairs & others:
             yield f"{name}: two of {kind} at one place"
-        taken[space] |= pairs
+        others |= pairs
     yield from _sharing(program, description)
 
 

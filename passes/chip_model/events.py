@@ -178,6 +178,24 @@ def event_model(name: str, fabric: Fabric, settings: Mapping[str, int], queue: i
     return _Queue(name, fabric, settings, queue).build()
 
 
+def model_of_events(program: ProgramOp, description: Description) -> ModuleOp:
+    """The chip with a program that is placed: `event_model`, whose sources are slots."""
+    assert description.queue is not None
+    return event_model(
+        program.sym_name.data,
+        fabric_of(program, description),
+        settings_of(program, description),
+        description.queue,
+    )
+
+
+def settings_of(program: ProgramOp, description: Description) -> dict[str, int]:
+    """The chip's settings by name: the program's, or else usual ones."""
+    return {
+        name: program.setting.get(name, p.default or 0) for name, p in description.settings.items()
+    }
+
+
 class _Queue:
     def __init__(self, name: str, fabric: Fabric, settings: Mapping[str, int], queue: int):
         self.fabric = fabric

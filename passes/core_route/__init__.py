@@ -8,5 +8,6 @@ Puts a program on the cores of a mesh: axons, copies of neurons, routes.
 """
 
 from snncc.passes.core_route.place import Placed, place_on_mesh
+from snncc.passes.core_route.route import CoreRoute
 
-__all__ = ["Placed", "place_on_mesh"]
+__all__ = ["CoreRoute", "Placed", "place_on_mesh"]

@@ -17,6 +17,7 @@ from snncc.passes.core_route.partition import partition
 from snncc.passes.core_route.relays import can_relay, delayed, with_relays
 from snncc.passes.core_route.types import tables_of
 from snncc.passes.core_route.write import write_placement
+from snncc.passes.legalization.activity import USUAL_RATE
 from snncc.passes.legalization.faults import Faults
 from snncc.passes.mapping import Infeasible
 
@@ -25,8 +26,6 @@ SPLIT = (
     "train with fewer inputs for each neuron, or with a layer between that sums parts of them: its "
     "neurons would spike, so the compiler cannot put it there without changing the network"
 )
-USUAL_RATE = 0.1
-"""Spikes a step of what nothing is known of."""
 
 
 @dataclass(frozen=True)

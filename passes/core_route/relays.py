@@ -17,10 +17,10 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, SymbolRefAttr, i64
 from xdsl.ir import Operation
 from xdsl.rewriter import Rewriter
 
-from snncc.dialects.arrays import Array, blob_of, type_of
+from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description, Edge
 from snncc.dialects.core.program import ConnectionsOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
-from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.neurons.assembly import parameter_of
 
 
 def relay_name(name: str) -> str:
@@ -80,9 +80,7 @@ def with_relays(
     program = next(op for op in module.ops if isinstance(op, ProgramOp))
 
     def parameter(name: str, values: Array) -> str:
-        module.body.block.insert_op_before(
-            ParameterOp(name, type_of(values), blob_of(values)), program
-        )
+        module.body.block.insert_op_before(parameter_of(name, values), program)
         return name
 
     relays: list[Operation] = []

@@ -8,12 +8,12 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
-from snncc.dialects.arrays import Array, blob_of, type_of
+from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.placement import CoresOp, PlaceOp
 from snncc.dialects.core.program import ProgramOp
 from snncc.dialects.core.routing import BusOp, CopiesOp, LinesOp, RoutesOp, WeightsOp
-from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.neurons.assembly import parameter_of
 from snncc.passes.core_route.nets import Nets, starts_of
 from snncc.passes.core_route.partition import Partition, neurons_for
 
@@ -44,7 +44,7 @@ def write_placement(
 
     def parameter(name: str, values: Array) -> str:
         kept = values.astype(np.int32)
-        module.body.block.insert_op_before(ParameterOp(name, type_of(kept), blob_of(kept)), program)
+        module.body.block.insert_op_before(parameter_of(name, kept), program)
         return name
 
     starts = starts_of(program)

@@ -14,6 +14,11 @@ class Fault:
     message: str
     remedy: str
 
+    def __str__(self) -> str:
+        place = f" node {self.node!r}:" if self.node is not None else ""
+        remedy = f"\n  {self.remedy}" if self.remedy else ""
+        return f"{self.code}{place} {self.message}{remedy}"
+
 
 class Unfit(Exception):
     """A network does not fit a chip; `faults` says why."""

@@ -101,6 +101,11 @@ class SpikingGraph:
             return self.populations[name].size
         return int(np.prod(self.inputs[name], dtype=np.int64))
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Of inputs and populations."""
+        return {name: self.size_of(name) for name in (*self.inputs, *self.populations)}
+
     def into(self, name: str) -> list[Projection]:
         return [p for p in self.projections if p.target == name]
 

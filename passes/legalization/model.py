@@ -18,17 +18,19 @@ from snncc.dialects.snn.types import Stream, shape_of, stream_type
 from snncc.passes.legalization.graph import Dynamics, Population, SpikingGraph
 
 
-def float_model(graph: SpikingGraph) -> ModuleOp:
+def float_model(graph: SpikingGraph, *, before: bool = False) -> ModuleOp:
     """
     The network. Inputs are f64 of their shapes, outputs spikes, counts or membranes (f64); a
-    trace has each population by its name.
+    trace has each population by its name, with currents as j0, j1, ... and the membrane as v;
+    with `before` that before the reset too, as u.
     """
-    return _Writer(graph).write()
+    return _Writer(graph, before).write()
 
 
 class _Writer:
-    def __init__(self, graph: SpikingGraph):
+    def __init__(self, graph: SpikingGraph, before: bool):
         self.graph = graph
+        self._before = ("u",) if before else ()
         self._a = Assembly(
             graph.name, {name: TensorType(f64, shape) for name, shape in graph.inputs.items()}
         )
@@ -98,11 +100,11 @@ class _Writer:
         if d.reset == "subtract":
             parameter("amount", d.amount)
         zero = a.zero(TensorType(f64, []))
-        states = {f"j{k}": zero for k in range(len(d.currents))}
+        states = [*(f"j{k}" for k in range(len(d.currents))), "v", *self._before]
         neuron = build_neuron(
-            equations_of(d, arriving),
+            equations_of(d, arriving, before=bool(self._before)),
             inputs=inputs,
-            states={**states, "v": zero, "u": zero},
+            states=dict.fromkeys(states, zero),
             parameters=parameters,
             population=(d.size,),
             float_type=f64,
@@ -123,8 +125,8 @@ def count_bits(most: int) -> int:
     return next(bits for bits in (8, 16, 32) if most < 1 << bits)
 
 
-def equations_of(d: Dynamics, arriving: list[list[str]]) -> Equations:
-    """The equations of `Dynamics`, for inputs by receptor."""
+def equations_of(d: Dynamics, arriving: list[list[str]], *, before: bool) -> Equations:
+    """The equations of `Dynamics`, for inputs by receptor; u is a state where `before`."""
 
     def equations(b: Body, **p: Scalar) -> Outputs:
         drive = p["bias"]
@@ -142,7 +144,7 @@ def equations_of(d: Dynamics, arriving: list[list[str]]) -> Equations:
                 drive = drive + total
         u = p["decay"] * p["v"] + drive
         if d.threshold is None:
-            return [u], [*currents, u, u]
+            return [u], [*currents, u, *([u] if before else [])]
         if d.most > 1:
             spikes = b.count(u / p["threshold"], d.most, count_bits(d.most))
         else:
@@ -154,7 +156,7 @@ def equations_of(d: Dynamics, arriving: list[list[str]]) -> Equations:
             after = u - fired * u if d.most > 1 else b.select(spikes, b.constant(0.0, f64), u)
         else:
             after = u
-        return [spikes], [*currents, after, u]
+        return [spikes], [*currents, after, *([u] if before else [])]
 
     return equations
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 import yaml
 
 from snncc.dialects.core.description import Description
-from snncc.dialects.core.document import DescriptionError, parse_description, read_description
+from snncc.dialects.core.document import DescriptionError
+from snncc.dialects.core.shipped import described, is_file_of_chip, known_chips
 from snncc.errors import Problem, SnnccError, error, expect_file
-
-DESCRIPTION = "chip.yaml"
-
-
-def known_chips() -> list[str]:
-    """The names of the descriptions that are shipped."""
-    folder = files("snncc.backends") / "cores"
-    return sorted(entry.name for entry in folder.iterdir() if (entry / DESCRIPTION).is_file())
 
 
 def description_text(description: Description) -> str:
@@ -45,7 +37,7 @@ _Dumper.add_representer(str, _text)
 
 def is_chip(target: str) -> bool:
     """Whether a target is a chip: a shipped name, or a file of a description."""
-    return target in known_chips() or target.endswith((".yaml", ".yml"))
+    return target in known_chips() or is_file_of_chip(target)
 
 
 def chip_named(target: str | Path) -> Description:
@@ -54,16 +46,19 @@ def chip_named(target: str | Path) -> Description:
     SNC-C003 for a name that is not known.
     """
     text = str(target)
+    if is_file_of_chip(text):
+        expect_file(Path(text), "SNC-N001")
     try:
-        if text.endswith((".yaml", ".yml")):
-            expect_file(Path(text), "SNC-N001")
-            return read_description(Path(text))
-        if text in known_chips():
-            file = files("snncc.backends") / "cores" / text / DESCRIPTION
-            return parse_description(file.read_text(encoding="utf-8"), f"{text}/{DESCRIPTION}")
+        found = described(text)
     except DescriptionError as fault:
         raise SnnccError([Problem("SNC-N001", line) for line in fault.faults]) from None
-    raise error(
-        "SNC-C003",
-        f"target: expected c, {', '.join(known_chips())} or a description FILE.yaml, got {text!r}",
-    )
+    if found is None:
+        raise error(
+            "SNC-C003",
+            f"target: expected c, {', '.join(known_chips())} or a description FILE.yaml, "
+            f"got {text!r}",
+        )
+    return found
+
+
+__all__ = ["chip_named", "description_text", "is_chip", "known_chips"]

@@ -31,10 +31,11 @@ from snncc.network import Network
 from snncc.passes.chip_model.events import (
     NEURONS,
     Fabric,
-    event_model,
     fabric_of,
     interface,
     layer_model,
+    model_of_events,
+    settings_of,
 )
 
 LEAK, NONE = -1, -2
@@ -104,17 +105,7 @@ class EventChip:
     @cached_property
     def network(self) -> Network:
         """The chip with its queue: a step is an event."""
-        queue = self.description.queue
-        assert queue is not None
-        name = self.program.sym_name.data
-        return Network(event_model(name, self.fabric, self._settings, queue))
-
-    @property
-    def _settings(self) -> dict[str, int]:
-        return {
-            name: self.program.setting.get(name, p.default or 0)
-            for name, p in self.description.settings.items()
-        }
+        return Network(model_of_events(self.program, self.description))
 
     def run(self, x: Mapping[str, Any], trace: bool = False) -> dict[str, Any]:
         """
@@ -206,6 +197,7 @@ class EventChip:
                 if len(below) > 1:
                     return None
                 level[name] = 1 + max(below, default=0)
+        settings = settings_of(self.program, self.description)
         places = {name: slots for name, (_, slots) in places_of(self.program).items()}
         by_level = [
             np.sort(np.concatenate([places[name] for name in level if level[name] == depth]))
@@ -215,9 +207,7 @@ class EventChip:
             (
                 sources,
                 slots,
-                Network(
-                    layer_model(f"layer{depth}", self.fabric.part(sources, slots), self._settings)
-                ),
+                Network(layer_model(f"layer{depth}", self.fabric.part(sources, slots), settings)),
             )
             for depth, (sources, slots) in enumerate(pairwise(by_level), start=1)
         ]

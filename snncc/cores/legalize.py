@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
@@ -21,15 +20,12 @@ from snncc.network import Network
 from snncc.passes.core_order import inhibition_first, set_order
 from snncc.passes.core_place import place_on_one_core
 from snncc.passes.core_route import place_on_mesh
-from snncc.passes.legalization.capacity import expect_room
-from snncc.passes.legalization.classes import Classes, classes_of
-from snncc.passes.legalization.faults import Faults, Unfit
-from snncc.passes.legalization.forms import Formed, formed
-from snncc.passes.legalization.graph import SpikingGraph
-from snncc.passes.legalization.integers import Activity, Integers, whole_numbers
+from snncc.passes.legalization.activity import Activity
+from snncc.passes.legalization.faults import Fault, Unfit
+from snncc.passes.legalization.integers import Integers
 from snncc.passes.legalization.model import float_model
-from snncc.passes.legalization.read import read_graph
-from snncc.passes.legalization.timing import Timed, expect_delays, timed
+from snncc.passes.legalization.observed import write_activity
+from snncc.passes.legalization.plan import NEURONS, Plan, faults_of, planned
 from snncc.pipelines import PipelineOptions, run_pipeline
 
 TRIES = 5
@@ -61,6 +57,8 @@ class Legalized:
     """Steps by which each population is behind the network."""
     scales: dict[str, Array]
     """Population -> what 1 of its membrane is on the chip, [n]."""
+    calibrated: ModuleOp
+    """The network with what the data do in it: `snn-legalize` makes the same program of it."""
 
     @property
     def program(self) -> ProgramOp:
@@ -76,16 +74,14 @@ def fused(network: Network) -> ModuleOp:
     return run_pipeline(network.module, Context(), PipelineOptions(fold="all"), until="fuse")
 
 
-def graph_of(module: ModuleOp) -> SpikingGraph:
-    """The graph of populations of a `fused` network. Raises Unfit."""
-    return read_graph(next(op for op in module.ops if isinstance(op, snn.NetworkOp)))
+def network_of(module: ModuleOp) -> snn.NetworkOp:
+    """The only network of a module."""
+    return next(op for op in module.ops if isinstance(op, snn.NetworkOp))
 
 
-def refused(unfit: Unfit) -> SnnccError:
+def refused(faults: Sequence[Fault]) -> SnnccError:
     """What does not fit as the errors that users see."""
-    return SnnccError(
-        [Problem(f.code, f.message, node=f.node, remedy=f.remedy) for f in unfit.faults]
-    )
+    return SnnccError([Problem(f.code, f.message, node=f.node, remedy=f.remedy) for f in faults])
 
 
 def legalize(
@@ -95,58 +91,22 @@ def legalize(
     `data` are spikes or counts as the chip is to take them. Raises SnnccError: everything that
     does not fit, with its node.
     """
-    given, faults = fused(network), Faults()
+    given = fused(network)
     try:
-        plan = _planned(given, description, faults)
-        if faults.found:  # and those that show in numbers
-            whole_numbers(plan.timed, plan.formed, description, plan.classes, Activity(), faults)
-            faults.stop()
+        plan = planned(network_of(given), description)
         return _Legalization(given, plan, data, score).run()
     except Unfit as unfit:
-        raise refused(unfit) from None
+        raise refused(unfit.faults) from None
 
 
 def problems_of(network: Network, description: Description) -> list[Problem]:
     """All that keeps a network from a chip, as far as it shows without data."""
-    faults = Faults()
-    try:
-        plan = _planned(fused(network), description, faults)
-        whole_numbers(plan.timed, plan.formed, description, plan.classes, Activity(), faults)
-        faults.stop()
-    except Unfit as unfit:
-        return list(refused(unfit).problems)
-    return []
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What follows from the network and the chip alone."""
-
-    graph: SpikingGraph
-    description: Description
-    classes: Classes
-    timed: Timed
-    formed: Formed
-
-
-def _planned(given: ModuleOp, description: Description, faults: Faults) -> _Plan:
-    """
-    Adds every fault. Raises Unfit with them where no plan follows: without a class for each layer.
-    """
-    graph = graph_of(given)
-    classes = classes_of(graph, description, faults)
-    nowhere = bool(faults.found)
-    expect_room(graph, description, classes, faults)
-    placed = timed(graph, description, classes)
-    expect_delays(placed, description, faults)
-    form = formed(placed.graph, description, classes, faults)
-    if nowhere:
-        faults.stop()
-    return _Plan(graph, description, classes, placed, form)
+    found = faults_of(network_of(fused(network)), description)
+    return list(refused(found).problems) if found else []
 
 
 class _Legalization:
-    def __init__(self, given: ModuleOp, plan: _Plan, data: Data, score: str | None):
+    def __init__(self, given: ModuleOp, plan: Plan, data: Data, score: str | None):
         graph = plan.graph
         widest = max((p.size for p in graph.populations.values()), default=1)
         self.given = given
@@ -159,18 +119,18 @@ class _Legalization:
         self.reference: Trace | None = None
 
     def run(self) -> Legalized:
-        plan = self.plan
-        in_time = dict.fromkeys(plan.graph.populations, 0)
-        in_lag = {name: plan.timed.lags[name] for name in plan.graph.populations}
-        self.reference = run(Network(self.given), self.data, in_time)
+        plan, lags = self.plan, self.plan.lags
+        self.reference = run(Network(self.given), self.data, dict.fromkeys(lags, 0))
         self._tell("network", (), self.reference)
-        self._measure("normal form", (), plan.graph, in_time)
-        changed = [str(arrival) for arrival in plan.timed.changed]
-        self._measure("latencies", changed, plan.timed.graph, in_lag)
-        form = plan.formed
-        trace = self._measure("neurons", form.changes, form.graph, in_lag, states=True)
-        whole, wraps = self._whole(trace.activity(self.data))
-        model, trace, order = self._ordered(whole.module, in_lag)
+        trace = self.reference
+        for stage in plan.stages:
+            seen = stage.name == NEURONS  # what scales follow from
+            model = Network(float_model(stage.graph, before=seen))
+            trace = run(model, self.data.as_floats(), stage.lags, states=seen)
+            self._tell(stage.name, stage.changes, trace)
+        whole, activity, wraps = self._whole(trace.activity(self.data))
+        write_activity(self.given, network_of(self.given), activity)
+        chip, trace, order = self._ordered(whole.module, lags)
         changes = [
             f"{name}: {count} weights are at the ends of the range"
             for name, count in whole.clipped.items()
@@ -180,29 +140,26 @@ class _Legalization:
             for name, count in wraps.items()
         ]
         self._tell("whole numbers", changes + order, trace)
-        module, lags = whole.module, in_lag
+        module = whole.module
         if plan.description.grid.routed:
             placed = place_on_mesh(module, plan.description, trace.activity(self.data).rates)
             module = placed.module
-            lags = {name: lag + placed.later[name] for name, lag in in_lag.items()}
+            lags = {name: lag + placed.later[name] for name, lag in lags.items()}
             if placed.relayed:
-                model = running(_program(module), plan.description)
-                trace = run(model, self.data, lags)
+                chip = running(_program(module), plan.description)
+                trace = run(chip, self.data, lags)
             self._tell("cores", placed.changes, trace)
-        return Legalized(module, model, plan.description, tuple(self.steps), lags, whole.scales)
+        steps = tuple(self.steps)
+        return Legalized(module, chip, plan.description, steps, lags, whole.scales, self.given)
 
-    def _whole(self, activity: Activity) -> tuple[Integers, dict[str, int]]:
+    def _whole(self, activity: Activity) -> tuple[Integers, Activity, dict[str, int]]:
         """
-        The program, and which registers wrap on the calibration data: where some do, scales are
-        made smaller, which leaves them more room.
+        The program, what it was made for, and which registers wrap on the calibration data: where
+        some do, scales are made smaller, which leaves them more room.
         """
         plan = self.plan
         for attempt in range(TRIES):
-            faults = Faults()
-            whole = whole_numbers(
-                plan.timed, plan.formed, plan.description, plan.classes, activity, faults
-            )
-            faults.stop()
+            whole = plan.integers(activity)
             if not plan.description.grid.routed:  # sources are added in the order of their slots
                 place_on_one_core(whole.module, plan.description)
             wraps = wrapped(whole.program, plan.description, self.data.arrays)
@@ -210,7 +167,7 @@ class _Legalization:
                 break
             more = {name: ROOM * activity.before[name] for name in wraps if name in activity.before}
             activity = replace(activity, before={**activity.before, **more})
-        return whole, wraps
+        return whole, activity, wraps
 
     def _ordered(
         self, module: ModuleOp, lags: dict[str, int]
@@ -237,23 +194,6 @@ class _Legalization:
             return model, other, [f"{told}; {more} in the order of the inputs)"]
         set_order(module, None)
         return model, trace, []
-
-    def _measure(
-        self,
-        name: str,
-        changes: Sequence[str],
-        graph: SpikingGraph,
-        lags: dict[str, int],
-        *,
-        states: bool = False,
-    ) -> Trace:
-        floats = Data(
-            {key: array.astype(np.float64) for key, array in self.data.arrays.items()},
-            self.data.labels,
-        )
-        trace = run(Network(float_model(graph)), floats, lags, states=states)
-        self._tell(name, changes, trace)
-        return trace
 
     def _tell(self, name: str, changes: Sequence[str], trace: Trace) -> None:
         assert self.reference is not None

@@ -10,7 +10,7 @@ import numpy as np
 from snncc.cores.events import ChipModel
 from snncc.dialects.arrays import Array
 from snncc.network import Network
-from snncc.passes.legalization.integers import Activity
+from snncc.passes.legalization.activity import Activity
 
 MOST_SAMPLES = 256
 MOST_ELEMENTS = 1 << 26
@@ -31,6 +31,11 @@ class Data:
     @property
     def steps(self) -> int:
         return int(next(iter(self.arrays.values())).shape[0])
+
+    def as_floats(self) -> Data:
+        """For networks that take numbers."""
+        arrays = {name: array.astype(np.float64) for name, array in self.arrays.items()}
+        return Data(arrays, self.labels)
 
     def limited(self, widest: int) -> Data:
         """As many samples, evenly spread, as are looked at."""

@@ -26,6 +26,12 @@ INLINE_ELEMENTS = 4
 """Parameters up to this size stand in the text."""
 
 
+def parameter_of(name: str, values: Array) -> ParameterOp:
+    """A parameter that is fixed; few numbers stand in the text."""
+    value = dense_of(values) if values.size <= INLINE_ELEMENTS else blob_of(values)
+    return ParameterOp(name, type_of(values), value)
+
+
 class Assembly:
     """A network that grows operation by operation; `finish` closes it."""
 
@@ -47,13 +53,12 @@ class Assembly:
         """An array of the configuration; one number where all elements are equal."""
         first = values.ravel()[:1]
         array = first.reshape(()) if (values == first).all() else values
-        value = dense_of(array) if array.size <= INLINE_ELEMENTS else blob_of(array)
-        self._parameters.append(ParameterOp(name, type_of(array), value))
+        self._parameters.append(parameter_of(name, array))
         return self._use(name, array)
 
     def weight(self, name: str, values: Array) -> SSAValue:
         """An array of the configuration in its own shape."""
-        self._parameters.append(ParameterOp(name, type_of(values), blob_of(values)))
+        self._parameters.append(parameter_of(name, values))
         return self._use(name, values)
 
     def learnable(self, name: str, values: Array) -> SSAValue:

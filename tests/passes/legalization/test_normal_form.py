@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snncc.cores.legalize import fused, graph_of
+from snncc.cores.legalize import fused, network_of
 from snncc.network import Network, load
 from snncc.passes.legalization.faults import Unfit
 from snncc.passes.legalization.graph import SpikingGraph
 from snncc.passes.legalization.model import float_model
+from snncc.passes.legalization.read import read_graph
 from tests.passes.legalization.networks import (
     counting,
     cuba,
@@ -28,7 +29,7 @@ STEPS = 60
 
 
 def graph(network: Network) -> SpikingGraph:
-    return graph_of(fused(network))
+    return read_graph(network_of(fused(network)))
 
 
 def expect_same(network: Network, seed: int = 0, *, most: float = 0.0) -> SpikingGraph:
