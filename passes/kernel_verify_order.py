@@ -101,8 +101,10 @@ def _written_operands(op: Operation) -> list[SSAValue] | None:
             return list(op.states)
         case kernel.DelayWriteOp():
             return [op.line, op.position]
-        case kernel.OuterOp() | kernel.GatherStepsOp():
+        case kernel.OuterOp():
             return [op.list, op.out]
+        case kernel.GatherStepsOp():
+            return [op.list, *([] if op.panel is None else [op.panel]), op.out]
         case kernel.OuterRowsOp():
             return [op.active, op.list, op.panel, op.out]
         case kernel.ProjectOp():

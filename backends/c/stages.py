@@ -226,8 +226,9 @@ def _compress(p: StagePrinter, op: kernel.CompressOp) -> None:
 
 def _gather_steps(p: StagePrinter, op: kernel.GatherStepsOp) -> None:
     inputs, outputs = memref_shape(op.weight)
+    write = gathers.gather_steps if op.panel is None else gathers.gather_panels
     p.call_kernel(
-        gathers.gather_steps(
+        write(
             p.program.kernels,
             p.type_of(op.out),
             p.type_of(op.input),
@@ -240,6 +241,7 @@ def _gather_steps(p: StagePrinter, op: kernel.GatherStepsOp) -> None:
         p.indices[op.steps],
         p.texts[op.list],
         weighted.init_text(p, op.init),
+        *([] if op.panel is None else [p.texts[op.panel]]),
         p.texts[op.out],
     )
 

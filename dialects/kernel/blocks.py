@@ -29,6 +29,16 @@ from snncc.dialects.kernel.kernels import element_count, memref_shape, memref_ty
 from snncc.dialects.kernel.program import RefOp, Role
 from snncc.dialects.snn.types import is_float
 
+PANEL = 160 * 64
+"""The most elements of a panel, some columns of a matrix: a first-level cache holds as many."""
+PANEL_ROWS = 160
+"""The most rows of a panel: four of the widest vectors of each fit in."""
+
+
+def panel_of(rows: int, columns: int) -> int:
+    """The size of a panel of so many rows: up to eight of the widest vectors of each."""
+    return min(rows * min(columns, 128), PANEL)
+
 
 @irdl_op_definition
 class RestartOp(IRDLOperation):
@@ -74,6 +84,9 @@ class GatherStepsOp(IRDLOperation):
     The weight passes by in parts, from which all steps take what they need while they are
     near; where an input is zero its row is left out. The list is room for the active inputs of
     one part. Integers count as 0.0, 1.0, ...; `spikes` are all 0 or 1.
+
+    With a `panel`, which pays for many steps, some columns of a part are copied to it: the list
+    is then room for the active inputs of all steps, at most 512, and their numbers.
     """
 
     name = "kernel.gather_steps"
@@ -82,6 +95,7 @@ class GatherStepsOp(IRDLOperation):
     input = operand_def(MemRefType)
     steps = operand_def(IndexType())
     list = operand_def(MemRefType)
+    panel = opt_operand_def(MemRefType)
     init = opt_operand_def(MemRefType)
     out = operand_def(MemRefType)
     spikes = opt_prop_def(UnitAttr)
@@ -90,13 +104,15 @@ class GatherStepsOp(IRDLOperation):
     traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
 
     assembly_format = (
-        "$weight `,` $input (`spikes` $spikes^)? `steps` $steps `list` $list (`init` $init^)? "
-        "`into` $out attr-dict `:` type($weight) `,` type($input) `,` type($list) "
-        "(`init` type($init)^)? `->` type($out)"
+        "$weight `,` $input (`spikes` $spikes^)? `steps` $steps `list` $list (`panel` $panel^)? "
+        "(`init` $init^)? `into` $out attr-dict `:` type($weight) `,` type($input) `,` "
+        "type($list) (`panel` type($panel)^)? (`init` type($init)^)? `->` type($out)"
     )
 
     PART: ClassVar[int] = 128  # the most rows of the weight that pass by at once
     MOST: ClassVar[int] = 512  # the most steps that they pass by
+    MANY: ClassVar[int] = 128  # steps for which a panel pays
+    COLUMNS: ClassVar[int] = 64  # for which a panel pays
 
     def __init__(
         self,
@@ -106,13 +122,22 @@ class GatherStepsOp(IRDLOperation):
         list: SSAValue,
         out: SSAValue,
         init: SSAValue | None = None,
+        panel: SSAValue | None = None,
         *,
         spikes: bool = False,
     ):
         super().__init__(
-            operands=[weight, input, steps, list, init, out],
+            operands=[weight, input, steps, list, panel, init, out],
             properties={"spikes": UnitAttr() if spikes else None},
         )
+
+    @classmethod
+    def rooms(cls, steps: int, inputs: int, outputs: int) -> tuple[int, int]:
+        """The sizes of (list, panel); of the panel 0 where it does not pay."""
+        if steps < cls.MANY or outputs < cls.COLUMNS:
+            return min(inputs, cls.PART), 0
+        rows = min(inputs, PANEL_ROWS)
+        return min(steps, cls.MOST) * (rows + 1), panel_of(rows, outputs)
 
     def verify_(self) -> None:
         shapes = [memref_shape(v) for v in (self.weight, self.input, self.out)]
@@ -144,10 +169,16 @@ class GatherStepsOp(IRDLOperation):
                 f"init: expected {outputs} elements of {element}, got {init.type}"
             )
         _expect_spikes(self.spikes, self.input)
-        most = min(inputs, self.PART)
-        listed = self.list
+        most, columns = self.rooms(steps, inputs, outputs)
+        if self.panel is None:
+            most, columns = min(inputs, self.PART), 0
+        listed, panel = self.list, self.panel
         if memref_type(listed).element_type != IntegerType(16) or element_count(listed) != most:
             raise VerifyException(f"list: expected {most} elements of i16, got {listed.type}")
+        if panel is not None and (
+            element_count(panel) != columns or memref_type(panel).element_type != element
+        ):
+            raise VerifyException(f"panel: expected {columns} of {element}, got {panel.type}")
 
 
 @irdl_op_definition
@@ -262,9 +293,7 @@ class OuterRowsOp(IRDLOperation):
         "type($active) `,` type($list) `,` type($panel) `->` type($out)"
     )
 
-    COLUMNS: ClassVar[int] = 128  # the most columns of the panel: eight of the widest vectors
-    MOST: ClassVar[int] = 160  # the most steps that a row takes at once
-    PANEL: ClassVar[int] = 160 * 64  # the most elements of the panel: a first-level cache holds it
+    MOST: ClassVar[int] = PANEL_ROWS  # the most steps that a row takes at once
 
     def __init__(
         self,
@@ -287,8 +316,7 @@ class OuterRowsOp(IRDLOperation):
     def rooms(cls, steps: int, rows: int, columns: int) -> tuple[int, int, int]:
         """The sizes of (active, list, panel)."""
         most = min(steps, cls.MOST)
-        panel = min(most * min(columns, cls.COLUMNS), cls.PANEL)
-        return -(-most // 32) * rows, (most + 1) * rows, panel
+        return -(-most // 32) * rows, (most + 1) * rows, panel_of(most, columns)
 
     def verify_(self) -> None:
         shapes = [memref_shape(v) for v in (self.left, self.right, self.out)]

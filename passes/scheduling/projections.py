@@ -73,8 +73,9 @@ def _write_gather(s: Scheduler, op: snn.LinearOp) -> None:
     place = s.row_place(op.input)
     name = node_name(op) or "linear"
     s.place(op.result, name)
-    size = min(inputs, kernel.GatherStepsOp.PART)
+    size, columns = kernel.GatherStepsOp.rooms(s.block, inputs, outputs)
     listed = s.symbol(s.work(f"{name}.active", (size,), IntegerType(16)))
+    near = s.symbol(s.work(f"{name}.panel", (columns,), op.result)) if columns else None
 
     def run() -> None:
         s.builder.insert(
@@ -85,6 +86,7 @@ def _write_gather(s: Scheduler, op: snn.LinearOp) -> None:
                 s.ref(listed, (size,)),
                 s.ref(s.places[op.result].buffer, (s.block, outputs)),
                 first_bias(s, op),
+                None if near is None else s.ref(near, (columns,)),
                 spikes=stream_type(op.input).element_type == i1,
             )
         )

@@ -130,9 +130,10 @@ class KernelFunctions(InterpreterFunctions):
     def gather_steps(
         self, interpreter: Interpreter, op: kernel.GatherStepsOp, args: PythonValues
     ) -> PythonValues:
-        weight, source, steps, _, *init, out = args
+        given = dict(zip(op.operands, args, strict=True))
+        weight, source, steps, *_, out = args
         rows = _weight(op.weight, weight)
-        bias = None if op.init is None else _flat(op.init, init[0])
+        bias = None if op.init is None else _flat(op.init, given[op.init])
         for step in range(steps):
             x = source[:, step].astype(rows.dtype)
             out[:, step] = sums.linear(x, rows.T, bias, bias_first=True, blas=False)

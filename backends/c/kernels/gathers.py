@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from snncc.backends.c.kernels.collection import Kernels
 from snncc.backends.c.kernels.compress import compress
+from snncc.backends.c.kernels.outer_rows import listed_sums
 from snncc.backends.c.kernels.rows import add_row, all_ones, block_function
 from snncc.backends.c.types import CType
 from snncc.dialects import kernel
+from snncc.dialects.kernel.blocks import PANEL_ROWS
 
 ADD_ROWS = """\
 /* out[o] += weight[list[e]][o]@TIMES_TEXT@ for each e, in order. */
@@ -69,6 +71,44 @@ GATHER_STEPS = """\
 }
 """
 
+GATHER_PANELS = """\
+/* The same, for many steps: some columns of a part of the weight are copied to the panel, which
+   stays near while the sums of all steps pass by. What is not 0 or 1 is gathered as above. */
+@U@_BLOCK void @NAME@(const @F@ *restrict weight, size_t inputs, size_t outputs,
+    const @T@ *restrict x, size_t steps, uint16_t *restrict list, const @F@ *restrict init,
+    @F@ *restrict panel, @F@ *restrict out)
+{
+#if defined(@U@_VECTOR)
+  if (@ONES@) {
+    for (size_t k = 0; k < steps; ++k) {
+      for (size_t o = 0; o < outputs; ++o) {
+        out[k * outputs + o] = init != NULL ? @ZERO@ + init[o] : @ZERO@;
+      }
+    }
+    for (size_t start = 0; start < steps; start += @MOST@) {
+      const size_t block = steps - start < @MOST@ ? steps - start : @MOST@;
+      for (size_t first = 0; first < inputs; first += @ROWS@) {
+        const size_t some = inputs - first < @ROWS@ ? inputs - first : @ROWS@;
+        size_t listed = block; /* behind how many there are of each step */
+        for (size_t k = 0; k < block; ++k) {
+          const size_t count = @COMPRESS@(
+              x + (start + k) * inputs + first, some, list + listed);
+          list[k] = (uint16_t)count;
+          listed += count;
+        }
+        @LISTED@(
+            weight + first * outputs, some, outputs, block, list, list + block, panel,
+            out + start * outputs);
+      }
+    }
+    return;
+  }
+#endif
+  (void)panel;
+  @PARTS@(weight, inputs, outputs, x, steps, list, init, out);
+}
+"""
+
 ADD = """\
         @ROWS@(weight + first * outputs, outputs, list, count, out + k * outputs);
 """
@@ -105,6 +145,24 @@ def gather_steps(kernels: Kernels, float_type: CType, source: CType, *, spikes: 
         COMPRESS=compress(kernels, source, LISTED),
         FIND=find,
         ADD=add,
+    )
+
+
+def gather_panels(kernels: Kernels, float_type: CType, source: CType, *, spikes: bool) -> str:
+    """`gather_steps` with a panel."""
+    parts = gather_steps(kernels, float_type, source, spikes=spikes)
+    return kernels.add(
+        f"gather_panels_{float_type.short}_{'spikes' if spikes else source.short}",
+        GATHER_PANELS,
+        F=float_type.name,
+        T=source.name,
+        ZERO="0.0f" if float_type.size == 4 else "0.0",
+        ONES="1" if spikes else f"{all_ones(kernels, source)}(x, steps, inputs)",
+        MOST=f"{kernel.GatherStepsOp.MOST}u",
+        ROWS=f"{PANEL_ROWS}u",
+        COMPRESS=compress(kernels, source, LISTED),
+        LISTED=listed_sums(kernels, float_type, None),
+        PARTS=parts,
     )
 
 

@@ -7,6 +7,7 @@ from snncc.backends.c.kernels.compress import compress
 from snncc.backends.c.kernels.rows import all_ones, block_function, vector_type
 from snncc.backends.c.types import CType
 from snncc.dialects import kernel
+from snncc.dialects.kernel.blocks import PANEL
 
 LISTED = CType("uint32_t", "u32", 4)
 
@@ -168,13 +169,13 @@ def outer_rows(kernels: Kernels, float_type: CType, right: CType, *, spikes: boo
     parts = _parts(float_type, None if spikes else right)
     add, find = ADD, ""
     if not spikes:
-        add = ADD_EITHER.replace("@WEIGHTED@", _some(kernels, float_type, right))
+        add = ADD_EITHER.replace("@WEIGHTED@", listed_sums(kernels, float_type, right))
         find = f"    const int ones = {all_ones(kernels, right)}(right, steps, rows);\n"
     return kernels.add(
         f"outer_rows_{float_type.short}_{'spikes' if spikes else right.short}",
         OUTER_ROWS,
         FIND=find,
-        ADD=add.replace("@SELECTED@", _some(kernels, float_type, None)),
+        ADD=add.replace("@SELECTED@", listed_sums(kernels, float_type, None)),
         LIST=kernels.add(f"list_active_{right.short}", LIST_ACTIVE, T=right.name),
         COMPRESS=compress(kernels, right, LISTED),
         MOST=str(kernel.OuterRowsOp.MOST),
@@ -184,7 +185,7 @@ def outer_rows(kernels: Kernels, float_type: CType, right: CType, *, spikes: boo
     )
 
 
-def _some(kernels: Kernels, float_type: CType, factors: CType | None) -> str:
+def listed_sums(kernels: Kernels, float_type: CType, factors: CType | None) -> str:
     """The sum over listed steps, of products with `factors` where they are given."""
     parts = _parts(float_type, factors)
     suffix = f"{float_type.short}_{'spikes' if factors is None else factors.short}"
@@ -200,7 +201,7 @@ def _parts(float_type: CType, factors: CType | None) -> dict[str, str]:
     return {
         "F": float_type.name,
         "S": float_type.short,
-        "PANEL": str(kernel.OuterRowsOp.PANEL),
+        "PANEL": str(PANEL),
         "VALUE": "" if factors is None else load,
         "TIMES": "" if factors is None else " * value",
     }

@@ -236,6 +236,8 @@ kernel.unpack %b into %s : memref<2xi8> into memref<13xi8>
 %w, %x, %l, %b, %y, %n = "test.op"() : () -> (memref<5x7xf32>, memref<4x5xi8>, memref<5xi16>, memref<7xf32>, memref<4x7xf32>, index)
 kernel.gather_steps %w, %x steps %n list %l into %y : memref<5x7xf32>, memref<4x5xi8>, memref<5xi16> -> memref<4x7xf32>
 kernel.gather_steps %w, %x spikes steps %n list %l init %b into %y : memref<5x7xf32>, memref<4x5xi8>, memref<5xi16> init memref<7xf32> -> memref<4x7xf32>
+%W, %X, %L, %P, %Y = "test.op"() : () -> (memref<5x70xf32>, memref<200x5xi8>, memref<1200xi16>, memref<350xf32>, memref<200x70xf32>)
+kernel.gather_steps %W, %X steps %n list %L panel %P into %Y : memref<5x70xf32>, memref<200x5xi8>, memref<1200xi16> panel memref<350xf32> -> memref<200x70xf32>
 %a, %r, %places, %p, %o = "test.op"() : () -> (memref<4x7xf32>, memref<5xi32>, memref<25xi16>, memref<28xf32>, memref<5x7xf32>)
 kernel.outer_rows %a, %x spikes steps %n active %r list %places panel %p into %o : memref<4x7xf32>, memref<4x5xi8>, memref<5xi32>, memref<25xi16>, memref<28xf32> -> memref<5x7xf32>
 %t, %q, %z = "test.op"() : () -> (memref<21xf32>, memref<3x7xf32>, memref<4x3xf32>)
@@ -243,6 +245,7 @@ kernel.project fused %q, %a steps %n room %t into %z : memref<3x7xf32>, memref<4
 
 // CHECK:      kernel.gather_steps %w, %x steps %n list %l into %y : memref<5x7xf32>, memref<4x5xi8>, memref<5xi16> -> memref<4x7xf32>
 // CHECK-NEXT: kernel.gather_steps %w, %x spikes steps %n list %l init %b into %y : memref<5x7xf32>, memref<4x5xi8>, memref<5xi16> init memref<7xf32> -> memref<4x7xf32>
+// CHECK:      kernel.gather_steps %W, %X steps %n list %L panel %P into %Y : memref<5x70xf32>, memref<200x5xi8>, memref<1200xi16> panel memref<350xf32> -> memref<200x70xf32>
 // CHECK:      kernel.outer_rows %a, %x spikes steps %n active %r list %places panel %p into %o : memref<4x7xf32>, memref<4x5xi8>, memref<5xi32>, memref<25xi16>, memref<28xf32> -> memref<5x7xf32>
 // CHECK:      kernel.project fused %q, %a steps %n room %t into %z : memref<3x7xf32>, memref<4x7xf32>, memref<21xf32> -> memref<4x3xf32>
 

@@ -806,6 +806,13 @@ kernel.gather_steps %w, %x steps %n list %l into %y : memref<200x7xf32>, memref<
 
 // -----
 
+%w, %x, %l, %p, %y, %n = "test.op"() : () -> (memref<5x70xf32>, memref<200x5xf32>, memref<1200xi16>, memref<320xf32>, memref<200x70xf32>, index)
+kernel.gather_steps %w, %x steps %n list %l panel %p into %y : memref<5x70xf32>, memref<200x5xf32>, memref<1200xi16> panel memref<320xf32> -> memref<200x70xf32>
+
+// CHECK: | Operation does not verify: panel: expected 350 of f32, got memref<320xf32>
+
+// -----
+
 %a, %x, %r, %l, %p, %y, %n = "test.op"() : () -> (memref<4x7xf32>, memref<4x5xf32>, memref<5xi32>, memref<25xi16>, memref<28xf32>, memref<5x7xf32>, index)
 kernel.outer_rows %a, %x spikes steps %n active %r list %l panel %p into %y : memref<4x7xf32>, memref<4x5xf32>, memref<5xi32>, memref<25xi16>, memref<28xf32> -> memref<5x7xf32>
 
