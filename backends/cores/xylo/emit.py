@@ -132,11 +132,10 @@ def _awake(chip: XyloArrays, golden: Golden) -> Array:
     counts = [golden.inputs[name].reshape(golden.steps, -1) for name in chip.program.inputs]
     silent = ~np.concatenate(counts, axis=1).any(axis=1)
     if not chip.has_bias:
-        return ~(silent & _before(~_registers(chip, golden).any(axis=1), True))
+        return ~(silent & _before((_registers(chip, golden) == 0).all(axis=1), True))
     after, reached = _registers(chip, golden), _registers(chip, golden, reached=True)
     start = np.concatenate([np.zeros_like(after[:1]), after[:-1]])
-    still = (reached == start).all(axis=1)
-    return ~(silent & _before(still & silent, False))
+    return ~(silent & _before((reached == start).all(axis=1) & silent, False))
 
 
 def _before(steps: Array, first: bool) -> Array:
