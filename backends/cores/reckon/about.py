@@ -17,7 +17,7 @@ line, numbers in hexadecimal:
 
 | command | what it is |
 |---|---|
-| `write ADDR DATA...` | over SPI: ADDR, 32 bits, then each word of 32 bits, most significant bit first |
+| `write ADDR DATA...` | over SPI: ADDR and each word, 32 bits, most significant bit first |
 | `event ADDR` | an event over the input's address bus, AERIN, with AERIN_TAR_EN = 0 |
 | `target ADDR` | the same with AERIN_TAR_EN = 1; only where the chip learns |
 | `pins SAMPLE TARGET_VALID INFER_ACC` | levels of three pins, until the next line of this kind |

@@ -10,9 +10,9 @@ ABOUT = {
     "nthram.ini": "thresholds, of the hidden neurons and then of the outputs; ndmram.ini: membrane "
     "decays, ndsram.ini: decays of synapses (rds2ram.ini: of the second), nbram.ini: biases",
     "raram.ini": "aliases, and rcram.ini: none",
-    "spk_in/inp_spks.txt": "spikes of the sample in golden.npz; what it leaves in the memories of "
-    "neurons stands in `spk_res` (hidden spikes), `spk_out`, `isyn`, `isyn2` and `vmem`, a file for "
-    "each step in which the simulator does not hibernate",
+    "spk_in/inp_spks.txt": "spikes of the sample in golden.npz; what it leaves in the memories "
+    "of neurons stands in `spk_res` (hidden spikes), `spk_out`, `isyn`, `isyn2` and `vmem`, a file "
+    "for each step in which the simulator does not hibernate",
 }
 
 REPLAY = """
