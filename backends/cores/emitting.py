@@ -35,11 +35,20 @@ description; a number that does not fit its field is a fault of legalization.
 """
 
 
-def about_files(name: str) -> Mapping[str, str]:
-    """What the files of an emitter are, by path: its `ABOUT`, where it has one."""
-    emitter_named(name)
-    module = import_module(f"snncc.backends.cores.{name}.emit")
-    return dict(getattr(module, "ABOUT", {}))
+@dataclass(frozen=True)
+class About:
+    """What the README of a folder says of an emitter's files."""
+
+    files: Mapping[str, str]
+    """Path -> what it is; a line may be of several."""
+    replay: str
+    """How the sample, or another one, is played on the chip: Markdown."""
+
+
+def about_named(name: str) -> About:
+    """`ABOUT` and `REPLAY` of snncc.backends.cores.NAME.about."""
+    module = import_module(f"snncc.backends.cores.{name}.about")
+    return About(module.ABOUT, module.REPLAY)
 
 
 def emitter_named(name: str) -> Emit:

@@ -23,7 +23,7 @@ def departures(program: ProgramOp, description: Description) -> list[str]:
         found += _synapses(synapses, program, description)
     found += _places(program, description)
     # arrays of a program that is wrong already may not fit together
-    return found or list(wiring_departures(program, description))
+    return found or [*_fan_outs(program, description), *wiring_departures(program, description)]
 
 
 def _settings(program: ProgramOp, description: Description) -> Iterator[str]:
@@ -94,6 +94,14 @@ def _synapses(op: ConnectionsOp, program: ProgramOp, description: Description) -
             yield f"{name}: a neuron that reaches itself"
 
 
+def _fan_outs(program: ProgramOp, description: Description) -> Iterator[str]:
+    limits = {name: edge.fan_out for name, edge in description.edges.items() if edge.fan_out}
+    for edge, (source, count) in fan_outs(program).items() if limits else ():
+        limit = limits.get(edge, count)
+        if count > limit:
+            yield f"{source}: a neuron reaches {count} by edges {edge}, expected up to {limit}"
+
+
 def _places(program: ProgramOp, description: Description) -> Iterator[str]:
     grid = description.grid
     for x, y in cores_of(program):
@@ -155,15 +163,25 @@ def sizes(program: ProgramOp) -> dict[str, int]:
 
 def synapse_counts(program: ProgramOp) -> dict[str, int]:
     """Class of edges -> connections; two receptors of one pair are one place of a fan-out table."""
-    pairs: dict[str, list[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]] = {}
+    return {edge: pairs.shape[1] for edge, pairs in _connected(program).items()}
+
+
+def fan_outs(program: ProgramOp) -> dict[str, tuple[str, int]]:
+    """Class of edges -> the input or population with the neuron that reaches most, and how many."""
+    names, found = list(program.endings), {}
+    for edge, pairs in _connected(program).items():
+        sources, counts = np.unique(pairs[[0, 2]], axis=1, return_counts=True)
+        if counts.size:
+            found[edge] = (names[sources[0, counts.argmax()]], int(counts.max()))
+    return found
+
+
+def _connected(program: ProgramOp) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
+    """Class of edges -> [4, pairs]: source and target by number, the neurons of both."""
+    found: dict[str, list[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]] = {}
     endings = {name: index for index, name in enumerate(program.endings)}
     for op in program.synapses:
         sources, targets, _ = op.table()
-        key = (endings[op.source_name] << 20) + endings[op.target_name]
-        pairs.setdefault(op.edge.data, []).append(
-            np.stack([np.full(len(sources), key), sources, targets])
-        )
-    return {
-        edge: len(np.unique(np.concatenate(parts, axis=1), axis=1).T)
-        for edge, parts in pairs.items()
-    }
+        ends = [np.full(len(sources), endings[name]) for name in (op.source_name, op.target_name)]
+        found.setdefault(op.edge.data, []).append(np.stack([*ends, sources, targets]))
+    return {edge: np.unique(np.concatenate(parts, axis=1), axis=1) for edge, parts in found.items()}

@@ -253,6 +253,8 @@ class Edge(Part):
     self_connections: bool = True
     synapses: Count | None = None
     """In one core."""
+    fan_out: Count | None = None
+    """Neurons that one source may reach; None: any."""
 
 
 class Input(Part):

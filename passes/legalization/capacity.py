@@ -59,22 +59,42 @@ def expect_room(
 def _synapses(
     graph: SpikingGraph, description: Description, classes: Classes, faults: Faults
 ) -> None:
-    pairs: dict[str, int] = {}
-    for edge_name in set(classes.edges):
-        found: dict[tuple[str, str], list[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]] = {}
-        for projection, edge in zip(graph.projections, classes.edges, strict=True):
-            if edge == edge_name:
-                w = projection.weights
-                key = w.columns * w.shape[0] + w.rows
-                found.setdefault((projection.source, projection.target), []).append(key)
-        pairs[edge_name] = sum(len(np.unique(np.concatenate(k))) for k in found.values())
-    for name, count in pairs.items():
-        limit = description.edges[name].synapses
-        if limit is not None and count > limit:
+    for name in dict.fromkeys(classes.edges):
+        edge, found = description.edges[name], _connected(graph, classes, name)
+        count = sum(map(len, found.values()))
+        if edge.synapses is not None and count > edge.synapses:
             faults.add(
                 TOO_BIG,
                 None,
-                f"{count} {name} synapses; {description.name} has {limit}: "
-                f"{count - limit} too many",
+                f"{count} {name} synapses; {description.name} has {edge.synapses}: "
+                f"{count - edge.synapses} too many",
                 "prune connections, or make the layers smaller",
             )
+        for source in dict.fromkeys(source for source, _ in found):
+            reached = sum(
+                np.bincount(keys // graph.size_of(target), minlength=graph.size_of(source))
+                for (start, target), keys in found.items()
+                if start == source
+            )
+            most = int(np.max(reached, initial=0))
+            if edge.fan_out is not None and most > edge.fan_out:
+                faults.add(
+                    TOO_BIG,
+                    source,
+                    f"a neuron reaches {most} others by {name} synapses; {description.name} "
+                    f"has {edge.fan_out} for each: {most - edge.fan_out} too many",
+                    "prune connections, or make the layers behind it smaller",
+                )
+
+
+def _connected(
+    graph: SpikingGraph, classes: Classes, edge: str
+) -> dict[tuple[str, str], np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
+    """(source, target) -> each connection once, as source neuron x size of target + target."""
+    found: dict[tuple[str, str], list[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]] = {}
+    for projection, name in zip(graph.projections, classes.edges, strict=True):
+        if name == edge:
+            w = projection.weights
+            key = w.columns * w.shape[0] + w.rows
+            found.setdefault((projection.source, projection.target), []).append(key)
+    return {ends: np.unique(np.concatenate(keys)) for ends, keys in found.items()}

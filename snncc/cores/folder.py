@@ -37,7 +37,7 @@ from snncc.dialects.arrays import Array
 from snncc.dialects.core.conformance import departures, sizes, synapse_counts
 from snncc.dialects.core.placement import cores_of, places_of
 from snncc.dialects.core.program import PopulationOp, ProgramOp
-from snncc.dialects.core.routing import copies_of, routes_of
+from snncc.dialects.core.routing import copies_of, lines_of, routes_of
 from snncc.errors import error
 from snncc.folders import save_files
 from snncc.inputs import open_npz
@@ -121,24 +121,33 @@ def _module_files(configuration: Configuration) -> dict[str, bytes]:
 
 def _addresses(program: ProgramOp) -> str:
     """
-    layer, neuron, class, core, x, y, slot. A neuron that has copies stands once for each. Inputs
-    that enter by axons of cores have these as their slots.
+    layer, neuron, class, core, x, y, slot. A neuron that has copies stands once for each. Where
+    spikes are routed there are two more columns: inputs that enter by axons of cores have these as
+    their slots and the `delay` of the spike, neurons that are shown the `line` of the output bus.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["layer", "neuron", "class", "core", "x", "y", "slot"])
-    cores = cores_of(program)
-    places, copies, routes = places_of(program), copies_of(program), routes_of(program)
+    cores, routes, lines = cores_of(program), routes_of(program), lines_of(program)
+    places, copies = places_of(program), copies_of(program)
+    is_routed = bool(routes or lines)
+    columns = ["layer", "neuron", "class", "core", "x", "y", "slot"]
+    writer.writerow(columns + ["delay", "line"] * is_routed)
     for name, op in program.endings.items():
         kind = op.neuron_class.data if isinstance(op, PopulationOp) else "input"
-        rows = np.zeros((0, 3), np.int64)
+        rows: list[list[int]] = []
+        more: list[list[int | str]] = []
         if name in places:
-            rows = np.stack([np.arange(op.size), *places[name]], axis=1)
-            rows = np.concatenate([rows, copies.get(name, rows[:0])])
+            placed = np.stack([np.arange(op.size), *places[name]], axis=1)
+            rows = np.concatenate([placed, copies.get(name, placed[:0])]).tolist()
+            shown = dict(lines.get(name, placed[:0]).tolist())
+            more = [["", shown.get(number, "")] for number in range(len(rows))]
         elif name in routes:
-            rows = routes[name][:, :3]
-        for neuron, c, s in rows[np.argsort(rows[:, 0], kind="stable")].tolist():
-            writer.writerow([name, neuron, kind, c, *cores[c], s])
+            rows = routes[name][:, :3].tolist()
+            more = [[delay, ""] for delay in routes[name][:, 4].tolist()]
+        for index in sorted(range(len(rows)), key=lambda i: rows[i][0]):
+            neuron, core, slot = rows[index]
+            row = [name, neuron, kind, core, *cores[core], slot]
+            writer.writerow(row + (more[index] if is_routed else []))
     return text.getvalue()
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snncc.backends.cores.emitting import about_files
+from snncc.backends.cores.emitting import about_named
 from snncc.cores.host import told
+from snncc.cores.traffic import traffic_of
 from snncc.dialects.core.conformance import sizes
 from snncc.dialects.core.order import event_order
 from snncc.dialects.core.placement import cores_of
@@ -22,7 +23,8 @@ ABOUT = {
     "chip.yaml": "the description of the chip that this was made from",
     "network.mlir": "the network in the chip's numbers",
     "network.safetensors": "its arrays",
-    "address_map.csv": "layer and neuron -> core and slot, of every copy; input -> core and axon",
+    "address_map.csv": "layer and neuron -> core and slot, of every copy; of inputs of a chip of "
+    "several cores the slot is an axon, with the delay of the spike; line of the output bus",
     "golden.npz": "a sample: inputs (`input/NAME`), every register and spike (`trace/NAME`), "
     "[steps, n]",
 }
@@ -45,9 +47,10 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
     configs = [name for name in files if name.startswith("config/")]
     if configs:
         lines += ["| `config/` | what the chip is configured with |"]
-        about = about_files(description.emitter) if description.emitter is not None else {}
+    about = None if description.emitter is None else about_named(description.emitter)
+    if about is not None:
         for name in configs:
-            text = about.get(name.removeprefix("config/"))
+            text = about.files.get(name.removeprefix("config/"))
             lines += [f"| `{name}` | {text} |"] if text else []
     if any(name.startswith("sanafe/") for name in files):
         lines += [
@@ -67,6 +70,17 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
         late = int(output.lag.value.data)
         when = f", {late} step{'s' * (late > 1)} behind the network" if late else ""
         lines.append(f"- output `{name}`: of `{output.source.root_reference.data}`{when}")
+    if configuration.lag:
+        lines += [
+            "",
+            "What is behind the network by L steps has in step k + L of the chip what the network",
+            f"has in step k. So a sample is {configuration.lag} steps longer than its input, and",
+            "`snncc run` leaves out the first L of an output.",
+        ]
+    if about is not None:
+        lines += ["", "## Replaying the sample", "", *about.replay.strip().splitlines()]
+    if description.grid.routed:
+        lines += ["", "## SANA-FE", "", *_sanafe(configuration)]
     if description.execution == "events":
         lines += ["", "## Order of events", "", *_order(program)]
     lines += [
@@ -81,6 +95,24 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _sanafe(configuration: Configuration) -> list[str]:
+    """How SANA-FE is run, and which of its numbers are ours."""
+    traffic = traffic_of(configuration.program, configuration.golden)
+    layers = traffic.layers.values()
+    packets, hops = sum(x.packets for x in layers), sum(x.hops for x in layers)
+    return [
+        "    arch = sanafe.load_arch('sanafe/arch.yaml')",
+        "    chip = sanafe.SpikingChip(arch)",
+        "    chip.load(sanafe.load_net('sanafe/network.yaml', arch))",
+        f"    found = chip.sim({configuration.golden.steps}, timing_model='simple', "
+        "message_trace=True)",
+        "",
+        f"The sample sends {packets} packets over {hops} hops. In `message_trace` they are the",
+        "messages that are no `placeholder` and have another `dest_core_id` than `src_core_id`:",
+        "SANA-FE has one more for each spike with targets in its own core, over no hops.",
+    ]
 
 
 def _tables(configuration: Configuration) -> list[str]:

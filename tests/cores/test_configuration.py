@@ -110,10 +110,11 @@ def test_all_that_does_not_fit_is_listed() -> None:
     with pytest.raises(SnnccError) as caught:
         configure(small(hidden=1100, alpha=0.1), chip_named("xylo"), spikes())
     found = {(p.code, p.node): p for p in caught.value.problems}
-    room = found["SNC-N002", "hidden"]
-    assert "1100 hidden neurons; xylo has 992: 108 too many" in room.message
-    assert room.remedy
-    assert any("recurrent synapses" in p.message for p in caught.value.problems)
+    assert all(p.remedy for p in caught.value.problems)
+    told = [p.message for p in caught.value.problems]
+    assert "1100 hidden neurons; xylo has 992: 108 too many" in told
+    assert any("1210000 recurrent synapses; xylo has 31744" in message for message in told)
+    assert "a neuron reaches 1100 others by recurrent synapses; xylo has 255 for each" in str(told)
     decay = found["SNC-N005", "hidden"]
     assert "current 0: a decay of 0.1 a step; xylo has 0.5 to 1" in decay.message
 

@@ -43,16 +43,6 @@ NEURON, INPUT, LOOP, OUTPUT = (
     "weights_recurrent",
     "weights_output",
 )
-ABOUT = {
-    "program.txt": "command file: registers and memories over SPI, EN_CONF = 0 last",
-    "sample.txt": "command file: pins, events and ticks of the sample in golden.npz",
-    "expected.json": "after each tick: membranes u and outputs o by slot, and z, the neurons that "
-    "the next tick finds to spike; winners that INFER_ACC counts, and the label",
-    "neuron.hex": "memory of neuron pairs, a word of 128 bits a line",
-    "weights_input.hex": "a line has the weights of one input to four neurons; 64 lines an input",
-    "weights_recurrent.hex": "the same of neurons to neurons",
-    "weights_output.hex": "the same of neurons to outputs, 4 lines a neuron",
-}
 PAIRS_PER_REGISTER = 32
 NEVER = 0x7FFF
 """The threshold of pairs that are walked and not used."""

@@ -31,14 +31,6 @@ from snncc.dialects.core.order import event_order
 from snncc.dialects.core.placement import places_of
 from snncc.dialects.core.program import ProgramOp
 
-ABOUT = {
-    "program.txt": "command file: registers and memories over SPI, GATE = 0 last",
-    "sample.txt": "command file: events of the sample in golden.npz; 1ff ends a step",
-    "expected.json": "spikes in order, (number of the event in sample.txt, slot), and membranes v "
-    "by slot at the end of each step",
-    "neuron.hex": "memory of neurons, a word a line",
-    "synapse.hex": "a line has the weights of one source to eight neurons; 32 lines a source",
-}
 NEURON, SYNAPSE = "neuron", "synapse"
 TIME = 0x1FF
 """The event that lets all membranes leak."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -20,6 +21,7 @@ from snncc.cores.legalize import problems_of
 from snncc.cores.traffic import traffic_of
 from snncc.dialects.core.wiring import Wiring
 from snncc.errors import SnnccError
+from tests.backends.cores.ranc_chip import play
 from tests.backends.cores.ranc_networks import layered, spikes
 from tests.backends.cores.ranc_programs import expect_same
 from tests.backends.cores.test_sanafe_replay import expect_same_counts, simulate
@@ -70,8 +72,38 @@ def test_folder(floats: Configuration, folder: Path) -> None:
     assert len(neurons) == wiring.sizes().sum()
     assert len({(row["core"], row["slot"]) for row in neurons}) == len(neurons)
     assert len(rows) - len(neurons) == len(wiring.routes["x"])
-    readme = (folder / "README.md").read_text()
-    assert f"SANA-FE ({floats.golden.steps} time-steps)" in readme
+    packets = sum(
+        layer.packets for layer in traffic_of(floats.program, floats.golden).layers.values()
+    )
+    assert f"The sample sends {packets} packets" in (folder / "README.md").read_text()
+
+
+def test_another_sample_by_what_the_folder_says(floats: Configuration, folder: Path) -> None:
+    """Packets and lines of the bus as README.md and address_map.csv have them."""
+    x = spikes(30, 1, 20, seed=5)[:, 0]
+    with (folder / "address_map.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    network = json.loads((folder / "config/input.json").read_text())
+    network["packets"] = [
+        [
+            {
+                "destination_core": [int(row["x"]), int(row["y"])],
+                "destination_axon": int(row["slot"]),
+                "destination_tick": int(row["delay"]),
+            }
+            for row in rows
+            if row["layer"] == "x" and step[int(row["neuron"])]
+        ]
+        for step in x
+    ]
+    configuration = (folder / "config/config.json").read_text()
+    found = play(json.dumps(network), configuration, len(x) + 1).outputs
+    shown = {int(row["neuron"]): int(row["line"]) for row in rows if row["line"]}
+    (wanted,) = floats.run(x).values()
+    late = floats.lag
+    assert wanted[late:].any()
+    lines = [shown[neuron] for neuron in range(wanted.shape[1])]
+    np.testing.assert_array_equal(found[1 + late :, lines], wanted[: len(x) - late])
 
 
 def test_sanafe_counts_what_we_count(floats: Configuration, folder: Path, tmp_path: Path) -> None:

@@ -29,12 +29,15 @@ def test_digits(chip):
     c = configure(network, chip_named(chip), x, y)
     first, last = c.steps[0].cost, c.steps[-1].cost
     assert last.accuracy >= first.accuracy - MOST_LOST
+    written = files_of(c)
     files = {
         path.removeprefix("config/"): data
-        for path, data in files_of(c).items()
+        for path, data in written.items()
         if path.startswith("config/")
     }
     PLAYED[chip](files)
+    readme = written["README.md"].decode()
+    assert all(f"| `config/{name}` |" in readme for name in files)
     with np.load(FOLDER / f"{chip}_test.npz") as file:
         x, y = file["x"][:, :200], file["y"][:200]
     (given,) = c.run(x).values()
