@@ -271,13 +271,7 @@ class _Writer:
             with np.errstate(divide="ignore"):
                 room = HEADROOM * 2.0 ** (neuron.arrivals.bits - 1) / np.maximum(current, 1e-30)
             most = np.minimum(most, room)
-        if a.bias is not None:
-            high = neuron.parameters[a.bias].high
-            with np.errstate(divide="ignore"):
-                most = np.minimum(
-                    most,
-                    np.where(d.bias != 0, (high << a.bias_shift) / np.abs(d.bias), np.inf),
-                )
+        most = np.minimum(most, _largest_for_bias(population, neuron))
         return np.asarray(np.minimum(most, 2.0**40))
 
     def _allowed(self, population: Population, neuron: Neuron, scale: Array) -> Array:
@@ -290,12 +284,12 @@ class _Writer:
         unit = 2.0**a.threshold_shift
         p = neuron.parameters[a.threshold]
         threshold = scale * d.threshold / unit
+        # up to the next whole number there may be no room for a bias
+        most = np.floor(_largest_for_bias(population, neuron) * d.threshold / unit)
         groups = self._sharing(population.name)
         if groups is not None:
-            least = np.full(groups.max() + 1, np.inf)
-            np.minimum.at(least, groups, threshold)
-            threshold = least[groups]
-        whole = np.clip(np.rint(threshold), max(p.low, 1), p.high)
+            threshold, most = (_least_of(groups, values) for values in (threshold, most))
+        whole = np.clip(np.minimum(np.rint(threshold), most), max(p.low, 1), p.high)
         return np.asarray(whole * unit / d.threshold)
 
     def _error(
@@ -392,8 +386,18 @@ class _Writer:
                 )
             at_end = (weights == row.edge.high) | (weights == row.edge.low)
             count += int(at_end.sum()) if row.edge.levels is None else 0
-        d = self.graph.populations[name].dynamics
-        neuron = self.chip.neurons[self.classes.of[name]]
+        population = self.graph.populations[name]
+        d, neuron = population.dynamics, self.chip.neurons[self.classes.of[name]]
+        beyond = fit.scale > _largest_for_bias(population, neuron) * (1 + 1e-9)
+        if beyond.any():
+            p = neuron.parameters[str(neuron.approximates.bias)]
+            self.faults.add(
+                NO_WEIGHT,
+                name,
+                f"a bias of {np.abs(d.bias[beyond]).max():.4g} is more than {p.low} to {p.high} "
+                f"hold at the smallest scale, for {int(beyond.sum())} of {d.size} neurons",
+                "train with smaller biases or a higher threshold",
+            )
         if d.threshold is not None and rows:
             unit = 2.0**neuron.approximates.threshold_shift
             least = (fit.scale * d.threshold / unit).min()
@@ -515,6 +519,24 @@ class _Writer:
             if key not in found and p.default is None:
                 found[key] = np.full(d.size, min(max(0, p.low), p.high))
         return found
+
+
+def _largest_for_bias(population: Population, neuron: Neuron) -> Array:
+    """[n]: the scale above which a bias is beyond the ends of its register."""
+    a, bias = neuron.approximates, population.dynamics.bias
+    if a.bias is None:
+        return np.full(len(bias), np.inf)
+    p = neuron.parameters[a.bias]
+    end = np.where(bias < 0, -float(p.low), float(p.high)) * 2.0**a.bias_shift
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(bias != 0, end / np.abs(bias), np.inf))
+
+
+def _least_of(groups: Array, values: Array) -> Array:
+    """[n]: the least of those of the same group."""
+    least = np.full(groups.max() + 1, np.inf)
+    np.minimum.at(least, groups, values)
+    return np.asarray(least[groups])
 
 
 def _is_whole(population: Population, neuron: Neuron) -> bool:
