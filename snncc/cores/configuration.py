@@ -97,7 +97,13 @@ class Configuration:
         if engine == "xylosim":
             from snncc.cores.xylosim import simulate
 
-            found = simulate(self.program, self.description, late(given, self.lag))
+            found = {
+                name: array.astype(self.golden.trace[name].dtype)
+                for name, array in simulate(
+                    self.program, self.description, late(given, self.lag)
+                ).items()
+                if name in (self.golden.trace if trace else self.program.outputs)
+            }
         elif engine == "model":
             found = self.model.run(late(given, self.lag), trace=trace)
         else:
