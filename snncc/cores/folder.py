@@ -39,7 +39,7 @@ from snncc.dialects.core.placement import cores_of, places_of
 from snncc.dialects.core.program import PopulationOp, ProgramOp
 from snncc.dialects.core.routing import copies_of, routes_of
 from snncc.errors import error
-from snncc.folders import save_files
+from snncc.folders import MOST_MANIFEST, save_files
 from snncc.inputs import open_npz
 from snncc.storage import load_module, save_module
 
@@ -50,7 +50,6 @@ MANIFEST, DESCRIPTION, NETWORK = "manifest.json", "chip.yaml", "network.mlir"
 GOLDEN, ADDRESSES, CONFIG = "golden.npz", "address_map.csv", "config"
 SANAFE = "sanafe"
 SCHEMA = "snncc.configuration/1"
-MOST_MANIFEST = 16 << 20
 
 
 def save(configuration: Configuration, folder: Path) -> Path:

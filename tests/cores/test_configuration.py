@@ -13,6 +13,7 @@ from snncc.cores.chips import chip_named
 from snncc.cores.configuration import Configuration, configure
 from snncc.cores.folder import files_of, load
 from snncc.errors import SnnccError
+from snncc.folders import save_files
 from tests.cores.networks import OUTPUTS, small, spikes
 from tests.tools import require_module
 
@@ -48,8 +49,12 @@ def test_model_is_the_simulator(configuration: Configuration) -> None:
     require_module("xylosim.v2")
     x = spikes(2)
     trace = configuration.run(x, trace=True)
-    for name, array in configuration.run(x, engine="xylosim").items():
+    found = configuration.run(x, engine="xylosim", trace=True)
+    assert set(found) >= {"y", "hidden.i1", "hidden.v", "readout.v"}
+    for name, array in found.items():
+        assert array.dtype == trace[name].dtype
         np.testing.assert_array_equal(trace[name], array)
+    assert set(configuration.run(x, engine="xylosim")) == {"y"}
 
 
 def test_folder_is_read_back(configuration: Configuration, tmp_path: Path) -> None:
@@ -63,6 +68,8 @@ def test_folder_is_read_back(configuration: Configuration, tmp_path: Path) -> No
     for name, array in golden.trace.items():
         np.testing.assert_array_equal(got[name], array)
     assert configuration.save(folder) == folder  # its own folder is written again
+    save_files({"manifest.json": b'{"files": {}}'}, folder)  # and one of another kind
+    assert configuration.save(folder) == folder
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(SnnccError, match=r"SNC-C004 .*notes.txt, which snncc did not write"):
         configuration.save(folder)
