@@ -230,7 +230,8 @@ def run_inspect_configuration(
         from snncc.cores.plot import expect_plot
 
         expect_plot(svg)
-    configuration = load(folder)
+    with progress(f"reads {folder}"):
+        configuration = load(folder)
     on_mesh = configuration.description.grid.routed
     if svg is not None:
         from snncc.cores.plot import plot

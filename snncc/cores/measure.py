@@ -120,8 +120,8 @@ def cost(
 
 
 def whole_spikes(spikes: Array) -> Array:
-    """Spikes as whole numbers: a network may have them as floats, off by a rounding."""
-    return np.asarray(np.rint(spikes).astype(np.int64))
+    """Whole numbers [T, B, n]: a network may have spikes as floats, off by a rounding."""
+    return np.asarray(np.rint(spikes).astype(np.int64).reshape(*spikes.shape[:2], -1))
 
 
 def accuracy(trace: Trace, data: Data, scored: str | None) -> float | None:
