@@ -30,7 +30,7 @@ from snncc.backends.cores.emitting import Golden, emitter_named
 from snncc.backends.cores.sanafe.replay import emit_replay
 from snncc.cores.chips import chip_named, description_text
 from snncc.cores.guide import readme
-from snncc.cores.host import host_files, host_manifest, read_encoder, read_real, real_arrays
+from snncc.cores.host import host_files, host_manifest, read_encoder, real_arrays
 from snncc.cores.legalize import Step
 from snncc.cores.measure import Cost
 from snncc.dialects.arrays import Array
@@ -40,7 +40,7 @@ from snncc.dialects.core.program import PopulationOp, ProgramOp
 from snncc.dialects.core.routing import copies_of, routes_of
 from snncc.errors import error
 from snncc.folders import MOST_MANIFEST, save_files
-from snncc.inputs import open_npz
+from snncc.inputs import entry, open_npz
 from snncc.storage import load_module, save_module
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ def load(folder: Path) -> Configuration:
     found = departures(program, description)
     if found:
         raise error("SNC-N008", f"{folder / NETWORK}: {found[0]}", remedy="compile it again")
-    golden = _read_golden(folder)
-    encoder, real = read_encoder(manifest, program, description), read_real(folder / GOLDEN)
+    golden, real = _read_golden(folder, program)
+    encoder = read_encoder(manifest, program, description)
     return Configuration(module, description, _steps(manifest), golden, encoder, real)
 
 
@@ -153,14 +153,30 @@ def _golden_bytes(golden: Golden, real: Mapping[str, Array]) -> bytes:
     return data.getvalue()
 
 
-def _read_golden(folder: Path) -> Golden:
-    with open_npz(folder / GOLDEN, "SNC-N008") as file:
-        arrays = {name: np.asarray(file[name]) for name in file.files}
-    return Golden(
-        {k.removeprefix("input/"): v for k, v in arrays.items() if k.startswith("input/")},
-        {k.removeprefix("trace/"): v for k, v in arrays.items() if k.startswith("trace/")},
-        arrays.get("order"),
-    )
+def _read_golden(folder: Path, program: ProgramOp) -> tuple[Golden, dict[str, Array]]:
+    """The sample, and its values where inputs are encoded."""
+    path = folder / GOLDEN
+    with open_npz(path, "SNC-N008") as file:
+        arrays = {name: entry(file, name, path, "SNC-N008") for name in file.files}
+
+    def part(prefix: str) -> dict[str, Array]:
+        found = {k: a for k, a in arrays.items() if k.startswith(prefix)}
+        return {key.removeprefix(prefix): array for key, array in found.items()}
+
+    golden = Golden(part("input/"), part("trace/"), arrays.get("order"))
+    steps = next((len(a) for a in golden.inputs.values() if a.ndim), 0)
+    wanted = {f"input/{name}": op.shape.get_values() for name, op in program.inputs.items()}
+    wanted |= {f"trace/{name}": [op.size] for name, op in program.populations.items()}
+    for name, shape in wanted.items():
+        found = arrays.get(name)
+        if found is None or found.dtype.kind not in "biu" or found.shape != (steps, *shape):
+            got = "nothing" if found is None else f"{found.dtype} {list(found.shape)}"
+            raise error(
+                "SNC-N008",
+                f"{path}: {name}: expected whole numbers {[steps, *shape]}, got {got}",
+                remedy="compile it again",
+            )
+    return golden, part("real/")
 
 
 def _manifest(configuration: Configuration, files: dict[str, bytes]) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def run(
 def cost(
     reference: Trace, trace: Trace, data: Data, scored: str | None, spiking: Collection[str]
 ) -> Cost:
-    """`scored` is the population that the labels are for, `spiking` are those whose spikes count."""
+    """`scored` is the population that the labels are for, `spiking` those whose spikes count."""
     moved = total = fired = 0
     for name in spiking:
         wanted, got = whole_spikes(reference.given[name]), whole_spikes(trace.given[name])
