@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from snncc.dialects.core.equations import RECEPTORS, EquationError, names_read, parse
 from snncc.dialects.core.holding import check_memories
-from snncc.dialects.core.memories import Bus, Memory, Register
+from snncc.dialects.core.memories import Bus, Memory, Misplaced, Register
+from snncc.dialects.core.trial import check_equations
 
 SCHEMA = "snncc.chip/1"
 
@@ -378,30 +379,42 @@ class Description(Part):
             known = {*neuron.states, *neuron.parameters, *self.settings, RECEPTORS}
             unknown = sorted(neuron.names_read() - known)
             if unknown:
-                raise ValueError(
-                    f"neurons.{name}: step: {unknown[0]} is no state, parameter or setting"
+                raise Misplaced(
+                    ("neurons", name, "step"), f"{unknown[0]} is no state, parameter or setting"
                 )
+            try:
+                check_equations(neuron, self.settings)
+            except EquationError as fault:
+                text = f"line {fault.line}: {fault}"
+                raise Misplaced(("neurons", name, fault.key), text) from None
             if self.execution == "events" and neuron.leak_step is None:
-                raise ValueError(f"neurons.{name}: leak_step: is missing, and events are executed")
+                raise Misplaced(
+                    ("neurons", name), "leak_step: is missing, and events are executed"
+                )
         if self.execution == "events" and len(self.neurons) > 1:
-            raise ValueError("neurons: a chip of events has one class of neurons")
+            raise Misplaced(("neurons",), "a chip of events has one class of neurons")
         if (self.execution == "events") != (self.queue is not None):
-            raise ValueError("queue: is for chips of events, and they have one")
+            raise Misplaced(("execution",), "a queue is for chips of events, and they have one")
         if shifts & set(self.settings):
-            raise ValueError(f"settings: {sorted(shifts & set(self.settings))[0]} stands twice")
+            twice = sorted(shifts & set(self.settings))[0]
+            raise Misplaced(("settings", twice), "stands twice: a shift of edges has this name")
         for name, edge in self.edges.items():
             if edge.source != INPUT and edge.source not in self.neurons:
-                raise ValueError(f"edges.{name}: source: {edge.source} is no class of neurons")
+                raise Misplaced(
+                    ("edges", name, "source"), f"{edge.source} is no class of neurons"
+                )
             if edge.target not in self.neurons:
-                raise ValueError(f"edges.{name}: target: {edge.target} is no class of neurons")
+                raise Misplaced(
+                    ("edges", name, "target"), f"{edge.target} is no class of neurons"
+                )
             if edge.receptors > self.neurons[edge.target].receptors:
-                raise ValueError(f"edges.{name}: receptors: {edge.target} has fewer")
+                raise Misplaced(("edges", name, "receptors"), f"{edge.target} has fewer")
             if edge.low > edge.high:
-                raise ValueError(f"edges.{name}: expected low <= high")
+                raise Misplaced(("edges", name), "expected low <= high")
         for place in self.shared.of if self.shared else ():
             if place != INPUT and place not in self.neurons:
-                raise ValueError(f"shared: {place} is no class of neurons")
+                raise Misplaced(("shared", "of"), f"{place} is no class of neurons")
         check_memories(self)
         if self.learning and {self.learning.of, self.learning.readout} - set(self.neurons):
-            raise ValueError("learning: names a class of neurons that is not there")
+            raise Misplaced(("learning",), "names a class of neurons that is not there")
         return self
