@@ -224,7 +224,9 @@ class _Writer:
             value = self.scalar(statement.value)
         except EquationError:
             raise
-        except (ValueError, VerifyException, RecursionError) as fault:  # of the body
+        except RecursionError:
+            raise EquationError(statement.lineno, "is nested too deeply") from None
+        except (ValueError, VerifyException) as fault:  # of the body
             raise EquationError(statement.lineno, str(fault).splitlines()[0]) from None
         match statement.targets[0]:
             case ast.Name(name):

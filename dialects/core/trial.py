@@ -29,17 +29,24 @@ def check_equations(neuron: Neuron, settings: Iterable[str]) -> None:
     after = _written(neuron, parse(neuron.step), names)
     last = len(neuron.step.splitlines())
     _expect_registers(neuron, after, last)
+    _expect_output(neuron, after, last)
     if neuron.leak_step is not None:
         try:
             leaked = _written(neuron, parse(neuron.leak_step), names)
             _expect_registers(neuron, leaked, len(neuron.leak_step.splitlines()))
+            _expect_output(neuron, leaked, len(neuron.leak_step.splitlines()))
         except EquationError as fault:
             raise EquationError(fault.line, str(fault), "leak_step") from None
-    given = after[neuron.output]
+
+
+def _expect_output(neuron: Neuron, after: Mapping[str, Value], line: int) -> None:
+    given = after.get(neuron.output)
+    if given is None:
+        raise EquationError(line, f"{neuron.output} is the output and is never assigned")
     spikes = neuron.output == "spikes" and neuron.most == 1
     if isinstance(given, list) or is_spike(given.element) != spikes:
         wanted = "a spike" if spikes else "a number, which is no spike and no comparison"
-        raise EquationError(last, f"{neuron.output}: expected {wanted}")
+        raise EquationError(line, f"{neuron.output}: expected {wanted}")
 
 
 def _expect_registers(neuron: Neuron, after: Mapping[str, Value], line: int) -> None:

@@ -77,7 +77,9 @@ class _Reader:
         for port, symbol in zip(neuron.state_ports, self.body.states, strict=True):
             element = port.argument.type
             if isinstance(element, IntegerType) and element.width.data > 1:
-                raise NoNormalForm(f"{port.name} is a whole number already ({element}), not a float")
+                raise NoNormalForm(
+                    f"{port.name} is a whole number already ({element}), not a float"
+                )
             initial = constant_of(port.operand)
             if initial is None:
                 raise NoNormalForm(f"{port.name} starts at values that change")

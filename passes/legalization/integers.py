@@ -32,6 +32,7 @@ from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.forms import Formed
 from snncc.passes.legalization.graph import Dynamics, Population, Projection, SpikingGraph
 from snncc.passes.legalization.levels import balanced, leveled
+from snncc.passes.legalization.limits import OfClasses, largest_for_bias, least_of
 from snncc.passes.legalization.timing import Timed
 
 NO_WEIGHT = "SNC-N006"
@@ -271,7 +272,7 @@ class _Writer:
             with np.errstate(divide="ignore"):
                 room = HEADROOM * 2.0 ** (neuron.arrivals.bits - 1) / np.maximum(current, 1e-30)
             most = np.minimum(most, room)
-        most = np.minimum(most, _largest_for_bias(population, neuron))
+        most = np.minimum(most, largest_for_bias(d.bias, neuron))
         return np.asarray(np.minimum(most, 2.0**40))
 
     def _allowed(self, population: Population, neuron: Neuron, scale: Array) -> Array:
@@ -285,10 +286,10 @@ class _Writer:
         p = neuron.parameters[a.threshold]
         threshold = scale * d.threshold / unit
         # up to the next whole number there may be no room for a bias
-        most = np.floor(_largest_for_bias(population, neuron) * d.threshold / unit)
+        most = np.floor(largest_for_bias(d.bias, neuron) * d.threshold / unit)
         groups = self._sharing(population.name)
         if groups is not None:
-            threshold, most = (_least_of(groups, values) for values in (threshold, most))
+            threshold, most = (least_of(groups, values) for values in (threshold, most))
         whole = np.clip(np.minimum(np.rint(threshold), most), max(p.low, 1), p.high)
         return np.asarray(whole * unit / d.threshold)
 
@@ -388,7 +389,7 @@ class _Writer:
             count += int(at_end.sum()) if row.edge.levels is None else 0
         population = self.graph.populations[name]
         d, neuron = population.dynamics, self.chip.neurons[self.classes.of[name]]
-        beyond = fit.scale > _largest_for_bias(population, neuron) * (1 + 1e-9)
+        beyond = fit.scale > largest_for_bias(d.bias, neuron) * (1 + 1e-9)
         if beyond.any():
             p = neuron.parameters[str(neuron.approximates.bias)]
             self.faults.add(
@@ -434,8 +435,10 @@ class _Writer:
 
         ops: list[Operation] = [InputOp(name, shape) for name, shape in self.graph.inputs.items()]
         settings = dict(shifts)
+        shared = OfClasses(self.chip, self.faults)
         for name, population in self.graph.populations.items():
             numbers = self._numbers(population, fits[name].scale, settings)
+            shared.expect(name, self.classes.of[name], numbers)
             ops.append(
                 PopulationOp(
                     name,
@@ -519,24 +522,6 @@ class _Writer:
             if key not in found and p.default is None:
                 found[key] = np.full(d.size, min(max(0, p.low), p.high))
         return found
-
-
-def _largest_for_bias(population: Population, neuron: Neuron) -> Array:
-    """[n]: the scale above which a bias is beyond the ends of its register."""
-    a, bias = neuron.approximates, population.dynamics.bias
-    if a.bias is None:
-        return np.full(len(bias), np.inf)
-    p = neuron.parameters[a.bias]
-    end = np.where(bias < 0, -float(p.low), float(p.high)) * 2.0**a.bias_shift
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(bias != 0, end / np.abs(bias), np.inf))
-
-
-def _least_of(groups: Array, values: Array) -> Array:
-    """[n]: the least of those of the same group."""
-    least = np.full(groups.max() + 1, np.inf)
-    np.minimum.at(least, groups, values)
-    return np.asarray(least[groups])
 
 
 def _is_whole(population: Population, neuron: Neuron) -> bool:

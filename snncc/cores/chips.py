@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from snncc.backends.cores.emitting import emitter_named
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.document import DescriptionError, parse_description, read_description
 from snncc.errors import Problem, SnnccError, error, expect_file
@@ -48,6 +49,17 @@ def is_chip(target: str) -> bool:
     return target in known_chips() or target.endswith((".yaml", ".yml"))
 
 
+def _with_emitter(description: Description, name: str) -> Description:
+    """Raises DescriptionError where there is no such emitter."""
+    if description.emitter is not None:
+        try:
+            emitter_named(description.emitter)
+        except KeyError as fault:
+            told = f"{name}: emitter: there is none of the name {fault}"
+            raise DescriptionError([f"{told}: a backend of snncc, or none"]) from None
+    return description
+
+
 def chip_named(target: str | Path) -> Description:
     """
     The description of a shipped chip, or of a .yaml file. Raises SNC-N001 with the file's line,
@@ -57,7 +69,7 @@ def chip_named(target: str | Path) -> Description:
     try:
         if text.endswith((".yaml", ".yml")):
             expect_file(Path(text), "SNC-N001")
-            return read_description(Path(text))
+            return _with_emitter(read_description(Path(text)), Path(text).name)
         if text in known_chips():
             file = files("snncc.backends") / "cores" / text / DESCRIPTION
             return parse_description(file.read_text(encoding="utf-8"), f"{text}/{DESCRIPTION}")

@@ -28,7 +28,7 @@ import numpy as np
 
 from snncc.backends.cores.emitting import Golden, emitter_named
 from snncc.backends.cores.sanafe.replay import emit_replay
-from snncc.cores.chips import chip_named, description_text
+from snncc.cores.chips import chip_named, description_text, known_chips
 from snncc.cores.guide import readme
 from snncc.cores.host import host_files, host_manifest, read_encoder, real_arrays
 from snncc.cores.legalize import Step
@@ -68,8 +68,7 @@ def files_of(configuration: Configuration) -> dict[str, bytes]:
         **host_files(configuration),
     }
     if description.emitter is not None:
-        emit = emitter_named(description.emitter)
-        emitted = emit(configuration.program, description, configuration.golden)
+        emitted = _emitted(configuration, description.emitter)
         files |= {f"{CONFIG}/{path}": data for path, data in emitted.items()}
     if description.grid.routed:
         replay = emit_replay(configuration.program, description, configuration.golden)
@@ -78,6 +77,22 @@ def files_of(configuration: Configuration) -> dict[str, bytes]:
     manifest = _manifest(configuration, files)
     files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()
     return files
+
+
+def _emitted(configuration: Configuration, emitter: str) -> dict[str, bytes]:
+    """What a chip is given. Raises SNC-N001 for another chip than the emitter's own."""
+    description = configuration.description
+    try:
+        return emitter_named(emitter)(configuration.program, description, configuration.golden)
+    except Exception as fault:
+        if emitter in known_chips() and description == chip_named(emitter):
+            raise
+        raise error(
+            "SNC-N001",
+            f"emitter: {emitter} cannot write a configuration of {description.name} "
+            f"({type(fault).__name__}: {fault})",
+            remedy="leave it out: the model and the mapping need none",
+        ) from fault
 
 
 def is_configuration(path: Path) -> bool:

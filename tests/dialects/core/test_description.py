@@ -50,7 +50,11 @@ def test_every_shipped_description_is_read_and_written() -> None:
         ("count: 4\n", "count: -4\n", ":8: neurons.n.count: "),
         ("title: A chip", "title: A chip\ncolour: red", ":4: colour: Extra inputs"),
         ("arrive(v)", "arive(v)", "step: line 1: arive: expected one of arrive"),
-        ("v >= threshold", "v >= theta", ":14: neurons.n.step: theta is no state, parameter or setting"),
+        (
+            "v >= threshold",
+            "v >= theta",
+            ":14: neurons.n.step: theta is no state, parameter or setting",
+        ),
         ("if spikes else v", "if", "step: line 3: not an equation"),
         ("v = arrive(v)", "import os", "step: line 1: expected NAME = ..."),
         ("v = arrive(v)", "v = v.real", "step: line 1: v.real: no form of an equation"),
