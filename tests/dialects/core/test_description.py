@@ -53,7 +53,7 @@ def test_every_shipped_description_is_read_and_written() -> None:
         (
             "v >= threshold",
             "v >= theta",
-            ":14: neurons.n.step: theta is no state, parameter or setting",
+            ":14: neurons.n.step: theta is no state, parameter",
         ),
         ("if spikes else v", "if", "step: line 3: not an equation"),
         ("v = arrive(v)", "import os", "step: line 1: expected NAME = ..."),
