@@ -236,7 +236,12 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         for facts in found["files"].values():
             str(facts["sha256"])
         _steps(found)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
+    except OSError as fault:
+        told = f"{path}: {(fault.strerror or str(fault)).lower()}"
+        raise error(
+            "SNC-N008", told, remedy="name a folder that `snncc compile --target` wrote"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         raise error("SNC-N008", f"{path}: no manifest of a configuration ({fault})") from None
     return dict(found)
 

@@ -99,6 +99,13 @@ def test_every_changed_file_is_found(configuration: Configuration, tmp_path: Pat
         load(folder)
 
 
+def test_labels_are_classes() -> None:
+    for label, told in ((OUTPUTS, "expected 0 to 3, got 4 to 4"), (-1, "got -1 to -1")):
+        labels = np.full(spikes().shape[1], label)
+        with pytest.raises(SnnccError, match=f"SNC-R003 labels: .*{told}"):
+            configure(small(), chip_named("xylo"), spikes(), labels)
+
+
 def test_inputs_are_spikes() -> None:
     network, chip = small(), chip_named("xylo")
     for x, told in (
@@ -122,7 +129,7 @@ def test_all_that_does_not_fit_is_listed() -> None:
     assert room.remedy
     assert any("recurrent synapses" in p.message for p in caught.value.problems)
     decay = found["SNC-N005", "hidden"]
-    assert "current 0: a decay of 0.1 a step; xylo has 0.5 to 1" in decay.message
+    assert "current 0: a decay of 0.1 a step; xylo has 0.5 to 0.9999695" in decay.message
 
 
 def test_compile_takes_a_chip() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,11 @@ def test_chips_by_name_and_by_file(tmp_path: Path) -> None:
     path.write_text(TEXT.replace("bits: 16", "bits: 99", 1))
     with pytest.raises(SnnccError, match=r"SNC-N001 tiny\.yaml:10: neurons\.n\.states\.v\.bits"):
         chip_named(str(path))
+
+
+def test_the_documented_description_is_one() -> None:
+    page = Path(__file__).parents[3] / "docs" / "adding.md"
+    text = page.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    chip = parse_description(textwrap.dedent(text))
+    assert chip.neurons["lif"].membrane == "v"
+    assert parse_description(description_text(chip)) == chip
