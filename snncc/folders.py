@@ -11,13 +11,15 @@ from pathlib import Path
 
 from snncc.errors import error
 
+MOST_MANIFEST = 16 << 20
+"""Bytes: what is larger is no manifest."""
 _OTHER_FOLDER = "name an empty folder, or one that is not there"
 
 
 def save_files(files: Mapping[str, bytes], target: Path) -> Path:
     """Writes path -> bytes to a folder, all or none. Raises SNC-C004."""
     try:
-        _expect_own_folder(target, files)
+        expect_folder(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         try:
@@ -35,7 +37,10 @@ def save_files(files: Mapping[str, bytes], target: Path) -> Path:
 
 
 def expect_folder(target: Path) -> None:
-    """Raises SNC-C004 where no package could be written to a folder, before work is lost on it."""
+    """
+    Raises SNC-C004 where no package could be written to a folder, before work is lost on it: it is
+    not there, is empty, or holds what was emitted before and nothing else.
+    """
     try:
         there = next(path for path in (target, *target.absolute().parents) if path.exists())
         if not there.is_dir():
@@ -47,16 +52,9 @@ def expect_folder(target: Path) -> None:
         beside = there.absolute().parent if there == target else there
         if not os.access(beside, os.W_OK | os.X_OK):
             raise error("SNC-C004", f"{target}: the folder {beside} cannot be written to")
+        foreign = next(_foreign(target), None) if there == target else None
     except OSError as fault:
         raise error("SNC-C004", f"{target}: {fault.strerror or fault}") from None
-
-
-def _expect_own_folder(target: Path, files: Mapping[str, bytes]) -> None:
-    """A folder that is not there, is empty, or holds an emitted network and nothing else."""
-    expect_folder(target)
-    if not target.exists():
-        return
-    foreign = next(_foreign(target, files), None)
     if foreign is not None:
         raise error(
             "SNC-C004",
@@ -65,20 +63,19 @@ def _expect_own_folder(target: Path, files: Mapping[str, bytes]) -> None:
         )
 
 
-def _foreign(target: Path, files: Mapping[str, bytes]) -> Iterator[str]:
+def _foreign(target: Path) -> Iterator[str]:
     """
-    What is in a folder beside emitted networks. What stands at its top is looked at first:
-    a folder that was named by mistake may hold any number of files.
+    What is in a folder beside emitted networks: no manifest names it. What stands at its top is
+    looked at first: a folder that was named by mistake may hold any number of files.
     """
-    top = {Path(name).parts[0] for name in files}
     listed: set[str] = set()
-    for path in sorted(target.iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
+    for path in sorted(target.iterdir(), key=lambda path: (path.suffix != ".json", path.name)):
         if path.suffix == ".json":
             named = _files_of_manifest(path)
             if named is None:
                 yield path.name
             listed |= {path.name, *(named or ())}
-        elif path.name not in top:
+        elif path.name not in {Path(name).parts[0] for name in listed}:
             yield path.name
     folders = {parent.as_posix() for name in listed for parent in Path(name).parents}
     for path in target.rglob("*"):
@@ -91,8 +88,11 @@ def _foreign(target: Path, files: Mapping[str, bytes]) -> Iterator[str]:
 def _files_of_manifest(path: Path) -> Iterable[str] | None:
     """The files that a manifest names; None for another kind of file."""
     try:
-        return {str(name) for name in json.loads(path.read_text(encoding="utf-8"))["files"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        if path.stat().st_size > MOST_MANIFEST:
+            return None
+        named = json.loads(path.read_text(encoding="utf-8"))["files"]
+        return {str(name) for name in named} - {"", "."}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

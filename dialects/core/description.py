@@ -17,13 +17,20 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from snncc.dialects.core.equations import RECEPTORS, EquationError, names_read, parse
 from snncc.dialects.core.holding import check_memories
-from snncc.dialects.core.memories import Bus, Memory, Register
+from snncc.dialects.core.memories import Bus, Memory, Misplaced, Register
+from snncc.dialects.core.trial import check_equations
 
 SCHEMA = "snncc.chip/1"
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=1 << 24)]
 Bits: TypeAlias = Annotated[int, Field(ge=1, le=32)]
+Places: TypeAlias = Annotated[int, Field(ge=0, le=31)]
+"""By which a number is shifted."""
+Spikes: TypeAlias = Annotated[int, Field(ge=1, le=127)]
+Whole: TypeAlias = Annotated[int, Field(ge=-(1 << 31), lt=1 << 31)]
+Weight: TypeAlias = Annotated[int, Field(ge=-(1 << 15), lt=1 << 15)]
+MOST_CORES = 4096
 
 INPUT = "input"
 """Where edges from outside of the chip come from."""
@@ -54,8 +61,8 @@ class State(Part):
 class Parameter(Part):
     """A number that neurons are configured with."""
 
-    low: int
-    high: int
+    low: Whole
+    high: Whole
     per: Literal["neuron", "receptor", "group", "class"] = "neuron"
     """A group is neurons that share it, `Neuron.group` of them; a class all neurons."""
     default: int | None = None
@@ -102,8 +109,8 @@ class Decay(Part):
 
     form: Literal["shift", "fraction", "complement", "closer", "none"]
     parameter: Name | None = None
-    bits: int = 0
-    offset: int = 0
+    bits: Places = 0
+    offset: Whole = 0
 
     @model_validator(mode="after")
     def _names_parameter(self) -> Decay:
@@ -155,8 +162,8 @@ class Approximates(Part):
     """None: a readout that does not spike; its output is the membrane."""
     compare: Literal["gt", "ge"] = "ge"
     reset: Reset | None = None
-    threshold_shift: int = 0
-    bias_shift: int = 0
+    threshold_shift: Places = 0
+    bias_shift: Places = 0
     """Bits by which the equations shift what is configured."""
 
 
@@ -166,7 +173,7 @@ class Neuron(Part):
     count: Count
     """In one core."""
     receptors: Annotated[int, Field(ge=1, le=16)] = 1
-    states: dict[Name, State]
+    states: Annotated[dict[Name, State], Field(min_length=1)]
     parameters: dict[Name, Parameter] = {}
     group: Annotated[int, Field(ge=1, le=1 << 16)] = 1
     """How many neighbours share the parameters that are `per: group`."""
@@ -179,7 +186,7 @@ class Neuron(Part):
     """Of such a chip: those of the event that says that a step of time is over."""
     output: Name = "spikes"
     """What leaves the neuron: spikes, or a state."""
-    most: Annotated[int, Field(ge=1, le=255)] = 1
+    most: Spikes = 1
     """Spikes in one step."""
     approximates: Approximates
 
@@ -212,12 +219,21 @@ class Neuron(Part):
         }
         if self.output not in assigned:
             raise ValueError(f"step: {self.output} is the output and is never assigned")
+        twice = sorted(set(self.states) & set(self.parameters))
+        if twice:
+            raise ValueError(f"{twice[0]}: is a state and a parameter")
         a = self.approximates
         named = [a.membrane.parameter, a.bias, a.threshold]
         named += [a.current.decay.parameter] if a.current else []
         for wanted in named:
             if wanted is not None and wanted not in self.parameters:
                 raise ValueError(f"approximates: {wanted} is no parameter")
+        for decay in (a.membrane, *([a.current.decay] if a.current else [])):
+            p = None if decay.parameter is None else self.parameters[decay.parameter]
+            if p is not None and decay.form == "shift" and not 0 <= p.low <= p.high <= 62:
+                raise ValueError(f"approximates: {decay.parameter}: expected a shift by 0 to 62")
+        if a.threshold is not None and self.parameters[a.threshold].high < 1:
+            raise ValueError(f"approximates: {a.threshold}: expected numbers above 0")
         if (a.threshold is None) != (self.output != "spikes"):
             raise ValueError("approximates: neurons that spike have a threshold, others have none")
         if (a.threshold is None) != (a.reset is None):
@@ -229,8 +245,14 @@ class Shift(Part):
     """All weights of an edge class are shifted left by one number, a setting of the chip."""
 
     setting: Name
-    low: int = 0
-    high: int
+    low: Annotated[int, Field(ge=0, le=15)] = 0
+    high: Annotated[int, Field(ge=0, le=15)]
+
+    @model_validator(mode="after")
+    def _is_range(self) -> Shift:
+        if self.low > self.high:
+            raise ValueError(f"expected low <= high, got {self.low} and {self.high}")
+        return self
 
 
 class Edge(Part):
@@ -239,8 +261,8 @@ class Edge(Part):
     source: Name
     """`input` or a class of neurons."""
     target: Name
-    low: int
-    high: int
+    low: Weight
+    high: Weight
     """The ends of a weight."""
     latency: Annotated[int, Field(ge=0, le=64)]
     """Steps from a spike to its arrival, without `delay`."""
@@ -262,7 +284,7 @@ class Input(Part):
 
     count: Count
     """In one core."""
-    most: Annotated[int, Field(ge=1, le=255)] = 1
+    most: Spikes = 1
     """Spikes of one input in a step that the chip takes."""
 
 
@@ -298,6 +320,8 @@ class Grid(Part):
     def _has_core(self) -> Grid:
         if self.places < 1:
             raise ValueError("the output bus takes the only place")
+        if self.places > MOST_CORES:
+            raise ValueError(f"expected at most {MOST_CORES} places, got {self.places}")
         return self
 
 
@@ -344,8 +368,8 @@ class Description(Part):
     queue: Annotated[int, Field(ge=1, le=1 << 12)] | None = None
     """Of a chip of events: how many spikes wait at most, with the one that is worked on."""
     inputs: Input
-    neurons: dict[Name, Neuron]
-    edges: dict[Name, Edge]
+    neurons: Annotated[dict[Name, Neuron], Field(min_length=1)]
+    edges: Annotated[dict[Name, Edge], Field(min_length=1)]
     """In the order in which what arrives is added."""
     grid: Grid = Grid()
     shared: Shared | None = None
@@ -380,30 +404,44 @@ class Description(Part):
             known = {*neuron.states, *neuron.parameters, *self.settings, RECEPTORS}
             unknown = sorted(neuron.names_read() - known)
             if unknown:
-                raise ValueError(
-                    f"neurons.{name}: step: {unknown[0]} is no state, parameter or setting"
+                raise Misplaced(
+                    ("neurons", name, "step"), f"{unknown[0]} is no state, parameter or setting"
                 )
+            try:
+                check_equations(neuron, self.settings)
+            except EquationError as fault:
+                text = f"line {fault.line}: {fault}"
+                raise Misplaced(("neurons", name, fault.key), text) from None
+            reset = neuron.approximates.reset
+            if reset is not None and reset.select is not None:
+                p = (self.settings | neuron.parameters).get(reset.select)
+                if p is None or not all(p.low <= n <= p.high for n in reset.kinds.values()):
+                    raise Misplaced(
+                        ("neurons", name, "approximates", "reset"),
+                        f"select: {reset.select} is no parameter or setting that holds its kinds",
+                    )
             if self.execution == "events" and neuron.leak_step is None:
-                raise ValueError(f"neurons.{name}: leak_step: is missing, and events are executed")
+                raise Misplaced(("neurons", name), "leak_step: is missing, and events are executed")
         if self.execution == "events" and len(self.neurons) > 1:
-            raise ValueError("neurons: a chip of events has one class of neurons")
+            raise Misplaced(("neurons",), "a chip of events has one class of neurons")
         if (self.execution == "events") != (self.queue is not None):
-            raise ValueError("queue: is for chips of events, and they have one")
+            raise Misplaced(("execution",), "a queue is for chips of events, and they have one")
         if shifts & set(self.settings):
-            raise ValueError(f"settings: {sorted(shifts & set(self.settings))[0]} stands twice")
+            twice = sorted(shifts & set(self.settings))[0]
+            raise Misplaced(("settings", twice), "stands twice: a shift of edges has this name")
         for name, edge in self.edges.items():
             if edge.source != INPUT and edge.source not in self.neurons:
-                raise ValueError(f"edges.{name}: source: {edge.source} is no class of neurons")
+                raise Misplaced(("edges", name, "source"), f"{edge.source} is no class of neurons")
             if edge.target not in self.neurons:
-                raise ValueError(f"edges.{name}: target: {edge.target} is no class of neurons")
+                raise Misplaced(("edges", name, "target"), f"{edge.target} is no class of neurons")
             if edge.receptors > self.neurons[edge.target].receptors:
-                raise ValueError(f"edges.{name}: receptors: {edge.target} has fewer")
+                raise Misplaced(("edges", name, "receptors"), f"{edge.target} has fewer")
             if edge.low > edge.high:
-                raise ValueError(f"edges.{name}: expected low <= high")
+                raise Misplaced(("edges", name), "expected low <= high")
         for place in self.shared.of if self.shared else ():
             if place != INPUT and place not in self.neurons:
-                raise ValueError(f"shared: {place} is no class of neurons")
+                raise Misplaced(("shared", "of"), f"{place} is no class of neurons")
         check_memories(self)
         if self.learning and {self.learning.of, self.learning.readout} - set(self.neurons):
-            raise ValueError("learning: names a class of neurons that is not there")
+            raise Misplaced(("learning",), "names a class of neurons that is not there")
         return self

@@ -22,6 +22,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from xdsl.utils.exceptions import VerifyException
+
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Scalar
 from snncc.dialects.snn.neurons import arithmetic
@@ -36,11 +38,11 @@ Value: TypeAlias = "Scalar | list[Scalar]"
 
 
 class EquationError(ValueError):
-    """What is wrong, with the line of the text, counted from 1."""
+    """What is wrong, with the line of the text, counted from 1, and the key of the text."""
 
-    def __init__(self, line: int, message: str):
+    def __init__(self, line: int, message: str, key: str = "step"):
         super().__init__(message)
-        self.line = line
+        self.line, self.key = line, key
 
 
 @dataclass
@@ -218,14 +220,22 @@ class _Writer:
 
     def _assign(self, statement: ast.stmt) -> None:
         assert isinstance(statement, ast.Assign)
-        value = self.scalar(statement.value)
+        try:
+            value = self.scalar(statement.value)
+        except EquationError:
+            raise
+        except RecursionError:
+            raise EquationError(statement.lineno, "is nested too deeply") from None
+        except (ValueError, VerifyException) as fault:  # of the body
+            raise EquationError(statement.lineno, str(fault).splitlines()[0]) from None
         match statement.targets[0]:
             case ast.Name(name):
                 self.scope.values[name] = value
             case ast.Subscript(ast.Name(name), index):
                 held = self.scope.values.setdefault(name, [])
                 place = self.place(index)
-                assert isinstance(held, list)
+                if not isinstance(held, list) or not 0 <= place <= len(held):
+                    raise EquationError(statement.lineno, f"{name}: there is no {name}[{place}]")
                 held[place : place + 1] = [value]
 
     def place(self, index: ast.expr) -> int:
@@ -240,14 +250,14 @@ class _Writer:
             case ast.Constant(int(value)):
                 return self.constant(value)
             case ast.Name(name):
-                held = self.scope.values[name]
+                held = self._held(name, node)
                 if isinstance(held, list):
                     raise EquationError(node.lineno, f"{name}: expected an index, {name}[k]")
                 return held
             case ast.Subscript(ast.Name(name), index):
-                values = self.scope.values[name]
+                values = self._held(name, node)
                 place = self.place(index)
-                if not isinstance(values, list) or place >= len(values):
+                if not isinstance(values, list) or not 0 <= place < len(values):
                     raise EquationError(node.lineno, f"{name}: there is no {name}[{place}]")
                 return values[place]
             case ast.UnaryOp(ast.USub(), operand):
@@ -262,6 +272,11 @@ class _Writer:
             case ast.Call(ast.Name(name), arguments, []):
                 return FUNCTIONS[name].write(self, arguments)
         raise EquationError(node.lineno, "no form of an equation")
+
+    def _held(self, name: str, node: ast.expr) -> Value:
+        if name not in self.scope.values:
+            raise EquationError(node.lineno, f"{name}: is read before it is assigned")
+        return self.scope.values[name]
 
     def number(self, node: ast.expr) -> Scalar:
         """A number; spikes and truth values count as 0 and 1."""
@@ -287,6 +302,15 @@ class _Writer:
                 return self.scope.index
         raise EquationError(node.lineno, "expected a number that stands in the text")
 
+    def bits(self, node: ast.expr, least: int = 1) -> int:
+        """A literal that is a number of bits of the arithmetic."""
+        value = self.literal(node)
+        if not least <= value < self.scope.width:
+            raise EquationError(
+                node.lineno, f"expected {least} to {self.scope.width - 1} bits, got {value}"
+            )
+        return value
+
 
 def _arrive(w: _Writer, arguments: list[ast.expr]) -> Scalar:
     receptor = w.literal(arguments[1]) if len(arguments) > 1 else 0
@@ -294,7 +318,7 @@ def _arrive(w: _Writer, arguments: list[ast.expr]) -> Scalar:
 
 
 def _fit(overflow: arithmetic.Overflow) -> Callable[[_Writer, list[ast.expr]], Scalar]:
-    return lambda w, a: arithmetic.fit(w.number(a[0]), w.literal(a[1]), overflow)
+    return lambda w, a: arithmetic.fit(w.number(a[0]), w.bits(a[1]), overflow)
 
 
 def _total(w: _Writer, arguments: list[ast.expr]) -> Scalar:
@@ -345,7 +369,7 @@ def _count(w: _Writer, arguments: list[ast.expr]) -> Scalar:
 
 
 def _rounded(rounding: arithmetic.Rounding) -> Callable[[_Writer, list[ast.expr]], Scalar]:
-    return lambda w, a: arithmetic.shift_right(w.number(a[0]), w.literal(a[1]), rounding)
+    return lambda w, a: arithmetic.shift_right(w.number(a[0]), w.bits(a[1], 0), rounding)
 
 
 def _loss(w: _Writer, arguments: list[ast.expr]) -> Scalar:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import prod
 from typing import Literal, TypeAlias
 
 from xdsl.dialects import arith
@@ -193,6 +194,17 @@ _LOGIC: dict[type[Operation], Callable[[Polynomial, Polynomial], Polynomial]] = 
 }
 
 
+MOST_TERMS, MOST_DEGREE = 1 << 14, 64
+"""Of a product: squares of squares grow without bounds, and no neuron is one."""
+
+
+def _is_too_large(operands: list[Polynomial]) -> bool:
+    """Whether a product of the operands would be."""
+    terms = prod(max(1, len(p.terms)) for p in operands)
+    degree = sum(max((len(m) for m in p.terms), default=0) for p in operands)
+    return terms > MOST_TERMS or degree > MOST_DEGREE
+
+
 def _evaluate(op: Operation, operands: list[Polynomial], index: int) -> Polynomial:
     kind = type(op)
     if isinstance(op, arith.ConstantOp) and isinstance(op.value, FloatAttr | IntegerAttr):
@@ -203,6 +215,8 @@ def _evaluate(op: Operation, operands: list[Polynomial], index: int) -> Polynomi
             return Polynomial.constant(value)
     if isinstance(op, arith.ExtSIOp) and op.input.type == IntegerType(1):
         return -operands[0]  # every bit is that of the spike
+    if _is_too_large(operands):
+        return Polynomial.of(Symbol("opaque", f"{op.name}.{index}", None, op))
     if kind in _ARITHMETIC:
         return _ARITHMETIC[kind](*operands)
     if kind in _LOGIC and op.results[0].type == IntegerType(1):

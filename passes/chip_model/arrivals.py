@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -150,7 +151,7 @@ class Arriving:
         return doubt
 
     def _sum(self, drive: Drive, part: str = "sum") -> _Term:
-        port = f"{drive.name}.{part}".replace(".", "_")
+        port = port_name(f"{drive.name}.{part}")
         if isinstance(drive.weights, ConvolutionOp):
             self.inputs[port] = self._convolved(drive, drive.weights)
             return _Term(port, None, drive.shift)
@@ -218,13 +219,13 @@ class Arriving:
         sources = set(places.tolist()) - {NOWHERE}
         if len(sources) == 1:  # the same for all
             (source,) = sources
-            port = f"{drive.name}_from_{source}".replace(".", "_")
+            port = port_name(f"{drive.name}_from_{source}")
             if port not in self.inputs:
                 self.inputs[port] = self._a.element(drive.stream, source)
         else:
-            port = name.replace(".", "_")
+            port = port_name(name)
             self.inputs[port] = self._a.add(RearrangeOp(drive.stream, places))
-        weight = f"w_{name}".replace(".", "_")
+        weight = f"w_{port_name(name)}"
         if drive.learned is None:
             self.parameters[weight] = self._a.parameter(
                 f"{name}.weight", weights.astype(drive.table.dtype)
@@ -235,6 +236,11 @@ class Arriving:
             chosen = np.where(places == NOWHERE, NOWHERE, flat)
             self.parameters[weight] = self._a.add(RearrangeOp(drive.learned, chosen))
         return _Term(port, weight, drive.shift)
+
+
+def port_name(name: str) -> str:
+    """An identifier for what arrives; networks name their layers as they like."""
+    return "x_" + re.sub(r"\W", "_", name, flags=re.ASCII)
 
 
 def narrowed(weights: Array) -> Array:

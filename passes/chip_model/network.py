@@ -296,7 +296,7 @@ class Model:
                     tables.append(connections)
             if tables:
                 stream, weights, learned = self._sources(tables, streams, by_number=by_number)
-                node = f"{name}.{edge_name}{receptor}"
+                node = f"{name}.{edge_name}.r{receptor}"  # edges' names may end with a number
                 drives.append(Drive(node, stream, weights, shift, learned))
         return drives
 

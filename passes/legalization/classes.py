@@ -61,7 +61,7 @@ def _class_of(
             f"does not spike, and all neurons of {description.name} do",
             "end the network with spiking neurons; their counts are the output",
         )
-    return order[0]
+    return order[0] if order else next(iter(description.neurons))
 
 
 def _edge_of(

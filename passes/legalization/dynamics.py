@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects import arith
+from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import SSAValue
 
 from snncc.dialects.arrays import Array, constant_of
@@ -74,6 +75,11 @@ class _Reader:
         self._scalars = scalars_of(neuron.body.block, known)
         self._starts: dict[Symbol, Polynomial] = {}
         for port, symbol in zip(neuron.state_ports, self.body.states, strict=True):
+            element = port.argument.type
+            if isinstance(element, IntegerType) and element.width.data > 1:
+                raise NoNormalForm(
+                    f"{port.name} is a whole number already ({element}), not a float"
+                )
             initial = constant_of(port.operand)
             if initial is None:
                 raise NoNormalForm(f"{port.name} starts at values that change")
@@ -183,7 +189,7 @@ class _Reader:
         update = self.body.next_states[index]
         for symbol in [s for s in update.symbols if s.kind == "opaque"]:
             if symbol.argument is None:
-                raise NoNormalForm(f"{symbol.name.split('.')[0]} of the membrane")
+                raise NoNormalForm(f"{symbol.name.rpartition('.')[0]} of the membrane")
             raise NoNormalForm("a membrane that is held from below")
         events = sorted(
             (s for s in update.symbols if s.kind in ("spike", "count")), key=lambda s: s.name

@@ -209,7 +209,7 @@ class _Writer:
             least, most = sorted(float(d) for d in decay_of(decay, np.array([low, high])))
             self._no_decay(
                 f"{what}: a decay of {_span(wanted[wrong])} a step; {self.chip} has "
-                f"{least:.4g} to {most:.4g}, and {_span(found[wrong])} is nearest",
+                f"{_text(least)} to {_text(most)}, and {_span(found[wrong])} is nearest",
                 "train with a time constant in that range",
             )
         change = np.abs(found - wanted).max(initial=0)
@@ -265,5 +265,11 @@ def _is_another(wanted: Array, found: Array) -> Array:
 
 
 def _span(values: Array) -> str:
-    low, high = float(values.min()), float(values.max())
-    return f"{low:.4g}" if f"{low:.4g}" == f"{high:.4g}" else f"{low:.4g} to {high:.4g}"
+    low, high = _text(float(values.min())), _text(float(values.max()))
+    return low if low == high else f"{low} to {high}"
+
+
+def _text(value: float) -> str:
+    """Four digits, or as many as tell a decay from none."""
+    text = f"{value:.4g}"
+    return f"{value:.7g}" if float(text) == 1.0 != value else text

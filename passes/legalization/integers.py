@@ -27,6 +27,7 @@ from snncc.passes.legalization.classes import Classes
 from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.forms import Form, Formed
 from snncc.passes.legalization.graph import SpikingGraph
+from snncc.passes.legalization.limits import OfClasses, largest_for_bias
 from snncc.passes.legalization.parameters import configured
 from snncc.passes.legalization.rounding import Row, rows_of
 from snncc.passes.legalization.scales import Fit, Scales
@@ -97,8 +98,18 @@ class _Writer:
                 )
             at_end = (weights == row.edge.high) | (weights == row.edge.low)
             count += int(at_end.sum()) if row.edge.levels is None else 0
-        d = self.graph.populations[name].dynamics
-        neuron = self.chip.neurons[self.classes.of[name]]
+        population = self.graph.populations[name]
+        d, neuron = population.dynamics, self.chip.neurons[self.classes.of[name]]
+        beyond = fit.scale > largest_for_bias(d.bias, neuron) * (1 + 1e-9)
+        if beyond.any():
+            p = neuron.parameters[str(neuron.approximates.bias)]
+            self.faults.add(
+                NO_WEIGHT,
+                name,
+                f"a bias of {np.abs(d.bias[beyond]).max():.4g} is more than {p.low} to {p.high} "
+                f"hold at the smallest scale, for {int(beyond.sum())} of {d.size} neurons",
+                "train with smaller biases or a higher threshold",
+            )
         if d.threshold is not None and rows:
             unit = 2.0**neuron.approximates.threshold_shift
             least = (fit.scale * d.threshold / unit).min()
@@ -131,11 +142,13 @@ class _Writer:
 
         ops: list[Operation] = [InputOp(name, shape) for name, shape in self.graph.inputs.items()]
         settings = dict(shifts)
+        shared = OfClasses(self.chip, self.faults)
         for name, population in self.graph.populations.items():
             neuron = self.chip.neurons[self.classes.of[name]]
             numbers = configured(
                 population, neuron, self.forms[name], fits[name].scale, settings, self.faults
             )
+            shared.expect(name, self.classes.of[name], numbers)
             ops.append(
                 PopulationOp(
                     name,

@@ -37,6 +37,13 @@ def read_graph(network: snn.NetworkOp) -> SpikingGraph:
         known = names.outputs_of.get(op, ())
         name = known[0] if known else (op.node.data if op.node else f"neuron{len(neurons)}")
         neurons[name] = op
+        if name in network.inputs:
+            faults.add(
+                NO_NEURON,
+                name,
+                "a layer and an input have this name, by which chips' files tell them apart",
+                "rename one of them",
+            )
         for result in op.results:
             values[result] = name
         try:

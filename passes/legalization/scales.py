@@ -20,6 +20,7 @@ from snncc.passes.legalization import sampling
 from snncc.passes.legalization.activity import Activity
 from snncc.passes.legalization.classes import Classes
 from snncc.passes.legalization.graph import Population, SpikingGraph
+from snncc.passes.legalization.limits import largest_for_bias, least_of
 from snncc.passes.legalization.rounding import Row, natural_scale, rounded, rounding_error
 
 HEADROOM = 0.8
@@ -184,13 +185,7 @@ class Scales:
             with np.errstate(divide="ignore"):
                 room = HEADROOM * 2.0 ** (neuron.arrivals.bits - 1) / np.maximum(current, 1e-30)
             most = np.minimum(most, room)
-        if a.bias is not None:
-            high = neuron.parameters[a.bias].high
-            with np.errstate(divide="ignore"):
-                most = np.minimum(
-                    most,
-                    np.where(d.bias != 0, (high << a.bias_shift) / np.abs(d.bias), np.inf),
-                )
+        most = np.minimum(most, largest_for_bias(d.bias, neuron))
         return np.asarray(np.minimum(most, 2.0**40))
 
     def _allowed(self, population: Population, neuron: Neuron, scale: Array) -> Array:
@@ -203,10 +198,10 @@ class Scales:
         unit = 2.0**a.threshold_shift
         p = neuron.parameters[a.threshold]
         threshold = scale * d.threshold / unit
+        # up to the next whole number there may be no room for a bias
+        most = np.floor(largest_for_bias(d.bias, neuron) * d.threshold / unit)
         groups = self._sharing(population.name)
         if groups is not None:
-            least = np.full(groups.max() + 1, np.inf)
-            np.minimum.at(least, groups, threshold)
-            threshold = least[groups]
-        whole = np.clip(np.rint(threshold), max(p.low, 1), p.high)
+            threshold, most = (least_of(groups, values) for values in (threshold, most))
+        whole = np.clip(np.minimum(np.rint(threshold), most), max(p.low, 1), p.high)
         return np.asarray(whole * unit / d.threshold)

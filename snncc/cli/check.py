@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from snncc.cli.console import out, say, table
+from snncc.cli.console import out, progress, say, table
 from snncc.errors import Problem, SnnccError
 
 
@@ -33,7 +33,8 @@ def find_problems(model: Path, values: dict[str, Any], target: str = "c") -> lis
 
 
 def run_check(model: Path, values: dict[str, Any], as_json: bool, target: str = "c") -> int:
-    problems = find_problems(model, values, target)
+    with progress(f"check for {target}"):
+        problems = find_problems(model, values, target)
     failed = any(problem.severity == "error" for problem in problems)
     if as_json:
         report = {

@@ -53,6 +53,7 @@ def run_compile_for_chip(
 ) -> None:
     from snncc.cli.inputs import read_inputs
     from snncc.cli.labels import read_labels, scored_output
+    from snncc.cli.run import expect_options
     from snncc.cores.chips import chip_named
     from snncc.cores.configuration import configure
     from snncc.cores.encoders import input_encoder
@@ -72,6 +73,7 @@ def run_compile_for_chip(
             "--encode",
         )
     expect_folder(output)
+    expect_options(labels, score)
     network = load_with(model, options)
     print_warnings(network.warnings)
     encoder = None if encode is None else input_encoder(encode, network.inputs, description)
@@ -170,6 +172,11 @@ def run_configuration(
     if engine in ("c", "interpreter"):
         raise error("SNC-C003", f"--engine {engine}: {folder} is for a chip", remedy="leave it out")
     _expect_no(values, "run")
+    from snncc.cli.run import expect_options, expect_output
+
+    expect_options(labels, score, output, trace)
+    if output is not None:
+        expect_output(output, [input_file])
     from snncc.cli.inputs import read_inputs
     from snncc.cli.labels import accuracy_of, read_labels, scored_output
     from snncc.cli.run import activity, write_arrays
@@ -230,7 +237,8 @@ def run_inspect_configuration(
         from snncc.cores.plot import expect_plot
 
         expect_plot(svg)
-    configuration = load(folder)
+    with progress(f"reads {folder}"):
+        configuration = load(folder)
     on_mesh = configuration.description.grid.routed
     if svg is not None:
         from snncc.cores.plot import plot

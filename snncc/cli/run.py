@@ -38,12 +38,12 @@ def run_run(
     engine = engine or "c"
     if engine not in ("c", "interpreter"):
         raise error("SNC-C003", f"--engine {engine}: is for chips, and {model} is a model")
-    _expect_options(labels, score, output, trace, whole)
+    expect_options(labels, score, output, trace, whole)
     chosen = quantization_of(quantization)
     if output is not None:
         read = [model, input_file, Path(labels or input_file)]
         read += [chosen.calibrate] if chosen is not None and chosen.calibrate is not None else []
-        _expect_output(output, read)
+        expect_output(output, read)
     network = load_with(model, options)
     print_warnings(network.warnings)
     given = read_inputs(input_file, network, steps)
@@ -97,8 +97,12 @@ def run_run(
             say("states are in the unit of the float network; --whole writes whole numbers")
 
 
-def _expect_options(
-    labels: str | None, score: str | None, output: Path | None, trace: bool, whole: bool
+def expect_options(
+    labels: str | None,
+    score: str | None,
+    output: Path | None = None,
+    trace: bool = False,
+    whole: bool = False,
 ) -> None:
     """Options that mean nothing without another are refused."""
     if trace and output is None:
@@ -119,7 +123,7 @@ def _expect_options(
         )
 
 
-def _expect_output(output: Path, read: Sequence[Path]) -> None:
+def expect_output(output: Path, read: Sequence[Path]) -> None:
     """A file that can be written and is none of those that are read."""
     expect_writable(output, ".npz")
     for path in read:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from snncc.backends.cores.emitting import emitter_named
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.document import DescriptionError
 from snncc.dialects.core.shipped import described, is_file_of_chip, known_chips
@@ -40,6 +41,17 @@ def is_chip(target: str) -> bool:
     return target in known_chips() or is_file_of_chip(target)
 
 
+def _with_emitter(description: Description, name: str) -> Description:
+    """Raises DescriptionError where there is no such emitter."""
+    if description.emitter is not None:
+        try:
+            emitter_named(description.emitter)
+        except KeyError as fault:
+            told = f"{name}: emitter: there is none of the name {fault}"
+            raise DescriptionError([f"{told}: a backend of snncc, or none"]) from None
+    return description
+
+
 def chip_named(target: str | Path) -> Description:
     """
     The description of a shipped chip, or of a .yaml file. Raises SNC-N001 with the file's line,
@@ -50,6 +62,8 @@ def chip_named(target: str | Path) -> Description:
         expect_file(Path(text), "SNC-N001")
     try:
         found = described(text)
+        if found is not None:
+            found = _with_emitter(found, Path(text).name)
     except DescriptionError as fault:
         raise SnnccError([Problem("SNC-N001", line) for line in fault.faults]) from None
     if found is None:

@@ -97,7 +97,13 @@ class Configuration:
         if engine == "xylosim":
             from snncc.cores.xylosim import simulate
 
-            found = simulate(self.program, self.description, late(given, self.lag))
+            found = {
+                name: array.astype(self.golden.trace[name].dtype)
+                for name, array in simulate(
+                    self.program, self.description, late(given, self.lag)
+                ).items()
+                if name in (self.golden.trace if trace else self.program.outputs)
+            }
         elif engine == "model":
             found = self.model.run(late(given, self.lag), trace=trace)
         else:
@@ -188,6 +194,13 @@ def configure(
             f"labels: expected {data.samples} numbers, one for each sample, "
             f"got {list(labels.shape)}",
         )
+    if labels is not None:
+        classes = int(np.prod(network.outputs[score or next(iter(network.outputs))], dtype=int))
+        if not 0 <= labels.min() <= labels.max() < classes:
+            raise error(
+                "SNC-R003",
+                f"labels: expected 0 to {classes - 1}, got {labels.min()} to {labels.max()}",
+            )
     legal = legalize(network, description, data, score)
     found = departures(legal.program, description)
     assert not found, found
@@ -247,10 +260,10 @@ def whole_inputs(
         array = np.asarray(x[name])
         extra = array.ndim - len(shape)
         if extra not in (1, 2) or array.shape[extra:] != shape or not array.size:
+            sizes = "".join(f", {size}" for size in shape)
             raise error(
                 "SNC-R001",
-                f"input {name!r}: expected [T, *{list(shape)}] or [T, B, *{list(shape)}], "
-                f"got {list(array.shape)}",
+                f"input {name!r}: expected [T{sizes}] or [T, B{sizes}], got {list(array.shape)}",
             )
         most = description.inputs.most
         counts = np.nan_to_num(array.astype(np.float64), nan=-1)
@@ -264,4 +277,10 @@ def whole_inputs(
                 f"--encode {'|'.join(sorted(ENCODERS))}, with options",
             )
         found[name] = counts.astype(np.uint8)
+    leads = {
+        name: array.shape[: array.ndim - len(network.inputs[name])] for name, array in found.items()
+    }
+    if len(set(leads.values())) > 1:
+        told = ", ".join(f"{name}: {list(lead)}" for name, lead in leads.items())
+        raise error("SNC-R001", f"inputs differ in steps or samples ({told})")
     return found

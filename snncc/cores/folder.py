@@ -28,9 +28,9 @@ import numpy as np
 
 from snncc.backends.cores.emitting import Golden, emitter_named
 from snncc.backends.cores.sanafe.replay import emit_replay
-from snncc.cores.chips import chip_named, description_text
+from snncc.cores.chips import chip_named, description_text, known_chips
 from snncc.cores.guide import readme
-from snncc.cores.host import host_files, host_manifest, read_encoder, read_real, real_arrays
+from snncc.cores.host import host_files, host_manifest, read_encoder, real_arrays
 from snncc.cores.legalize import Step
 from snncc.cores.measure import Cost
 from snncc.dialects.arrays import Array
@@ -39,8 +39,8 @@ from snncc.dialects.core.placement import cores_of, places_of
 from snncc.dialects.core.program import PopulationOp, ProgramOp
 from snncc.dialects.core.routing import copies_of, lines_of, routes_of
 from snncc.errors import error
-from snncc.folders import save_files
-from snncc.inputs import open_npz
+from snncc.folders import MOST_MANIFEST, save_files
+from snncc.inputs import entry, open_npz
 from snncc.storage import load_module, save_module
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ MANIFEST, DESCRIPTION, NETWORK = "manifest.json", "chip.yaml", "network.mlir"
 GOLDEN, ADDRESSES, CONFIG = "golden.npz", "address_map.csv", "config"
 SANAFE = "sanafe"
 SCHEMA = "snncc.configuration/1"
-MOST_MANIFEST = 16 << 20
 
 
 def save(configuration: Configuration, folder: Path) -> Path:
@@ -69,8 +68,7 @@ def files_of(configuration: Configuration) -> dict[str, bytes]:
         **host_files(configuration),
     }
     if description.emitter is not None:
-        emit = emitter_named(description.emitter)
-        emitted = emit(configuration.program, description, configuration.golden)
+        emitted = _emitted(configuration, description.emitter)
         files |= {f"{CONFIG}/{path}": data for path, data in emitted.items()}
     if description.grid.routed:
         replay = emit_replay(configuration.program, description, configuration.golden)
@@ -79,6 +77,22 @@ def files_of(configuration: Configuration) -> dict[str, bytes]:
     manifest = _manifest(configuration, files)
     files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()
     return files
+
+
+def _emitted(configuration: Configuration, emitter: str) -> dict[str, bytes]:
+    """What a chip is given. Raises SNC-N001 for another chip than the emitter's own."""
+    description = configuration.description
+    try:
+        return emitter_named(emitter)(configuration.program, description, configuration.golden)
+    except Exception as fault:
+        if emitter in known_chips() and description == chip_named(emitter):
+            raise
+        raise error(
+            "SNC-N001",
+            f"emitter: {emitter} cannot write a configuration of {description.name} "
+            f"({type(fault).__name__}: {fault})",
+            remedy="leave it out: the model and the mapping need none",
+        ) from fault
 
 
 def is_configuration(path: Path) -> bool:
@@ -107,8 +121,8 @@ def load(folder: Path) -> Configuration:
     found = departures(program, description)
     if found:
         raise error("SNC-N008", f"{folder / NETWORK}: {found[0]}", remedy="compile it again")
-    golden = _read_golden(folder)
-    encoder, real = read_encoder(manifest, program, description), read_real(folder / GOLDEN)
+    golden, real = _read_golden(folder, program)
+    encoder = read_encoder(manifest, program, description)
     return Configuration(module, description, _steps(manifest), golden, encoder, real)
 
 
@@ -163,14 +177,30 @@ def _golden_bytes(golden: Golden, real: Mapping[str, Array]) -> bytes:
     return data.getvalue()
 
 
-def _read_golden(folder: Path) -> Golden:
-    with open_npz(folder / GOLDEN, "SNC-N008") as file:
-        arrays = {name: np.asarray(file[name]) for name in file.files}
-    return Golden(
-        {k.removeprefix("input/"): v for k, v in arrays.items() if k.startswith("input/")},
-        {k.removeprefix("trace/"): v for k, v in arrays.items() if k.startswith("trace/")},
-        arrays.get("order"),
-    )
+def _read_golden(folder: Path, program: ProgramOp) -> tuple[Golden, dict[str, Array]]:
+    """The sample, and its values where inputs are encoded."""
+    path = folder / GOLDEN
+    with open_npz(path, "SNC-N008") as file:
+        arrays = {name: entry(file, name, path, "SNC-N008") for name in file.files}
+
+    def part(prefix: str) -> dict[str, Array]:
+        found = {k: a for k, a in arrays.items() if k.startswith(prefix)}
+        return {key.removeprefix(prefix): array for key, array in found.items()}
+
+    golden = Golden(part("input/"), part("trace/"), arrays.get("order"))
+    steps = next((len(a) for a in golden.inputs.values() if a.ndim), 0)
+    wanted = {f"input/{name}": tuple(op.shape.get_values()) for name, op in program.inputs.items()}
+    wanted |= {f"trace/{name}": (op.size,) for name, op in program.populations.items()}
+    for name, shape in wanted.items():
+        found = arrays.get(name)
+        if found is None or found.dtype.kind not in "biu" or found.shape != (steps, *shape):
+            got = "nothing" if found is None else f"{found.dtype} {list(found.shape)}"
+            raise error(
+                "SNC-N008",
+                f"{path}: {name}: expected whole numbers {[steps, *shape]}, got {got}",
+                remedy="compile it again",
+            )
+    return golden, part("real/")
 
 
 def _manifest(configuration: Configuration, files: dict[str, bytes]) -> dict[str, Any]:
@@ -215,7 +245,12 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         for facts in found["files"].values():
             str(facts["sha256"])
         _steps(found)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
+    except OSError as fault:
+        told = f"{path}: {(fault.strerror or str(fault)).lower()}"
+        raise error(
+            "SNC-N008", told, remedy="name a folder that `snncc compile --target` wrote"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         raise error("SNC-N008", f"{path}: no manifest of a configuration ({fault})") from None
     return dict(found)
 

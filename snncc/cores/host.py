@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from snncc.backends.c.names import prefix_of
 from snncc.cores.encoders import InputEncoder, input_encoder
@@ -14,7 +11,6 @@ from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import ProgramOp
 from snncc.errors import SnnccError, error
-from snncc.inputs import open_npz
 
 if TYPE_CHECKING:
     from snncc.cores.configuration import Configuration
@@ -59,16 +55,6 @@ def read_encoder(
 def real_arrays(real: Mapping[str, Array]) -> dict[str, Array]:
     """The sample's values as `golden.npz` has them."""
     return {f"real/{name}": array for name, array in real.items()}
-
-
-def read_real(golden: Path) -> dict[str, Array]:
-    """The values of the sample. Raises SNC-N008."""
-    with open_npz(golden, "SNC-N008") as file:
-        return {
-            name.removeprefix("real/"): np.asarray(file[name])
-            for name in file.files
-            if name.startswith("real/")
-        }
 
 
 def told(configuration: Configuration) -> list[str]:

@@ -9,7 +9,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.cores.events import ChipModel, running
-from snncc.cores.measure import Cost, Data, Trace, cost, run
+from snncc.cores.measure import Cost, Data, Trace, cost, run, whole_spikes
 from snncc.cores.wraps import wrapped
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
@@ -115,13 +115,18 @@ class _Legalization:
         self.scored = None
         if data.labels is not None:
             self.scored = graph.outputs[score or next(iter(graph.outputs))].source
+        self.spiking = [
+            name for name, p in graph.populations.items() if p.dynamics.threshold is not None
+        ]
         self.steps: list[Step] = []
         self.reference: Trace | None = None
 
     def run(self) -> Legalized:
         plan, lags = self.plan, self.plan.lags
         self.reference = run(Network(self.given), self.data, dict.fromkeys(lags, 0))
-        self._tell("network", (), self.reference)
+        silent = [n for n in self.spiking if not whole_spikes(self.reference.given[n]).any()]
+        never = [f"{name}: never fires on the calibration data" for name in silent]
+        self._tell("network", never, self.reference)
         trace = self.reference
         for stage in plan.stages:
             seen = stage.name == NEURONS  # what scales follow from
@@ -184,7 +189,7 @@ class _Legalization:
         assert self.reference is not None
         set_order(module, inhibition_first(program))
         other = run(model, self.data, lags)
-        costs = [cost(self.reference, t, self.data, self.scored) for t in (trace, other)]
+        costs = [self._cost(t) for t in (trace, other)]
         ascending, sums = ((-(c.accuracy or 0.0), c.moved) for c in costs)
         if sums < ascending:
             less, more = (f"{100 * c.moved:.1f} %" for c in costs[::-1])
@@ -196,10 +201,11 @@ class _Legalization:
         return model, trace, []
 
     def _tell(self, name: str, changes: Sequence[str], trace: Trace) -> None:
+        self.steps.append(Step(name, tuple(changes), self._cost(trace)))
+
+    def _cost(self, trace: Trace) -> Cost:
         assert self.reference is not None
-        self.steps.append(
-            Step(name, tuple(changes), cost(self.reference, trace, self.data, self.scored))
-        )
+        return cost(self.reference, trace, self.data, self.scored, self.spiking)
 
 
 __all__ = ["Legalized", "Step", "legalize", "problems_of"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +68,9 @@ def _mean(array: Array) -> Array:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a step: beside the network that was given."""
+    """
+    Of a step: beside the network that was given, or beside one spike where it has none.
+    """
 
     moved: float
     """Spikes that are no spikes of the network or lack, as a share of the network's."""
@@ -108,21 +110,23 @@ def run(
     return Trace(given, largest, currents, before)
 
 
-def cost(reference: Trace, trace: Trace, data: Data, scored: str | None) -> Cost:
-    """`scored` is the population that the labels are for."""
-    moved = total = fired = 0.0
-    for name, wanted in reference.given.items():
-        if wanted.dtype.kind == "f":
-            continue
-        got = trace.given[name].astype(np.int64)
-        moved += float(np.abs(got - wanted.astype(np.int64)).sum())
-        total += float(wanted.sum(dtype=np.int64))
-        fired += float(got.sum())
-    return Cost(
-        moved / total if total else 0.0,
-        fired / total if total else 0.0,
-        accuracy(trace, data, scored),
-    )
+def cost(
+    reference: Trace, trace: Trace, data: Data, scored: str | None, spiking: Collection[str]
+) -> Cost:
+    """`scored` is the population that the labels are for, `spiking` those whose spikes count."""
+    moved = total = fired = 0
+    for name in spiking:
+        wanted, got = whole_spikes(reference.given[name]), whole_spikes(trace.given[name])
+        moved += int(np.abs(got - wanted).sum())
+        total += int(wanted.sum())
+        fired += int(got.sum())
+    rate = fired / total if total else 1.0 + fired
+    return Cost(moved / max(total, 1), rate, accuracy(trace, data, scored))
+
+
+def whole_spikes(spikes: Array) -> Array:
+    """Whole numbers [T, B, n]: a network may have spikes as floats, off by a rounding."""
+    return np.asarray(np.rint(spikes).astype(np.int64).reshape(*spikes.shape[:2], -1))
 
 
 def accuracy(trace: Trace, data: Data, scored: str | None) -> float | None:

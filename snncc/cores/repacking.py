@@ -271,6 +271,8 @@ class _Repacking:
 def _whole(name: str, given: Array, factor: Array | None) -> Array:
     """The chip's whole numbers, int64."""
     if given.dtype.kind in "iu":
+        if not ((given > -(1 << 31)) & (given < 1 << 31)).all():
+            raise error("SNC-R001", f"{name}: has numbers beyond 32 bits, no number of a chip")
         return given.astype(np.int64)
     if given.dtype.kind != "f":
         raise error("SNC-R001", f"{name}: expected numbers, got {given.dtype}")

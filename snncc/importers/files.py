@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
-from snncc.errors import Problem, error
+from snncc.errors import Problem, error, expect_file
 from snncc.options import LoadOptions
 
 
@@ -24,7 +25,12 @@ def import_file(path: Path, options: LoadOptions) -> Imported:
     suffix = path.suffix.lower()
     reader = _READERS.get(suffix)
     if path.is_dir():
-        raise error("SNC-I010", f"{path}: is a folder")
+        remedy = None
+        if (path / "manifest.json").is_file():
+            remedy = "of what snncc wrote, `snncc run`, `inspect` and `repack` take a chip's folder"
+        raise error("SNC-I010", f"{path}: is a folder", remedy=remedy)
+    if not os.path.exists(path):  # or may not be looked at
+        expect_file(path, "SNC-I010")
     if reader is None:
         raise error(
             "SNC-I010",

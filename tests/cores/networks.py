@@ -15,8 +15,10 @@ from tests.passes.legalization.networks import cuba
 INPUTS, HIDDEN, OUTPUTS = 6, 20, 4
 
 
-def small(seed: int = 0, *, hidden: int = HIDDEN, alpha: float = 0.75) -> Network:
-    """6 inputs, recurrent neurons with currents, 4 outputs."""
+def small(
+    seed: int = 0, *, hidden: int = HIDDEN, alpha: float = 0.75, readout: bool = True
+) -> Network:
+    """6 inputs, recurrent neurons with currents, 4 outputs, or these neurons as the output."""
     rng = np.random.default_rng(seed)
     a = Assembly("small", {"x": TensorType(f32, [INPUTS])})
     zero = a.zero(TensorType(f32, []))
@@ -47,6 +49,8 @@ def small(seed: int = 0, *, hidden: int = HIDDEN, alpha: float = 0.75) -> Networ
     drive = a.add(snn.AddOp([fc, rec], f32, node="sum"))
     spikes = population("hidden", drive, hidden, alpha, 0.875)
     a.close(back, spikes)
+    if not readout:
+        return Network(a.finish({"y": spikes}))
     out = a.add(snn.LinearOp(spikes, matrix("out", OUTPUTS, hidden, 0.15), element=f32, node="o"))
     return Network(a.finish({"y": population("readout", out, OUTPUTS, 0.5, 0.9375)}))
 

@@ -13,6 +13,7 @@ from snncc.cores.chips import chip_named
 from snncc.cores.configuration import Configuration, configure
 from snncc.cores.folder import files_of, load
 from snncc.errors import SnnccError
+from snncc.folders import save_files
 from tests.cores.networks import OUTPUTS, small, spikes
 from tests.tools import require_module
 
@@ -48,8 +49,12 @@ def test_model_is_the_simulator(configuration: Configuration) -> None:
     require_module("xylosim.v2")
     x = spikes(2)
     trace = configuration.run(x, trace=True)
-    for name, array in configuration.run(x, engine="xylosim").items():
+    found = configuration.run(x, engine="xylosim", trace=True)
+    assert set(found) >= {"y", "hidden.i1", "hidden.v", "readout.v"}
+    for name, array in found.items():
+        assert array.dtype == trace[name].dtype
         np.testing.assert_array_equal(trace[name], array)
+    assert set(configuration.run(x, engine="xylosim")) == {"y"}
 
 
 def test_folder_is_read_back(configuration: Configuration, tmp_path: Path) -> None:
@@ -63,6 +68,8 @@ def test_folder_is_read_back(configuration: Configuration, tmp_path: Path) -> No
     for name, array in golden.trace.items():
         np.testing.assert_array_equal(got[name], array)
     assert configuration.save(folder) == folder  # its own folder is written again
+    save_files({"manifest.json": b'{"files": {}}'}, folder)  # and one of another kind
+    assert configuration.save(folder) == folder
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(SnnccError, match=r"SNC-C004 .*notes.txt, which snncc did not write"):
         configuration.save(folder)
@@ -92,6 +99,13 @@ def test_every_changed_file_is_found(configuration: Configuration, tmp_path: Pat
         load(folder)
 
 
+def test_labels_are_classes() -> None:
+    for label, told in ((OUTPUTS, "expected 0 to 3, got 4 to 4"), (-1, "got -1 to -1")):
+        labels = np.full(spikes().shape[1], label)
+        with pytest.raises(SnnccError, match=f"SNC-R003 labels: .*{told}"):
+            configure(small(), chip_named("xylo"), spikes(), labels)
+
+
 def test_inputs_are_spikes() -> None:
     network, chip = small(), chip_named("xylo")
     for x, told in (
@@ -116,7 +130,7 @@ def test_all_that_does_not_fit_is_listed() -> None:
     assert any("1210000 recurrent synapses; xylo has 31744" in message for message in told)
     assert "a neuron reaches 1100 others by recurrent synapses; xylo has 255 for each" in str(told)
     decay = found["SNC-N005", "hidden"]
-    assert "current 0: a decay of 0.1 a step; xylo has 0.5 to 1" in decay.message
+    assert "current 0: a decay of 0.1 a step; xylo has 0.5 to 0.9999695" in decay.message
 
 
 def test_compile_takes_a_chip() -> None:

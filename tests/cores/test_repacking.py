@@ -124,6 +124,7 @@ def test_what_the_chip_has_not_is_refused(configuration: Configuration) -> None:
         ({"hidden.dash_mem": np.ones(HIDDEN)}, "SNC-C003 hidden.dash_mem: floats, and the conf"),
         ({FC: w[:-1]}, r"SNC-R001 x.to.hidden.0: expected \[6, 20\] .* got \[5, 20\]"),
         ({FC: w * np.nan}, "SNC-R001 x.to.hidden.0: has numbers that are not finite"),
+        ({FC: np.full(w.shape, 2**64 - 1, np.uint64)}, "SNC-R001 .* has numbers beyond 32 bits"),
         ({FC: w == 0}, "SNC-R001 x.to.hidden.0: expected numbers, got bool"),
         ({"fc": w}, "SNC-C003 fc: expected one of x.to.hidden.0, "),
     ):

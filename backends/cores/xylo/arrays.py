@@ -51,7 +51,7 @@ class XyloArrays:
         """[neurons], or [receptors, neurons]; what is not given has its default."""
         members = self.hidden if neuron_class == HIDDEN else self.readout
         described = self.neuron[neuron_class].parameters[name]
-        parts = []
+        parts = [np.zeros(0, np.int64)]
         for op in members:
             if name in op.parameters.data:
                 parts.append(op.numbers(name))

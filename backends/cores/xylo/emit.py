@@ -99,9 +99,11 @@ def _golden(chip: XyloArrays, golden: Golden) -> dict[str, str]:
     """The input's spikes, and a file of each memory of neurons for each step."""
 
     def of(members: Sequence[PopulationOp], register: str) -> Array:
-        names = [op.sym_name.data + register for op in members]
-        parts = [golden.trace[name].reshape(golden.steps, -1) for name in names]
-        return np.concatenate(parts, axis=1).astype(np.int64)
+        parts = [np.zeros((golden.steps, 0), np.int64)]
+        for op in members:
+            array = golden.trace[op.sym_name.data + register]
+            parts.append(array.reshape(golden.steps, -1).astype(np.int64))
+        return np.concatenate(parts, axis=1)
 
     hidden, readout = chip.hidden, chip.readout
     memories = {

@@ -328,7 +328,7 @@ class _LayerReader:
                 "a layer without neurons: Lava gives it membranes that never spike",
                 "export the network without the readout that sums up its spikes",
             )
-        if type not in NEURONS:
+        if not isinstance(type, str) or type not in NEURONS:
             raise self.fault(
                 "SNC-I012", f"neurons {str(type)[:64]!r}", f"known: {', '.join(NEURONS)}"
             )

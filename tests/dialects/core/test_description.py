@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -50,12 +51,23 @@ def test_every_shipped_description_is_read_and_written() -> None:
         ("count: 4\n", "count: -4\n", ":8: neurons.n.count: "),
         ("title: A chip", "title: A chip\ncolour: red", ":4: colour: Extra inputs"),
         ("arrive(v)", "arive(v)", "step: line 1: arive: expected one of arrive"),
-        ("v >= threshold", "v >= theta", "n: step: theta is no state, parameter or setting"),
+        (
+            "v >= threshold",
+            "v >= theta",
+            ":14: neurons.n.step: theta is no state, parameter",
+        ),
         ("if spikes else v", "if", "step: line 3: not an equation"),
         ("v = arrive(v)", "import os", "step: line 1: expected NAME = ..."),
         ("v = arrive(v)", "v = v.real", "step: line 1: v.real: no form of an equation"),
         ("v = arrive(v)", "v = arrive(v, 1, 2)", "arrive: expected 1 or 2 arguments, got 3"),
-        ("target: n", "target: m", "edges.input: target: m is no class of neurons"),
+        ("v = arrive(v)", "v = arrive(v, 1)", ":14: neurons.n.step: line 1: arrive: there is no"),
+        ("v = arrive(v)", "v = spikes", "spikes is no state, parameter or setting"),
+        ("v = arrive(v)", "v = saturate(v, 32)", "line 1: expected 1 to 31 bits, got 32"),
+        ("v = arrive(v)", "v = saturate(v, v)", "line 1: expected a number that stands in the"),
+        ("v = arrive(v)", "v[2] = arrive(v)", "line 1: v: there is no v[2]"),
+        ("v = 0 if spikes else v", "v = spikes", "v: expected a number, got a spike"),
+        ("spike(v >= threshold)", "v - threshold", "line 3: condition: expected a comparison"),
+        ("target: n", "target: m", ":23: edges.input.target: m is no class of neurons"),
         (
             "low: 1, high: 100",
             "low: 100, high: 1",
@@ -112,3 +124,11 @@ def test_chips_by_name_and_by_file(tmp_path: Path) -> None:
     path.write_text(TEXT.replace("bits: 16", "bits: 99", 1))
     with pytest.raises(SnnccError, match=r"SNC-N001 tiny\.yaml:10: neurons\.n\.states\.v\.bits"):
         chip_named(str(path))
+
+
+def test_the_documented_description_is_one() -> None:
+    page = Path(__file__).parents[3] / "docs" / "adding.md"
+    text = page.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    chip = parse_description(textwrap.dedent(text))
+    assert chip.neurons["lif"].membrane == "v"
+    assert parse_description(description_text(chip)) == chip
