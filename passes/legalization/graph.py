@@ -94,6 +94,8 @@ class SpikingGraph:
     projections: tuple[Projection, ...]
     outputs: dict[str, Output]
     renamed: dict[str, str] = field(default_factory=dict)
+    always: frozenset[str] = frozenset()
+    """Inputs that spike at every step, which the host adds by itself."""
 
     def size_of(self, name: str) -> int:
         """Of an input or a population."""

@@ -331,6 +331,8 @@ class _Writer:
         """[sources] how often each fires in a step, or a guess."""
         rates = self.activity.rates.get(row.projection.source)
         size = row.projection.weights.shape[1]
+        if row.projection.source in self.graph.always:
+            return np.ones(size)
         return np.full(size, 0.1) if rates is None else np.maximum(rates, 1e-3)
 
     def _rounded(
@@ -428,7 +430,10 @@ class _Writer:
             parameters.append(ParameterOp(name, type_of(values), value))
             return name
 
-        ops: list[Operation] = [InputOp(name, shape) for name, shape in self.graph.inputs.items()]
+        ops: list[Operation] = [
+            InputOp(name, shape, always=name in self.graph.always)
+            for name, shape in self.graph.inputs.items()
+        ]
         settings = dict(shifts)
         for name, population in self.graph.populations.items():
             numbers = self._numbers(population, fits[name].scale, settings)

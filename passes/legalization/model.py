@@ -15,6 +15,7 @@ from snncc.dialects.snn.body import Body, Equations, Outputs, Scalar, build_neur
 from snncc.dialects.snn.network import DelayOp
 from snncc.dialects.snn.neurons.assembly import Assembly
 from snncc.dialects.snn.types import Stream, shape_of, stream_type
+from snncc.passes.legalization.biases import folded
 from snncc.passes.legalization.graph import Dynamics, Population, SpikingGraph
 
 
@@ -23,7 +24,7 @@ def float_model(graph: SpikingGraph) -> ModuleOp:
     The network. Inputs are f64 of their shapes, outputs spikes, counts or membranes (f64); a
     trace has each population by its name.
     """
-    return _Writer(graph).write()
+    return _Writer(folded(graph)).write()
 
 
 class _Writer:

@@ -212,7 +212,7 @@ def _traced(model: ChipModel, inputs: Mapping[str, Array]) -> Golden:
     else:
         trace = model.run(x, trace=True)
     return Golden(
-        dict(inputs),
+        model.program.with_always(inputs),
         {name: array[:, 0] for name, array in trace.items() if name != "final"},
         order,
     )

@@ -80,8 +80,8 @@ class EventChip:
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
-        """Input name -> shape at one step."""
-        return {n: tuple(op.shape.get_values()) for n, op in self.program.inputs.items()}
+        """Input name -> shape at one step, without those that are always on."""
+        return {n: tuple(op.shape.get_values()) for n, op in self.program.given.items()}
 
     @property
     def outputs(self) -> dict[str, tuple[int, ...]]:
@@ -160,6 +160,9 @@ class EventChip:
             array = np.asarray(x[name])
             batched = array.ndim == len(shape) + 2
             found[name] = array.reshape(len(array), array.shape[1] if batched else 1, -1)
+        for name, array in self.program.with_always(x).items():
+            if name not in found:
+                found[name] = array.reshape(len(array), array.shape[1] if batched else 1, -1)
         return found, batched
 
     def _found(self, x: Mapping[str, Array]) -> Found:

@@ -177,7 +177,8 @@ def _manifest(configuration: Configuration, files: dict[str, bytes]) -> dict[str
         "used": sizes(program),
         "synapses": synapse_counts(program),
         **host_manifest(configuration),
-        "inputs": {name: list(op.shape.get_values()) for name, op in program.inputs.items()},
+        "inputs": {name: list(op.shape.get_values()) for name, op in program.given.items()},
+        "always": [name for name in program.inputs if name not in program.given],
         "outputs": {
             name: {"population": op.source.root_reference.data, "lag": int(op.lag.value.data)}
             for name, op in program.outputs.items()

@@ -62,7 +62,8 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
     ]
     lines += told(configuration)
     for name, op in program.inputs.items():
-        lines.append(f"- input `{name}`: {list(op.shape.get_values())}")
+        told_of = "" if op.always is None else ", a spike at every step: biases (the host sends it)"
+        lines.append(f"- input `{name}`: {list(op.shape.get_values())}{told_of}")
     for name, output in program.outputs.items():
         late = int(output.lag.value.data)
         when = f", {late} step{'s' * (late > 1)} behind the network" if late else ""

@@ -21,6 +21,7 @@ from snncc.network import Network
 from snncc.passes.core_order import inhibition_first, set_order
 from snncc.passes.core_place import place_on_one_core
 from snncc.passes.core_route import place_on_mesh
+from snncc.passes.legalization.biases import Biased, with_bias_inputs
 from snncc.passes.legalization.capacity import expect_room
 from snncc.passes.legalization.classes import Classes, classes_of
 from snncc.passes.legalization.faults import Faults, Unfit
@@ -127,6 +128,7 @@ class _Plan:
     classes: Classes
     timed: Timed
     formed: Formed
+    biased: Biased
 
 
 def _planned(given: ModuleOp, description: Description, faults: Faults) -> _Plan:
@@ -134,6 +136,8 @@ def _planned(given: ModuleOp, description: Description, faults: Faults) -> _Plan
     Adds every fault. Raises Unfit with them where no plan follows: without a class for each layer.
     """
     graph = graph_of(given)
+    biased = with_bias_inputs(graph, description, classes_of(graph, description, Faults()))
+    graph = biased.graph
     classes = classes_of(graph, description, faults)
     nowhere = bool(faults.found)
     expect_room(graph, description, classes, faults)
@@ -142,7 +146,7 @@ def _planned(given: ModuleOp, description: Description, faults: Faults) -> _Plan
     form = formed(placed.graph, description, classes, faults)
     if nowhere:
         faults.stop()
-    return _Plan(graph, description, classes, placed, form)
+    return _Plan(graph, description, classes, placed, form, biased)
 
 
 class _Legalization:
@@ -165,6 +169,8 @@ class _Legalization:
         self.reference = run(Network(self.given), self.data, in_time)
         self._tell("network", (), self.reference)
         self._measure("normal form", (), plan.graph, in_time)
+        if plan.biased.changes:
+            self._measure("biases", plan.biased.changes, plan.graph, in_time)
         changed = [str(arrival) for arrival in plan.timed.changed]
         self._measure("latencies", changed, plan.timed.graph, in_lag)
         form = plan.formed
