@@ -455,9 +455,9 @@ class ProgramOp(IRDLOperation):
         Inputs [T, *shape] or [T, B, *shape] with those that are always on, of as many steps and
         samples.
         """
+        if len(self.given) == len(self.inputs):
+            return dict(x)
         found = {name: np.asarray(x[name]) for name in self.given}
-        if len(found) == len(self.inputs):
-            return found
         name, array = next(iter(found.items()))
         extent = array.shape[: array.ndim - len(self.inputs[name].shape.get_values())]
         for name, op in self.inputs.items():

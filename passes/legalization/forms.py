@@ -15,6 +15,7 @@ from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.graph import Dynamics, Population, SpikingGraph
 from snncc.passes.legalization.sharing import shared
 from snncc.passes.legalization.sparse import Sparse
+from snncc.passes.legalization.stand_ins import initial, span, with_gains
 
 NO_NEURON, NO_DECAY = "SNC-N004", "SNC-N005"
 MOST_FACTOR = 1.5
@@ -33,6 +34,8 @@ class Form:
     currents: tuple[Array, ...]
     """By receptor."""
     reset: str | None
+    stands_for: Dynamics | None = None
+    """What the network has where the chip has no such decay or current: to be fitted to data."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,14 @@ class Formed:
     """Population -> the number of each neuron's group: those that share parameters."""
     changes: tuple[str, ...]
     """What became another neuron, for people."""
+    plain: SpikingGraph
+    """The graph with decays and currents of the network where others stand for them."""
+
+    @property
+    def fitted(self) -> dict[str, Dynamics]:
+        """Populations whose dynamics stand for others, and these."""
+        found = {name: form.stands_for for name, form in self.forms.items()}
+        return {name: d for name, d in found.items() if d is not None}
 
 
 def formed(
@@ -60,7 +71,15 @@ def formed(
         dynamics, form = writer.run()
         populations.append(replace(population, dynamics=dynamics))
         forms[name] = form
-    return Formed(graph.with_populations(populations), forms, sharing.groups, tuple(changes))
+    graph = graph.with_populations(populations)
+    plain = [
+        replace(p, dynamics=p.dynamics.changed(
+            decay=wanted.decay, bias=wanted.bias, currents=wanted.currents, leak=None
+        ))
+        for p in populations if (wanted := forms[p.name].stands_for) is not None
+    ]  # fmt: skip
+    found = Formed(graph, forms, sharing.groups, tuple(changes), graph.with_populations(plain))
+    return replace(found, graph=with_gains(graph, found.fitted))
 
 
 def _without_self_connections(
@@ -97,6 +116,7 @@ class _Writer:
         self.chip = description.name
         self.faults = faults
         self.tell = tell
+        self.stands_for: Dynamics | None = None
 
     def run(self) -> tuple[Dynamics, Form]:
         a = self.neuron.approximates
@@ -127,7 +147,10 @@ class _Writer:
             self.tell(f"{self.name}: up to {self.neuron.most} spikes a step instead of {d.most}")
         if d.threshold is not None:
             d = d.changed(most=self.neuron.most)
-        return d, Form(parameter, tuple(found), reset)
+        if self.stands_for is not None:
+            self.stands_for = self.stands_for.changed(bias=d.bias)
+            d = initial(self.stands_for, d, a.fitted)
+        return d, Form(parameter, tuple(found), reset, self.stands_for)
 
     def _no(self, message: str, remedy: str) -> None:
         self.faults.add(NO_NEURON, self.name, message, remedy)
@@ -150,8 +173,12 @@ class _Writer:
         """
         if decay.parameter is None or decay.form == "closer":
             if np.abs(wanted - 1.0).max(initial=0) > 1e-6:
+                if self.neuron.approximates.fitted.decay is not None and not some:
+                    self.stands_for = self.d
+                    number = None if decay.parameter is None else np.zeros(len(wanted), np.int64)
+                    return np.ones_like(wanted), number
                 self._no_decay(
-                    f"{what}: a decay of {_span(wanted)} a step, and neurons of {self.chip} "
+                    f"{what}: a decay of {span(wanted)} a step, and neurons of {self.chip} "
                     + ("leak by a constant" if decay.form == "closer" else "do not leak"),
                     "train without leak",
                 )
@@ -164,25 +191,30 @@ class _Writer:
             low, high = (low + 1, high) if ends[0] == low else (low, high - 1)
         number = nearest(decay, low, high, wanted if target is None else target)
         found = decay_of(decay, number)
+        if some and self.neuron.approximates.fitted.current is not None:
+            least = min(decay_of(decay, np.array([low, high])))
+            if (_is_another(wanted, found) <= (wanted < least)).all() and (wanted < least).any():
+                self.stands_for = self.d
+                return found, number
         wrong = _is_another(wanted, found)
         alone = _is_another(wanted, decay_of(decay, nearest(decay, low, high, wanted)))
         if wrong.any() and not alone.any():
             those = "all of a class" if p.per == "class" else f"{self.neuron.group} neighbours"
             self._no_decay(
-                f"{what}: decays of {_span(wanted)} a step; {self.chip} has one for {those}, which "
-                f"is {_span(found[wrong])} for {int(wrong.sum())} of {len(wanted)} neurons",
+                f"{what}: decays of {span(wanted)} a step; {self.chip} has one for {those}, which "
+                f"is {span(found[wrong])} for {int(wrong.sum())} of {len(wanted)} neurons",
                 "train with fewer different time constants",
             )
         elif wrong.any():
             wrong = alone
             least, most = sorted(float(d) for d in decay_of(decay, np.array([low, high])))
             self._no_decay(
-                f"{what}: a decay of {_span(wanted[wrong])} a step; {self.chip} has "
-                f"{least:.4g} to {most:.4g}, and {_span(found[wrong])} is nearest",
+                f"{what}: a decay of {span(wanted[wrong])} a step; {self.chip} has "
+                f"{least:.4g} to {most:.4g}, and {span(found[wrong])} is nearest",
                 "train with a time constant in that range",
             )
         change = np.abs(found - wanted).max(initial=0)
-        given, had = _span(found), _span(wanted)
+        given, had = span(found), span(wanted)
         if change > 1e-6:
             what = f"{self.name}: {what} decays by {given}"
             self.tell(what + (f" instead of {had}" if given != had else f", {change:.1g} off"))
@@ -199,7 +231,7 @@ class _Writer:
         d = d.changed(current_biases=())
         if a.bias is None and np.any(d.bias):
             self._no(
-                f"a bias of {_span(d.bias)} for {np.count_nonzero(d.bias)} of {d.size} neurons; "
+                f"a bias of {span(d.bias)} for {np.count_nonzero(d.bias)} of {d.size} neurons; "
                 f"those of {self.chip} have none",
                 "train without bias, or with an input that spikes at every step",
             )
@@ -220,8 +252,8 @@ class _Writer:
             amount = amount / np.where(d.decay != 0, d.decay, 1.0)
         if d.amount is not None and np.abs(amount / d.amount - 1).max() > 1e-3:
             self.tell(
-                f"{self.name}: a spike takes {_span(amount)} from the membrane instead of "
-                f"{_span(d.amount)}"
+                f"{self.name}: a spike takes {span(amount)} from the membrane instead of "
+                f"{span(d.amount)}"
             )
         return d.changed(reset="subtract", amount=amount), kind
 
@@ -231,8 +263,3 @@ def _is_another(wanted: Array, found: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(wanted == found, 1.0, (1.0 - found) / (1.0 - wanted))
     return np.asarray(~((ratio <= MOST_FACTOR) & (ratio >= 1 / MOST_FACTOR)))
-
-
-def _span(values: Array) -> str:
-    low, high = float(values.min()), float(values.max())
-    return f"{low:.4g}" if f"{low:.4g}" == f"{high:.4g}" else f"{low:.4g} to {high:.4g}"

@@ -24,6 +24,9 @@ class Dynamics:
         z[t]   = u > threshold, or u >= threshold where `reaches`
         v[t]   = u - z amount,  or 0 where z  ("zero"),  or u  ("none")
 
+    With a `leak` decay v[t-1] is moved towards 0 by it. With a `floor` a neuron that does not fire
+    and has u < -floor gets v = 0 ("zero"), or v = u + floor.
+
     `threshold` None: a readout, whose output is u. `most` spikes are taken in one step; then
     z = min(floor(u / threshold), most).
     """
@@ -38,6 +41,8 @@ class Dynamics:
     reset: Reset = "none"
     amount: Array | None = None
     most: int = 1
+    leak: Array | None = None
+    floor: Array | None = None
 
     @property
     def size(self) -> int:

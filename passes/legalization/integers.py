@@ -317,6 +317,7 @@ class _Writer:
             w = row.projection.weights
             off = whole / (scale / unit)[w.rows] - w.values
             total += np.bincount(w.rows, self._rate(row)[w.columns] * off**2, minlength=d.size)
+        total += _constants_off(d, neuron, scale)
         rounds = 1.0 if neuron.approximates.membrane.parameter is not None else 0.0
         rounds += 1.0 if neuron.approximates.current is not None else 0.0
         total = total + rounds / 12 / scale**2
@@ -483,6 +484,15 @@ class _Writer:
         found: dict[str, Array] = {}
         if a.membrane.parameter is not None and form.decay is not None:
             found[a.membrane.parameter] = form.decay
+            if d.leak is not None:
+                p = neuron.parameters[a.membrane.parameter]
+                leak = np.clip(np.rint(scale * d.leak), p.low, p.high).astype(np.int64)
+                found[a.membrane.parameter] = leak
+        if a.floor is not None and d.floor is not None:
+            p = neuron.parameters[a.floor.parameter]
+            with np.errstate(invalid="ignore"):
+                floor = np.clip(np.rint(-scale * d.floor), p.low, p.high)
+            found[a.floor.parameter] = floor.astype(np.int64)
         if a.current is not None and a.current.decay.parameter is not None and form.currents:
             rows = list(form.currents)
             p = neuron.parameters[a.current.decay.parameter]
@@ -520,6 +530,19 @@ class _Writer:
             if key not in found and p.default is None:
                 found[key] = np.full(d.size, min(max(0, p.low), p.high))
         return found
+
+
+def _constants_off(d: Dynamics, neuron: Neuron, scale: Array) -> Array:
+    """[n]: the square by which rounding moves the constants of a step, as a membrane adds it up."""
+    a = neuron.approximates
+    horizon = 1 / np.maximum(1 - d.decay, 1 / LONGEST)
+    found = np.zeros(d.size)
+    if a.bias is not None:
+        unit = scale / 2.0**a.bias_shift
+        found += horizon * (np.rint(unit * d.bias) / unit - d.bias) ** 2
+    if d.leak is not None:
+        found += horizon * (np.rint(scale * d.leak) / scale - d.leak) ** 2
+    return found
 
 
 def _is_whole(population: Population, neuron: Neuron) -> bool:

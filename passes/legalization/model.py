@@ -98,6 +98,10 @@ class _Writer:
             parameter("threshold", d.threshold)
         if d.reset == "subtract":
             parameter("amount", d.amount)
+        if d.leak is not None:
+            parameter("leak", d.leak)
+        if d.floor is not None:
+            parameter("floor", d.floor)
         zero = a.zero(TensorType(f64, []))
         states = {f"j{k}": zero for k in range(len(d.currents))}
         neuron = build_neuron(
@@ -141,7 +145,11 @@ def equations_of(d: Dynamics, arriving: list[list[str]]) -> Equations:
                 currents.append(total)
             if total is not None:
                 drive = drive + total
-        u = p["decay"] * p["v"] + drive
+        left = p["decay"] * p["v"]
+        if d.leak is not None:  # towards 0
+            up, down = left + p["leak"], left - p["leak"]
+            left = b.maximum(down, 0.0) + b.minimum(up, 0.0)
+        u = left + drive
         if d.threshold is None:
             return [u], [*currents, u, u]
         if d.most > 1:
@@ -155,6 +163,10 @@ def equations_of(d: Dynamics, arriving: list[list[str]]) -> Equations:
             after = u - fired * u if d.most > 1 else b.select(spikes, b.constant(0.0, f64), u)
         else:
             after = u
+        if d.floor is not None:
+            lifted = u + p["floor"] if d.reset == "subtract" else b.constant(0.0, f64)
+            below = b.select(b.compare("lt", u + p["floor"], 0.0), lifted, u)
+            after = b.select(spikes, after, below)
         return [spikes], [*currents, after, u]
 
     return equations

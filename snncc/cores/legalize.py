@@ -25,16 +25,20 @@ from snncc.passes.legalization.biases import Biased, with_bias_inputs
 from snncc.passes.legalization.capacity import expect_room
 from snncc.passes.legalization.classes import Classes, classes_of
 from snncc.passes.legalization.faults import Faults, Unfit
+from snncc.passes.legalization.fits import fitted
 from snncc.passes.legalization.forms import Formed, formed
-from snncc.passes.legalization.graph import SpikingGraph
+from snncc.passes.legalization.graph import Dynamics, SpikingGraph
 from snncc.passes.legalization.integers import Activity, Integers, whole_numbers
 from snncc.passes.legalization.model import float_model
 from snncc.passes.legalization.read import read_graph
+from snncc.passes.legalization.stand_ins import span
 from snncc.passes.legalization.timing import Timed, expect_delays, timed
 from snncc.pipelines import PipelineOptions, run_pipeline
 
 TRIES = 5
 """Scales for registers that wrap, each smaller than the one before."""
+LOUD = 0.1
+"""The share of the spikes above which what stand-ins move is no matter of rounding any more."""
 ROOM = 1.25
 """By how much."""
 
@@ -62,6 +66,8 @@ class Legalized:
     """Steps by which each population is behind the network."""
     scales: dict[str, Array]
     """Population -> what 1 of its membrane is on the chip, [n]."""
+    warnings: tuple[Problem, ...] = ()
+    """What the user is to know, with codes."""
 
     @property
     def program(self) -> ProgramOp:
@@ -160,6 +166,7 @@ class _Legalization:
         if data.labels is not None:
             self.scored = graph.outputs[score or next(iter(graph.outputs))].source
         self.steps: list[Step] = []
+        self.warnings: list[Problem] = []
         self.reference: Trace | None = None
 
     def run(self) -> Legalized:
@@ -174,8 +181,10 @@ class _Legalization:
         changed = [str(arrival) for arrival in plan.timed.changed]
         self._measure("latencies", changed, plan.timed.graph, in_lag)
         form = plan.formed
-        trace = self._measure("neurons", form.changes, form.graph, in_lag, states=True)
-        whole, wraps = self._whole(trace.activity(self.data))
+        trace = self._measure("neurons", form.changes, form.plain, in_lag, states=True)
+        if form.fitted:
+            form, trace = self._fitted(form, in_lag)
+        whole, wraps = self._whole(form, trace.activity(self.data))
         model, trace, order = self._ordered(whole.module, in_lag)
         changes = [
             f"{name}: {count} weights are at the ends of the range"
@@ -195,9 +204,33 @@ class _Legalization:
                 model = running(_program(module), plan.description)
                 trace = run(model, self.data, lags)
             self._tell("cores", placed.changes, trace)
-        return Legalized(module, model, plan.description, tuple(self.steps), lags, whole.scales)
+        return Legalized(
+            module,
+            model,
+            plan.description,
+            tuple(self.steps),
+            lags,
+            whole.scales,
+            tuple(self.warnings),
+        )
 
-    def _whole(self, activity: Activity) -> tuple[Integers, dict[str, int]]:
+    def _fitted(self, form: Formed, lags: dict[str, int]) -> tuple[Formed, Trace]:
+        """
+        What stands for dynamics that the chip has not, fitted to the data; warns of what it costs.
+        """
+        plan = self.plan
+        assert self.reference is not None
+        given = {**self.data.arrays, **self.reference.given}
+        fits = fitted(form, plan.timed, plan.description, plan.classes, given)
+        before = self.steps[-1].cost
+        trace = self._measure("stand-ins", fits.changes, fits.formed.graph, lags, states=True)
+        after = self.steps[-1].cost
+        assert before is not None and after is not None
+        for name, wanted in form.fitted.items():
+            self.warnings.append(_warning(name, wanted, plan, before, after))
+        return fits.formed, trace
+
+    def _whole(self, form: Formed, activity: Activity) -> tuple[Integers, dict[str, int]]:
         """
         The program, and which registers wrap on the calibration data: where some do, scales are
         made smaller, which leaves them more room.
@@ -206,7 +239,7 @@ class _Legalization:
         for attempt in range(TRIES):
             faults = Faults()
             whole = whole_numbers(
-                plan.timed, plan.formed, plan.description, plan.classes, activity, faults
+                plan.timed, form, plan.description, plan.classes, activity, faults
             )
             faults.stop()
             if not plan.description.grid.routed:  # sources are added in the order of their slots
@@ -266,6 +299,23 @@ class _Legalization:
         self.steps.append(
             Step(name, tuple(changes), cost(self.reference, trace, self.data, self.scored))
         )
+
+
+def _warning(name: str, wanted: Dynamics, plan: _Plan, before: Cost, after: Cost) -> Problem:
+    """That a population's neurons stand for others, and what it costs."""
+    a = plan.description.neurons[plan.classes.of[name]].approximates
+    had = f"a decay of {span(wanted.decay)} a step, and a constant leak stands for it"
+    remedy = "train with a constant leak, or without"
+    if a.fitted.decay is None:
+        had = "no synaptic current as long as the chip's, and the shortest one stands for it"
+        remedy = "train with a synaptic current"
+    moved = max(0.0, after.moved - before.moved)
+    told = f"{had}; such stand-ins move {100 * moved:.1f} % of all spikes on the calibration data"
+    if moved <= LOUD:
+        return Problem("SNC-W029", told, node=name, remedy=remedy, severity="warning")
+    told += f", more than {100 * LOUD:.0f} %: the network on the chip is another one"
+    remedy += ", or with the chip in the loop (Configuration.trainer); look at the accuracy"
+    return Problem("SNC-W030", told, node=name, remedy=remedy, severity="warning")
 
 
 __all__ = ["Legalized", "Step", "legalize", "problems_of"]
