@@ -26,8 +26,10 @@ from snncc.passes.legalization.timing import Timed
 
 LEAKS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.25)
 """Of what the decay takes from a membrane at the threshold."""
-FLOORS = (None, 0.0, 0.1, 0.25, 0.5, 1.0)
+FLOORS = (None, 0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 """In thresholds."""
+FINEST = 16
+"""The threshold on the chip that membranes are to leave room for."""
 GAINS = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.45, 1.6, 1.8, 2.0)
 """Of weights whose current lasts too long, beside those that bring the same charge."""
 MOST_SAMPLES = 64
@@ -92,7 +94,7 @@ class _Fitter:
             arriving = self._arriving(name, d)
             stands_for = self.formed.fitted.get(name)
             if stands_for is None or name not in self.wanted:
-                self.spikes[name] = responses(d, arriving)
+                self.spikes[name], _ = responses(d, arriving)
                 continue
             best, gain = self._best(name, stands_for, d, arriving)
             own = graph.populations[name]
@@ -100,7 +102,7 @@ class _Fitter:
             if self._of(name).fitted.decay == "bias":
                 held = held.changed(bias=best.bias)
             graph = scaled(graph.with_populations([replace(own, dynamics=held)]), name, gain)
-            self.spikes[name] = responses(best, [gain.astype(np.float32) * x for x in arriving])
+            self.spikes[name], _ = responses(best, [np.float32(gain) * x for x in arriving])
             self.changes.append(self._told(name, stands_for, best, gain))
         return Fits(replace(self.formed, graph=graph), tuple(self.changes))
 
@@ -118,16 +120,20 @@ class _Fitter:
     def _best(
         self, name: str, wanted: Dynamics, d: Dynamics, arriving: list[Array]
     ) -> tuple[Dynamics, Array]:
-        """The dynamics with which the fewest spikes of each neuron move, and gains of weights."""
+        """
+        The dynamics with which the fewest spikes of each neuron move, and gains of weights. A
+        membrane without a decay may go so far from 0 that its register is too coarse: such ones
+        are taken last.
+        """
         tried = list(self._tried(name, wanted, d))
-        moved = np.stack(
-            [
-                np.abs(
-                    responses(one, [np.float32(gain) * x for x in arriving]) - self.wanted[name]
-                ).sum(axis=(0, 1))
-                for one, gain in tried
-            ]
-        )
+        neuron = self.description.neurons[self.classes.of[name]]
+        room = 2.0 ** (neuron.states[neuron.membrane].bits - 1) / FINEST
+        assert d.threshold is not None
+        moved = np.zeros((len(tried), d.size))
+        for place, (one, gain) in enumerate(tried):
+            spikes, largest = responses(one, [np.float32(gain) * x for x in arriving])
+            moved[place] = np.abs(spikes - self.wanted[name]).sum(axis=(0, 1))
+            moved[place] += spikes.size * np.maximum(0, largest / d.threshold / room - 1)
         usual = int(moved.sum(axis=1).argmin())  # of equals that which is best for all
         chosen = np.where(moved.min(axis=0) < moved[usual], moved.argmin(axis=0), usual)
         return _mixed([one for one, _ in tried], chosen), np.array([g for _, g in tried])[chosen]
@@ -164,8 +170,11 @@ class _Fitter:
         return told
 
 
-def responses(d: Dynamics, arriving: list[Array]) -> Array:
-    """Spikes [T, B, n] of neurons at whose receptors this arrives, [T, B, n] each; float32."""
+def responses(d: Dynamics, arriving: list[Array]) -> tuple[Array, Array]:
+    """
+    Spikes [T, B, n] of neurons at whose receptors this arrives, [T, B, n] each; and the largest
+    |membrane|, [n]. float32.
+    """
     wide = {
         name: None if value is None else value.astype(np.float32)
         for name, value in (
@@ -179,7 +188,7 @@ def responses(d: Dynamics, arriving: list[Array]) -> Array:
     constants = [c.astype(np.float32) for c in d.current_biases]
     found = np.zeros_like(arriving[0])
     v = np.zeros_like(found[0])
-    currents = [np.zeros_like(v) for _ in arriving]
+    currents, largest = [np.zeros_like(v) for _ in arriving], np.zeros_like(v)
     for t in range(len(found)):
         left = decay * v
         if leak is not None:
@@ -194,6 +203,7 @@ def responses(d: Dynamics, arriving: list[Array]) -> Array:
             spikes = np.clip(np.floor(u / threshold), 0, d.most)
         else:
             spikes = (u >= threshold if d.reaches else u > threshold).astype(np.float32)
+        largest = np.maximum(largest, np.abs(u))
         v = u
         if d.reset == "zero":
             v = np.where(spikes > 0, 0, u)
@@ -204,7 +214,7 @@ def responses(d: Dynamics, arriving: list[Array]) -> Array:
             lifted = u + floor if d.reset == "subtract" else np.zeros_like(u)
             v = np.where((spikes == 0) & (u < -floor), lifted, v)
         found[t] = spikes
-    return found
+    return found, largest.max(axis=0)
 
 
 def _mixed(tried: list[Dynamics], chosen: Array) -> Dynamics:
