@@ -205,6 +205,8 @@ class Neuron(Part):
     """What leaves the neuron: spikes, or a state."""
     most: Annotated[int, Field(ge=1, le=255)] = 1
     """Spikes in one step."""
+    visible: bool = True
+    """Whether what leaves it can be seen outside of the chip."""
     approximates: Approximates
 
     @cached_property

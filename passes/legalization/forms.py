@@ -24,6 +24,9 @@ A leak 1 - a that is wrong by more than this is another neuron, and an error; de
 off by the square root of 2 at most, between the longest and the shortest.
 """
 
+LITTLE = 2.0**-12
+"""A leak below this is none: of a membrane at the threshold a spike's weight is lost in a sample."""
+
 
 @dataclass(frozen=True)
 class Form:
@@ -262,4 +265,6 @@ def _is_another(wanted: Array, found: Array) -> Array:
     """Whether a leak is no longer the same neuron's, [n]."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(wanted == found, 1.0, (1.0 - found) / (1.0 - wanted))
+        forgets_nothing = (np.abs(1.0 - wanted) < LITTLE) & (np.abs(1.0 - found) < LITTLE)
+        ratio = np.where(forgets_nothing, 1.0, ratio)
     return np.asarray(~((ratio <= MOST_FACTOR) & (ratio >= 1 / MOST_FACTOR)))

@@ -101,6 +101,8 @@ class SpikingGraph:
     renamed: dict[str, str] = field(default_factory=dict)
     always: frozenset[str] = frozenset()
     """Inputs that spike at every step, which the host adds by itself."""
+    pools: frozenset[str] = frozenset()
+    """Populations that fire when any of their sources does."""
 
     def size_of(self, name: str) -> int:
         """Of an input or a population."""

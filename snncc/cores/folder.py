@@ -38,7 +38,7 @@ from snncc.dialects.core.conformance import departures, sizes, synapse_counts
 from snncc.dialects.core.placement import cores_of, places_of
 from snncc.dialects.core.program import PopulationOp, ProgramOp
 from snncc.dialects.core.routing import copies_of, routes_of
-from snncc.errors import error
+from snncc.errors import Problem, error
 from snncc.folders import save_files
 from snncc.inputs import open_npz
 from snncc.storage import load_module, save_module
@@ -109,7 +109,8 @@ def load(folder: Path) -> Configuration:
         raise error("SNC-N008", f"{folder / NETWORK}: {found[0]}", remedy="compile it again")
     golden = _read_golden(folder)
     encoder, real = read_encoder(manifest, program, description), read_real(folder / GOLDEN)
-    return Configuration(module, description, _steps(manifest), golden, encoder, real)
+    warnings = _warnings(manifest, folder / MANIFEST)
+    return Configuration(module, description, _steps(manifest), golden, encoder, real, warnings)
 
 
 def _module_files(configuration: Configuration) -> dict[str, bytes]:
@@ -183,6 +184,7 @@ def _manifest(configuration: Configuration, files: dict[str, bytes]) -> dict[str
             name: {"population": op.source.root_reference.data, "lag": int(op.lag.value.data)}
             for name, op in program.outputs.items()
         },
+        "warnings": [asdict(problem) for problem in configuration.warnings],
         "steps": [asdict(step) for step in configuration.steps],
         "files": {
             name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -210,6 +212,14 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         raise error("SNC-N008", f"{path}: no manifest of a configuration ({fault})") from None
     return dict(found)
+
+
+def _warnings(manifest: dict[str, Any], path: Path) -> tuple[Problem, ...]:
+    try:
+        found = [Problem(**problem) for problem in manifest.get("warnings", [])]
+    except (TypeError, AssertionError) as fault:
+        raise error("SNC-N008", f"{path}: no warnings that snncc wrote ({fault})") from None
+    return tuple(found)
 
 
 def _steps(manifest: dict[str, Any]) -> tuple[Step, ...]:

@@ -68,6 +68,11 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
         late = int(output.lag.value.data)
         when = f", {late} step{'s' * (late > 1)} behind the network" if late else ""
         lines.append(f"- output `{name}`: of `{output.source.root_reference.data}`{when}")
+    if configuration.warnings:
+        lines += ["", "## Warnings", ""]
+        for problem in configuration.warnings:
+            where = f"`{problem.node}`: " if problem.node is not None else ""
+            lines.append(f"- {problem.code} {where}{problem.message}")
     if description.execution == "events":
         lines += ["", "## Order of events", "", *_order(program)]
     lines += [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,11 +27,13 @@ from snncc.passes.legalization.classes import Classes, classes_of
 from snncc.passes.legalization.faults import Faults, Unfit
 from snncc.passes.legalization.fits import fitted
 from snncc.passes.legalization.forms import Formed, formed
-from snncc.passes.legalization.graph import Dynamics, SpikingGraph
+from snncc.passes.legalization.graph import Dynamics, Output, SpikingGraph
 from snncc.passes.legalization.integers import Activity, Integers, whole_numbers
 from snncc.passes.legalization.model import float_model
+from snncc.passes.legalization.pools import expect_pools
 from snncc.passes.legalization.read import read_graph
 from snncc.passes.legalization.stand_ins import span
+from snncc.passes.legalization.taps import Tapped, with_taps
 from snncc.passes.legalization.timing import Timed, expect_delays, timed
 from snncc.pipelines import PipelineOptions, run_pipeline
 
@@ -135,6 +137,9 @@ class _Plan:
     timed: Timed
     formed: Formed
     biased: Biased
+    tapped: Tapped
+    shown: Mapping[str, Output]
+    """The outputs of the network: which populations the chip gives in other words."""
 
 
 def _planned(given: ModuleOp, description: Description, faults: Faults) -> _Plan:
@@ -142,17 +147,20 @@ def _planned(given: ModuleOp, description: Description, faults: Faults) -> _Plan
     Adds every fault. Raises Unfit with them where no plan follows: without a class for each layer.
     """
     graph = graph_of(given)
-    biased = with_bias_inputs(graph, description, classes_of(graph, description, Faults()))
-    graph = biased.graph
+    tapped = with_taps(graph, description, classes_of(graph, description, Faults()), faults)
+    first = classes_of(tapped.graph, description, Faults())
+    biased = with_bias_inputs(tapped.graph, description, first)
+    shown, graph = graph.outputs, biased.graph
     classes = classes_of(graph, description, faults)
     nowhere = bool(faults.found)
+    graph = expect_pools(graph, description, classes, faults)
     expect_room(graph, description, classes, faults)
     placed = timed(graph, description, classes)
     expect_delays(placed, description, faults)
     form = formed(placed.graph, description, classes, faults)
     if nowhere:
         faults.stop()
-    return _Plan(graph, description, classes, placed, form, biased)
+    return _Plan(graph, description, classes, placed, form, biased, tapped, shown)
 
 
 class _Legalization:
@@ -164,7 +172,7 @@ class _Legalization:
         self.data = data.limited(widest)
         self.scored = None
         if data.labels is not None:
-            self.scored = graph.outputs[score or next(iter(graph.outputs))].source
+            self.scored = plan.shown[score or next(iter(plan.shown))].source
         self.steps: list[Step] = []
         self.warnings: list[Problem] = []
         self.reference: Trace | None = None
@@ -176,12 +184,14 @@ class _Legalization:
         self.reference = run(Network(self.given), self.data, in_time)
         self._tell("network", (), self.reference)
         self._measure("normal form", (), plan.graph, in_time)
-        if plan.biased.changes:
-            self._measure("biases", plan.biased.changes, plan.graph, in_time)
+        changes = (*plan.biased.changes, *plan.tapped.changes)
+        if changes:
+            self._measure("biases and outputs", changes, plan.graph, in_time)
         changed = [str(arrival) for arrival in plan.timed.changed]
         self._measure("latencies", changed, plan.timed.graph, in_lag)
         form = plan.formed
         trace = self._measure("neurons", form.changes, form.plain, in_lag, states=True)
+        self._warn_of_neurons(form)
         if form.fitted:
             form, trace = self._fitted(form, in_lag)
         whole, wraps = self._whole(form, trace.activity(self.data))
@@ -229,6 +239,22 @@ class _Legalization:
         for name, wanted in form.fitted.items():
             self.warnings.append(_warning(name, wanted, plan, before, after))
         return fits.formed, trace
+
+    def _warn_of_neurons(self, form: Formed) -> None:
+        before, after = (step.cost for step in self.steps[-2:])
+        assert before is not None and after is not None
+        moved = after.moved - before.moved
+        if moved > LOUD:
+            self.warnings.append(
+                Problem(
+                    "SNC-W030",
+                    f"neurons of {self.plan.description.name} move {100 * moved:.1f} % of all "
+                    f"spikes on the calibration data: {'; '.join(form.changes)}",
+                    remedy="train with the chip's neurons, or with the chip in the loop "
+                    "(Configuration.trainer); look at the accuracy",
+                    severity="warning",
+                )
+            )
 
     def _whole(self, form: Formed, activity: Activity) -> tuple[Integers, dict[str, int]]:
         """
