@@ -54,7 +54,12 @@ def with_bias_inputs(graph: SpikingGraph, description: Description, classes: Cla
         origin = source
         if through != INPUT:
             origin = _free(graph, f"{source}.{through}")
-            relay = Population(origin, (1,), relay_dynamics(description.neurons[through], 1))
+            others = (
+                graph.populations[n].dynamics.reset for n, k in classes.of.items() if k == through
+            )
+            reset = next(others, "zero")  # the chip may have one for all
+            dynamics = relay_dynamics(description.neurons[through], 1, reset=reset)
+            relay = Population(origin, (1,), dynamics)
             to_relay = Projection(source, origin, 0, 0, _column(np.array([SURPLUS])))
             graph = replace(
                 graph,

@@ -116,6 +116,16 @@ class SpikingGraph:
     def out_of(self, name: str) -> list[Projection]:
         return [p for p in self.projections if p.source == name]
 
+    @property
+    def constants(self) -> frozenset[str]:
+        """Inputs that are always on, and populations that hear nothing else."""
+        found = set(self.always)
+        for name in self.populations:
+            sources = {p.source for p in self.into(name)}
+            if sources and sources <= self.always:
+                found.add(name)
+        return frozenset(found)
+
     def with_populations(self, populations: Sequence[Population]) -> SpikingGraph:
         """The same graph where populations of these names are others."""
         changed = {p.name: p for p in populations}

@@ -84,6 +84,8 @@ class Integers:
     """Population -> what 1 of its membrane is on the chip, [n]."""
     clipped: dict[str, int]
     """Population -> weights beyond the ends of the chip's, which were held there."""
+    unbiased: tuple[str, ...]
+    """Populations whose biases are too small beside their weights, and became 0."""
 
     @property
     def program(self) -> ProgramOp:
@@ -135,6 +137,7 @@ class _Writer:
             self._module(fits, shifts),
             {name: fit.scale for name, fit in fits.items()},
             {name: count for name, count in clipped.items() if count},
+            tuple(name for name, fit in fits.items() if self._is_unbiased(name, fit)),
         )
 
     def _with_few_neurons(self) -> _Writer:
@@ -380,12 +383,19 @@ class _Writer:
                 found[i] = part
         return found
 
+    def _is_unbiased(self, name: str, fit: _Fit) -> bool:
+        rows = [row for row in self.rows if row.projection.target == name]
+        return any(
+            row.projection.source in self.graph.always and not weights.any()
+            for row, weights in zip(rows, fit.weights, strict=True)
+        )
+
     def _clipped(self, name: str, fit: _Fit) -> int:
         rows = [row for row in self.rows if row.projection.target == name]
         count = 0
         for row, weights in zip(rows, fit.weights, strict=True):
             silent = (weights == 0).all() and row.projection.weights.values.size
-            if silent:
+            if silent and row.projection.source not in self.graph.always:
                 self.faults.add(
                     NO_WEIGHT,
                     name,

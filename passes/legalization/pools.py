@@ -1,7 +1,7 @@
 """
 Maximum pools of spikes: a neuron that fires when any of its sources does.
 
-It hears each with a weight that is its threshold, and a spike sets it to 0, so that nothing is left
+It hears each with a weight above its threshold, and a spike sets it to 0, so that nothing is left
 of a step. Whatever decay its class has, there is nothing to decay.
 """
 
@@ -22,7 +22,7 @@ from snncc.passes.legalization.relays import fastest
 
 def pool_population(name: str, shape: tuple[int, ...]) -> Population:
     size = int(np.prod(shape, dtype=np.int64))
-    d = Dynamics(np.zeros(size), np.zeros(size), threshold=np.ones(size), reaches=True)
+    d = Dynamics(np.zeros(size), np.zeros(size), threshold=np.full(size, 0.5), reaches=True)
     return Population(name, shape, d.changed(reset="zero"))
 
 

@@ -9,6 +9,13 @@ from snncc.passes.legalization.decays import decay_of
 from snncc.passes.legalization.graph import Dynamics, Reset
 
 
+ALMOST = 1 - 2.0**-9
+"""
+A threshold that one spike reaches, and what is left of a current by which eight came in a row does
+not.
+"""
+
+
 def fastest(neuron: Neuron, decay: Decay, *, some: bool = False) -> float:
     """The least that a step can leave of 1; `some`: what is not nothing."""
     if decay.parameter is None:
@@ -18,10 +25,12 @@ def fastest(neuron: Neuron, decay: Decay, *, some: bool = False) -> float:
     return float(found[found > 0][0] if some else max(0.0, found[0]))
 
 
-def relay_dynamics(neuron: Neuron, size: int, *, forgets: bool = True) -> Dynamics:
+def relay_dynamics(
+    neuron: Neuron, size: int, *, forgets: bool = True, reset: Reset = "zero"
+) -> Dynamics:
     """
     A neuron that fires where 1 arrives, and remembers as little as the class can; or, of one that
-    does not spike, a sum of all that arrived (`forgets` false).
+    does not spike, a sum of all that arrived (`forgets` false). `reset` is the one that is wanted.
     """
     a = neuron.approximates
     decay = fastest(neuron, a.membrane) if forgets else 1.0
@@ -31,7 +40,12 @@ def relay_dynamics(neuron: Neuron, size: int, *, forgets: bool = True) -> Dynami
     d = Dynamics(np.full(size, decay), np.zeros(size), currents)
     if a.threshold is None:
         return d
-    kinds = a.reset.kinds if a.reset is not None else {}
-    reset: Reset = "zero" if "zero" in kinds else "subtract"
-    amount = np.ones(size) if reset == "subtract" else None
-    return d.changed(threshold=np.ones(size), reaches=True, reset=reset, amount=amount)
+    assert a.reset is not None
+    if reset not in a.reset.kinds:
+        reset = next(iter(a.reset.kinds))
+    # what is left of spikes before is below 1, and a threshold of 1 would not survive rounding
+    threshold = 0.5 if reset == "zero" and not currents else ALMOST
+    taken = threshold / decay if a.reset.after == "decay" else threshold
+    amount = np.full(size, taken) if reset == "subtract" else None
+    theta = np.full(size, threshold)
+    return d.changed(threshold=theta, reaches=True, reset=reset, amount=amount)

@@ -201,6 +201,9 @@ class _Legalization:
             for name, count in whole.clipped.items()
         ]
         changes += [
+            f"{name}: biases become 0, too small beside the weights" for name in whole.unbiased
+        ]
+        changes += [
             f"{name}: {count} neurons wrap on the calibration data, or hear one that does"
             for name, count in wraps.items()
         ]
