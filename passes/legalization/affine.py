@@ -61,7 +61,7 @@ class Streams:
         self._open: set[SSAValue] = set()
         self._inputs = {value: name for name, value in network.inputs.items()}
         self.pools: dict[str, Affine] = {}
-        """By name: the spikes in the windows of maximum pools, which are populations of their own."""
+        """By name: spikes in the windows of maximum pools, which are populations of their own."""
         self.pool_shapes: dict[str, tuple[int, ...]] = {}
 
     def of(self, value: SSAValue) -> Affine:

@@ -17,13 +17,13 @@ import numpy as np
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import INPUT, Description
 from snncc.passes.legalization.classes import Classes
-from snncc.passes.legalization.graph import Dynamics, Population, Projection, SpikingGraph
+from snncc.passes.legalization.graph import Dynamics, Population, Projection, Reset, SpikingGraph
 from snncc.passes.legalization.relays import relay_dynamics
 from snncc.passes.legalization.sparse import Sparse
 
 NAME = "bias"
 SURPLUS = 2.0
-"""What reaches a neuron that fires at every step, in thresholds: a leak takes none of its spikes."""
+"""What reaches a neuron that fires at every step: a leak takes none of its spikes."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def with_bias_inputs(graph: SpikingGraph, description: Description, classes: Cla
             others = (
                 graph.populations[n].dynamics.reset for n, k in classes.of.items() if k == through
             )
-            reset = next(others, "zero")  # the chip may have one for all
+            reset: Reset = next(others, "zero")  # the chip may have one for all
             dynamics = relay_dynamics(description.neurons[through], 1, reset=reset)
             relay = Population(origin, (1,), dynamics)
             to_relay = Projection(source, origin, 0, 0, _column(np.array([SURPLUS])))

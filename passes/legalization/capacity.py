@@ -37,7 +37,8 @@ def expect_room(
             faults.add(
                 TOO_BIG,
                 largest.get(kind),
-                f"{count} {what}{_with_bias(graph) if kind == INPUT else ''}; {description.name} has {limits[kind]}: "
+                f"{count} {what}{_with_bias(graph) if kind == INPUT else ''}; "
+                f"{description.name} has {limits[kind]}: "
                 f"{count - limits[kind]} too many",
                 "use fewer input channels" if kind == INPUT else "make the layers smaller",
             )

@@ -183,7 +183,9 @@ def responses(d: Dynamics, arriving: list[Array]) -> tuple[Array, Array]:
         )
     }  # fmt: skip
     decay, bias, threshold, amount, leak, floor = wide.values()
-    assert decay is not None and bias is not None and threshold is not None
+    assert decay is not None
+    assert bias is not None
+    assert threshold is not None
     alphas = [c.astype(np.float32) for c in d.currents]
     constants = [c.astype(np.float32) for c in d.current_biases]
     found = np.zeros_like(arriving[0])

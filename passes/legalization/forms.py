@@ -25,7 +25,7 @@ off by the square root of 2 at most, between the longest and the shortest.
 """
 
 LITTLE = 2.0**-12
-"""A leak below this is none: of a membrane at the threshold a spike's weight is lost in a sample."""
+"""A leak below this is none: a hundred steps take a fortieth of a membrane."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.forms import Formed
 from snncc.passes.legalization.graph import Dynamics, Population, Projection, SpikingGraph
 from snncc.passes.legalization.levels import balanced, leveled
+from snncc.passes.legalization.stand_ins import constants_off
 from snncc.passes.legalization.timing import Timed
 
 NO_WEIGHT = "SNC-N006"
@@ -320,7 +321,7 @@ class _Writer:
             w = row.projection.weights
             off = whole / (scale / unit)[w.rows] - w.values
             total += np.bincount(w.rows, self._rate(row)[w.columns] * off**2, minlength=d.size)
-        total += _constants_off(d, neuron, scale)
+        total += constants_off(d, neuron, scale, LONGEST)
         rounds = 1.0 if neuron.approximates.membrane.parameter is not None else 0.0
         rounds += 1.0 if neuron.approximates.current is not None else 0.0
         total = total + rounds / 12 / scale**2
@@ -540,19 +541,6 @@ class _Writer:
             if key not in found and p.default is None:
                 found[key] = np.full(d.size, min(max(0, p.low), p.high))
         return found
-
-
-def _constants_off(d: Dynamics, neuron: Neuron, scale: Array) -> Array:
-    """[n]: the square by which rounding moves the constants of a step, as a membrane adds it up."""
-    a = neuron.approximates
-    horizon = 1 / np.maximum(1 - d.decay, 1 / LONGEST)
-    found = np.zeros(d.size)
-    if a.bias is not None:
-        unit = scale / 2.0**a.bias_shift
-        found += horizon * (np.rint(unit * d.bias) / unit - d.bias) ** 2
-    if d.leak is not None:
-        found += horizon * (np.rint(scale * d.leak) / scale - d.leak) ** 2
-    return found
 
 
 def _is_whole(population: Population, neuron: Neuron) -> bool:

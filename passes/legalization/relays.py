@@ -8,7 +8,6 @@ from snncc.dialects.core.description import Decay, Neuron
 from snncc.passes.legalization.decays import decay_of
 from snncc.passes.legalization.graph import Dynamics, Reset
 
-
 ALMOST = 1 - 2.0**-9
 """
 A threshold that one spike reaches, and what is left of a current by which eight came in a row does

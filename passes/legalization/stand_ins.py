@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from snncc.dialects.arrays import Array
-from snncc.dialects.core.description import Fitted
+from snncc.dialects.core.description import Fitted, Neuron
 from snncc.passes.legalization.graph import Dynamics, SpikingGraph
 
 USUAL = 0.5
@@ -70,3 +70,19 @@ def span(values: Array) -> str:
     """The least and the largest of some numbers, for people."""
     low, high = float(values.min()), float(values.max())
     return f"{low:.4g}" if f"{low:.4g}" == f"{high:.4g}" else f"{low:.4g} to {high:.4g}"
+
+
+def constants_off(d: Dynamics, neuron: Neuron, scale: Array, longest: float) -> Array:
+    """
+    [n]: the square by which rounding moves the constants of a step, as a membrane adds it up over
+    `longest` steps at most.
+    """
+    a = neuron.approximates
+    horizon = 1 / np.maximum(1 - d.decay, 1 / longest)
+    found = np.zeros(d.size)
+    if a.bias is not None:
+        unit = scale / 2.0**a.bias_shift
+        found += horizon * (np.rint(unit * d.bias) / unit - d.bias) ** 2
+    if d.leak is not None:
+        found += horizon * (np.rint(scale * d.leak) / scale - d.leak) ** 2
+    return found

@@ -39,6 +39,8 @@ from snncc.pipelines import PipelineOptions, run_pipeline
 
 TRIES = 5
 """Scales for registers that wrap, each smaller than the one before."""
+LEAST_LEVELS = 2
+"""Different weights of a neuron, below which nothing is tried where there is no place for more."""
 LOUD = 0.1
 """The share of the spikes above which what stand-ins move is no matter of rounding any more."""
 ROOM = 1.25
@@ -116,7 +118,10 @@ def legalize(
 
 
 def problems_of(network: Network, description: Description) -> list[Problem]:
-    """All that keeps a network from a chip, as far as it shows without data."""
+    """
+    All that keeps a network from a chip, as far as it shows without data; and warnings of what
+    would stand for what the chip has not.
+    """
     faults = Faults()
     try:
         plan = _planned(fused(network), description, faults)
@@ -124,7 +129,11 @@ def problems_of(network: Network, description: Description) -> list[Problem]:
         faults.stop()
     except Unfit as unfit:
         return list(refused(unfit).problems)
-    return []
+    told = "it is fitted to calibration data, and what it costs is measured there"
+    return [
+        _stands_for(name, wanted, plan, told, loud=False)
+        for name, wanted in plan.formed.fitted.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -184,9 +193,9 @@ class _Legalization:
         self.reference = run(Network(self.given), self.data, in_time)
         self._tell("network", (), self.reference)
         self._measure("normal form", (), plan.graph, in_time)
-        changes = (*plan.biased.changes, *plan.tapped.changes)
-        if changes:
-            self._measure("biases and outputs", changes, plan.graph, in_time)
+        ways = (*plan.biased.changes, *plan.tapped.changes)
+        if ways:
+            self._measure("biases and outputs", ways, plan.graph, in_time)
         changed = [str(arrival) for arrival in plan.timed.changed]
         self._measure("latencies", changed, plan.timed.graph, in_lag)
         form = plan.formed
@@ -194,9 +203,25 @@ class _Legalization:
         self._warn_of_neurons(form)
         if form.fitted:
             form, trace = self._fitted(form, in_lag)
-        whole, wraps = self._whole(form, trace.activity(self.data))
-        model, trace, order = self._ordered(whole.module, in_lag)
+        activity, placed = trace.activity(self.data), None
+        for levels in _levels(plan.description):
+            whole, wraps = self._whole(form, activity, levels)
+            model, trace, order = self._ordered(whole.module, in_lag)
+            if not plan.description.grid.routed:
+                break
+            try:
+                rates = trace.activity(self.data).rates
+                placed = place_on_mesh(whole.module, plan.description, rates)
+                break
+            except Unfit:
+                if levels == LEAST_LEVELS:
+                    raise
         changes = [
+            f"{levels} different weights a neuron instead of {most}: no place was found for more"
+            for most in _levels(plan.description)[:1]
+            if levels != most
+        ]
+        changes += [
             f"{name}: {count} weights are at the ends of the range"
             for name, count in whole.clipped.items()
         ]
@@ -209,8 +234,7 @@ class _Legalization:
         ]
         self._tell("whole numbers", changes + order, trace)
         module, lags = whole.module, in_lag
-        if plan.description.grid.routed:
-            placed = place_on_mesh(module, plan.description, trace.activity(self.data).rates)
+        if placed is not None:
             module = placed.module
             lags = {name: lag + placed.later[name] for name, lag in in_lag.items()}
             if placed.relayed:
@@ -238,14 +262,21 @@ class _Legalization:
         before = self.steps[-1].cost
         trace = self._measure("stand-ins", fits.changes, fits.formed.graph, lags, states=True)
         after = self.steps[-1].cost
-        assert before is not None and after is not None
+        assert before is not None
+        assert after is not None
+        loud = after.moved - before.moved > LOUD
+        told = (
+            f"{100 * after.moved:.1f} % of all spikes are moved with what stands for others, "
+            f"{100 * before.moved:.1f} % without, on the calibration data"
+        )
         for name, wanted in form.fitted.items():
-            self.warnings.append(_warning(name, wanted, plan, before, after))
+            self.warnings.append(_stands_for(name, wanted, plan, told, loud=loud))
         return fits.formed, trace
 
     def _warn_of_neurons(self, form: Formed) -> None:
         before, after = (step.cost for step in self.steps[-2:])
-        assert before is not None and after is not None
+        assert before is not None
+        assert after is not None
         moved = after.moved - before.moved
         if moved > LOUD:
             self.warnings.append(
@@ -259,17 +290,18 @@ class _Legalization:
                 )
             )
 
-    def _whole(self, form: Formed, activity: Activity) -> tuple[Integers, dict[str, int]]:
+    def _whole(
+        self, form: Formed, activity: Activity, levels: int | None
+    ) -> tuple[Integers, dict[str, int]]:
         """
         The program, and which registers wrap on the calibration data: where some do, scales are
-        made smaller, which leaves them more room.
+        made smaller, which leaves them more room. `levels`: different weights of a neuron.
         """
         plan = self.plan
+        chip = _with_levels(plan.description, levels)
         for attempt in range(TRIES):
             faults = Faults()
-            whole = whole_numbers(
-                plan.timed, form, plan.description, plan.classes, activity, faults
-            )
+            whole = whole_numbers(plan.timed, form, chip, plan.classes, activity, faults)
             faults.stop()
             if not plan.description.grid.routed:  # sources are added in the order of their slots
                 place_on_one_core(whole.module, plan.description)
@@ -330,7 +362,23 @@ class _Legalization:
         )
 
 
-def _warning(name: str, wanted: Dynamics, plan: _Plan, before: Cost, after: Cost) -> Problem:
+def _levels(description: Description) -> list[int | None]:
+    """How many different weights of a neuron are tried, one after the other."""
+    found = [edge.levels for edge in description.edges.values() if edge.levels is not None]
+    if not found or min(found) <= LEAST_LEVELS or not description.grid.routed:
+        return [min(found, default=None)]
+    return list(range(min(found), LEAST_LEVELS - 1, -1))
+
+
+def _with_levels(description: Description, levels: int | None) -> Description:
+    edges = {
+        name: edge if edge.levels is None else edge.model_copy(update={"levels": levels})
+        for name, edge in description.edges.items()
+    }
+    return description.model_copy(update={"edges": edges})
+
+
+def _stands_for(name: str, wanted: Dynamics, plan: _Plan, cost: str, *, loud: bool) -> Problem:
     """That a population's neurons stand for others, and what it costs."""
     a = plan.description.neurons[plan.classes.of[name]].approximates
     had = f"a decay of {span(wanted.decay)} a step, and a constant leak stands for it"
@@ -338,13 +386,10 @@ def _warning(name: str, wanted: Dynamics, plan: _Plan, before: Cost, after: Cost
     if a.fitted.decay is None:
         had = "no synaptic current as long as the chip's, and the shortest one stands for it"
         remedy = "train with a synaptic current"
-    moved = max(0.0, after.moved - before.moved)
-    told = f"{had}; such stand-ins move {100 * moved:.1f} % of all spikes on the calibration data"
-    if moved <= LOUD:
-        return Problem("SNC-W029", told, node=name, remedy=remedy, severity="warning")
-    told += f", more than {100 * LOUD:.0f} %: the network on the chip is another one"
-    remedy += ", or with the chip in the loop (Configuration.trainer); look at the accuracy"
-    return Problem("SNC-W030", told, node=name, remedy=remedy, severity="warning")
+    if loud:
+        remedy += ", or with the chip in the loop (Configuration.trainer); look at the accuracy"
+    code = "SNC-W030" if loud else "SNC-W029"
+    return Problem(code, f"{had}; {cost}", node=name, remedy=remedy, severity="warning")
 
 
 __all__ = ["Legalized", "Step", "legalize", "problems_of"]

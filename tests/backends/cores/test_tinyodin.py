@@ -25,7 +25,10 @@ CHIP = chip_named("tinyodin")
 
 
 def random_configuration(seed: int) -> Configuration:
-    """Layers, inputs to all of them or to the first, or loops on one; leaks, and thresholds that leaks reach, are among them."""
+    """
+    Layers, inputs to all of them or to the first, or loops on one; leaks, and thresholds that
+    leaks reach, are among them.
+    """
     draw = np.random.default_rng(seed)
     loops = seed % 2 == 1
     b = Builder(CHIP)
