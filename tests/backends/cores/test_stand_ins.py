@@ -234,3 +234,25 @@ def test_chips_whose_neurons_cannot_pool_say_so() -> None:
     for chip, reason in (("tinyodin", "for each spike"), ("xylo", "above their threshold")):
         told = {(p.code, p.node): p.message for p in problems_of(pooled(), chip_named(chip))}
         assert reason in told["SNC-N004", "most"]
+
+
+def test_biases_that_come_by_an_input_are_trained() -> None:
+    c = configure(network_of(plain()), chip_named("reckon"), spikes())
+    training = c.trainer("ce_count", optimizer="adam")
+    trained = {name.rsplit(".", 1)[0] for name in training.shadows}
+    assert {"bias.to.h", "bias.to.y"} <= trained
+    x, y = spikes(8, seed=4), np.arange(8) % CLASSES
+    losses = []
+    for _ in range(6):
+        losses.append(training.train_step(x, y))
+        training.apply(0.03)
+    assert losses[-1] < 0.9 * losses[0]
+    tuned = training.configuration()
+    before, after = (each.program.synapses for each in (c, tuned))
+    tables = {op.sym_name.data: op.weight_array for op in before}
+    assert any(
+        not np.array_equal(op.weight_array, tables[op.sym_name.data])
+        for op in after
+        if op.source_name == "bias"
+    )
+    expect_the_judge_agrees(tuned)
