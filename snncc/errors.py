@@ -88,6 +88,8 @@ CODES: dict[str, str] = {
     "SNC-W026": "no gradient flows through spikes without a surrogate",
     "SNC-W027": "a field of the file is not known",
     "SNC-W028": "the host computes the input",
+    "SNC-W029": "a chip's neurons stand for others",
+    "SNC-W030": "a chip's neurons stand for others, and many spikes move",
     "SNC-X001": "internal error",
     "SNC-X002": "the system refused",
 }

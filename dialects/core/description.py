@@ -145,6 +145,28 @@ class Reset(Part):
         return self
 
 
+class Floor(Part):
+    """
+    A neuron that does not fire and whose membrane is below -floor: it is set to 0 where a spike
+    resets to zero, and floor is added where a spike subtracts.
+    """
+
+    parameter: Name
+    """Its number is -floor."""
+
+
+class Fitted(Part):
+    """
+    What may stand for dynamics that a class does not have. It is fitted to calibration data, is
+    told, and its cost is measured; without it such networks are refused.
+    """
+
+    decay: Literal["closer", "bias"] | None = None
+    """For a membrane's decay: a constant that moves it towards 0, or one that is added."""
+    current: Literal["shortest"] | None = None
+    """For a current that is gone sooner than any that there is: the shortest one."""
+
+
 class Approximates(Part):
     """
     What the equations are without rounding and saturation; legalization fits to this, and a test
@@ -165,6 +187,8 @@ class Approximates(Part):
     threshold_shift: Places = 0
     bias_shift: Places = 0
     """Bits by which the equations shift what is configured."""
+    floor: Floor | None = None
+    fitted: Fitted = Fitted()
 
 
 class Neuron(Part):
@@ -188,6 +212,8 @@ class Neuron(Part):
     """What leaves the neuron: spikes, or a state."""
     most: Spikes = 1
     """Spikes in one step."""
+    visible: bool = True
+    """Whether what leaves it can be seen outside of the chip."""
     approximates: Approximates
 
     @cached_property
@@ -225,6 +251,7 @@ class Neuron(Part):
         a = self.approximates
         named = [a.membrane.parameter, a.bias, a.threshold]
         named += [a.current.decay.parameter] if a.current else []
+        named += [a.floor.parameter] if a.floor else []
         for wanted in named:
             if wanted is not None and wanted not in self.parameters:
                 raise ValueError(f"approximates: {wanted} is no parameter")
@@ -236,6 +263,12 @@ class Neuron(Part):
             raise ValueError(f"approximates: {a.threshold}: expected numbers above 0")
         if (a.threshold is None) != (self.output != "spikes"):
             raise ValueError("approximates: neurons that spike have a threshold, others have none")
+        if a.fitted.decay == "closer" and a.membrane.form != "closer":
+            raise ValueError("approximates: fitted: a membrane that moves closer to 0 by no form")
+        if a.fitted.decay == "bias" and (a.bias is None or a.membrane.form != "none"):
+            raise ValueError("approximates: fitted: expected a bias, and a membrane of form none")
+        if a.fitted.current is not None and a.current is None:
+            raise ValueError("approximates: fitted: there is no current")
         if (a.threshold is None) != (a.reset is None):
             raise ValueError("approximates: neurons that spike have a reset, others have none")
         return self

@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import (
     StringAttr,
     SymbolNameConstraint,
     SymbolRefAttr,
+    UnitAttr,
     i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region
@@ -57,19 +58,30 @@ class InputOp(IRDLOperation):
     Spikes from outside, `size` of them in the order of the elements of a stream:
 
         core.input @x shape [8]
+
+    One that is `always` on spikes at every step, and the host sends it by itself:
+
+        core.input @bias shape [1] always
     """
 
     name = "core.input"
 
     sym_name = prop_def(SymbolNameConstraint())
     shape = prop_def(DenseArrayBase.constr(i64))
+    always = opt_prop_def(UnitAttr)
 
     traits = lazy_traits_def(lambda: (HasParent(ProgramOp),))
 
-    assembly_format = "$sym_name `shape` $shape attr-dict"
+    assembly_format = "$sym_name `shape` $shape (`always` $always^)? attr-dict"
 
-    def __init__(self, name: str, shape: Sequence[int]):
-        super().__init__(properties={"sym_name": StringAttr(name), "shape": _shape(shape)})
+    def __init__(self, name: str, shape: Sequence[int], *, always: bool = False):
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(name),
+                "shape": _shape(shape),
+                "always": UnitAttr() if always else None,
+            }
+        )
 
     @property
     def size(self) -> int:
@@ -432,6 +444,26 @@ class ProgramOp(IRDLOperation):
     @property
     def inputs(self) -> dict[str, InputOp]:
         return {name: op for name, op in self.endings.items() if isinstance(op, InputOp)}
+
+    @property
+    def given(self) -> dict[str, InputOp]:
+        """Inputs that are given from outside, not by the host itself."""
+        return {name: op for name, op in self.inputs.items() if op.always is None}
+
+    def with_always(self, x: Mapping[str, Array]) -> dict[str, Array]:
+        """
+        Inputs [T, *shape] or [T, B, *shape] with those that are always on, of as many steps and
+        samples.
+        """
+        if len(self.given) == len(self.inputs):
+            return dict(x)
+        found = {name: np.asarray(x[name]) for name in self.given}
+        name, array = next(iter(found.items()))
+        extent = array.shape[: array.ndim - len(self.inputs[name].shape.get_values())]
+        for name, op in self.inputs.items():
+            if op.always is not None:
+                found[name] = np.ones((*extent, *op.shape.get_values()), np.uint8)
+        return found
 
     @property
     def populations(self) -> dict[str, PopulationOp]:

@@ -26,6 +26,8 @@ class Task:
     """Its populations without the readout, by their names in the network."""
     surrogate: str = "atan(a=2.0)"
     """What it was trained with; a .pt2 has none."""
+    rate: float = 1e-3
+    """At which it is tuned on the chip; larger where the chip's weights are few, and far apart."""
 
     def load(self) -> snncc.Network:
         return snncc.load(HERE / f"{self.name}.pt2", states=list(self.states))
@@ -66,12 +68,14 @@ TASKS = {
             ("va", "vb", "vc", "vd", "vy", "sa", "sb", "sc", "sd"),
             ("a", "b", "c", "d"),
             "atan(a=0.25)",
+            rate=0.02,
         ),
         Task(
             "tinyodin",
             "two layers, latency code",
             lambda images: codes.latency(images, silence=0),
             ("v", "u"),
+            rate=4e-3,
         ),
     )
 }

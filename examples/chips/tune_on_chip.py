@@ -1,7 +1,8 @@
 """
-Tunes the digits network on Xylo after its sensor slipped by one column, with the chip in the loop.
+Tunes a chip's digits network after its sensor slipped by one column, with the chip in the loop.
 
-    python examples/chips/tune_on_chip.py [--chip xylo|reckon] [--epochs 6] [--out build/tuned]
+    python examples/chips/tune_on_chip.py [--chip xylo|reckon|ranc|tinyodin] [--epochs 6]
+        [--out build/tuned]
 
 Forward runs the bit-exact model of the chip, backward the graph that the compiler makes of it;
 floats that the chip's whole numbers follow get the gradients. The tuned weights are packed into
@@ -27,7 +28,6 @@ import snncc
 mpl.rcParams["svg.hashsalt"] = "snncc"  # the same bytes each time
 mpl.rcParams["svg.fonttype"] = "none"
 BATCH = 16
-RATE = 1e-3
 
 
 def draw(name: str, curve: list[float], plain: float, path: Path) -> None:
@@ -46,7 +46,7 @@ def draw(name: str, curve: list[float], plain: float, path: Path) -> None:
 
 
 @click.command(help=__doc__)
-@click.option("--chip", type=click.Choice(["xylo", "reckon"]), default="xylo", show_default=True)
+@click.option("--chip", type=click.Choice(list(TASKS)), default="xylo", show_default=True)
 @click.option("--epochs", type=click.IntRange(1), default=6, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/tuned"))
 def main(chip: str, epochs: int, out: Path) -> None:
@@ -73,7 +73,7 @@ def main(chip: str, epochs: int, out: Path) -> None:
             for first in range(0, len(y), BATCH):
                 some = order[first : first + BATCH]
                 training.train_step(x[:, some], y[some])
-                training.apply(RATE)
+                training.apply(task.rate)
             curve.append(accuracy())
         bar.update(line, advance=1, description="packing and running the chip's model")
         tuned = training.configuration()

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from xdsl.dialects.builtin import IntegerType, ModuleOp, TensorType, i1, i32
+from xdsl.dialects.builtin import IntegerType, ModuleOp, TensorType, i1, i8, i32
 from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
@@ -90,11 +90,15 @@ def fabric_of(program: ProgramOp, description: Description) -> Fabric:
     return Fabric(neuron, parameters, weights)
 
 
-def interface(program: ProgramOp) -> ModuleOp:
-    """A network that gives its inputs, which are those of the program: what files are read for."""
-    shapes = {name: op.shape.get_values() for name, op in program.inputs.items()}
+def interface(program: ProgramOp, most: int = 1) -> ModuleOp:
+    """
+    A network that gives its inputs, which are those that a program is given, of `most` spikes a
+    step: what files are read for.
+    """
+    shapes = {name: op.shape.get_values() for name, op in program.given.items()}
+    element = i1 if most == 1 else i8
     a = Assembly(
-        program.sym_name.data, {name: TensorType(i1, shape) for name, shape in shapes.items()}
+        program.sym_name.data, {name: TensorType(element, shape) for name, shape in shapes.items()}
     )
     return a.finish({f"{name}_in": stream for name, stream in a.inputs.items()})
 

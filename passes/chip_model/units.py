@@ -13,7 +13,7 @@ import numpy as np
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import ConnectionsOp, PopulationOp, ProgramOp
-from snncc.passes.legalization.forms import decay_of
+from snncc.passes.legalization.decays import decay_of
 
 
 def weight_factor(op: ConnectionsOp, program: ProgramOp, description: Description) -> Array | None:

@@ -168,11 +168,14 @@ def _tell(
         where, node, remedy = short.where, None, short.remedy
         if short.resource == "axons" and short.proved:
             where, node, remedy = "a neuron with its sources", _widest(program, nets), SPLIT
+        told = f"{short.excess} too many"
+        if short.excess <= 0:
+            told = "full, and what is left to place found no other"
         faults.add(
             TOO_BIG,
             node,
             f"{short.resource}: {where} {verb} {short.needed}; {description.name} has "
-            f"{short.available}: {short.excess} too many",
+            f"{short.available}: {told}",
             remedy,
         )
 

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from xdsl.dialects.builtin import i1
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, batch_norm_factors, constant_of
 from snncc.dialects.snn.attributes import Pool
-from snncc.dialects.snn.types import shape_of
+from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.dialects.windows import Windows, convolution_entries, padded, taken, windows
 from snncc.passes.legalization.faults import Fault, Unfit
 from snncc.passes.legalization.sparse import Sparse
@@ -59,6 +60,9 @@ class Streams:
         self._known: dict[SSAValue, Affine] = {}
         self._open: set[SSAValue] = set()
         self._inputs = {value: name for name, value in network.inputs.items()}
+        self.pools: dict[str, Affine] = {}
+        """By name: spikes in the windows of maximum pools, which are populations of their own."""
+        self.pool_shapes: dict[str, tuple[int, ...]] = {}
 
     def of(self, value: SSAValue) -> Affine:
         """Raises Unfit where a value is no affine function of spikes."""
@@ -97,6 +101,8 @@ class Streams:
                 return self._weighted(op, _convolution(op, _content(op.weight)))
             case snn.Pool2dOp() if op.pool.data is not Pool.MAX:
                 return self.of(op.input).after(_pool(op))
+            case snn.Pool2dOp() if stream_type(op.input).element_type == i1:
+                return self._maximum(op)
             case snn.AddOp():
                 total = self.of(op.inputs[0])
                 for other in op.inputs[1:]:
@@ -114,6 +120,19 @@ class Streams:
                 return self._side_by_side(op)
             case snn.DelayOp():
                 return self._delayed(op)
+        if isinstance(op, snn.Pool2dOp):
+            raise Unfit(
+                [
+                    Fault(
+                        NO_SYNAPSES,
+                        _node(value),
+                        "a maximum of weighted sums: a chip adds what arrives, and compares with "
+                        "a threshold only",
+                        "put the maximum pool behind the neurons, or use an average pool, and "
+                        "train again",
+                    )
+                ]
+            )
         raise Unfit(
             [
                 Fault(
@@ -121,10 +140,22 @@ class Streams:
                     _node(value),
                     f"{op.name} between neurons: synapses have weighted sums, average pools, sums "
                     "and delays only",
-                    "replace it (a maximum pool by an average pool) and train again",
+                    "replace it and train again",
                 )
             ]
         )
+
+    def _maximum(self, op: snn.Pool2dOp) -> Affine:
+        """Of spikes: whether any fires, which a neuron says."""
+        base = _node(op.result) or "pool"
+        name, number = base, 1
+        while name in self.pools or name in self._inputs.values():
+            number += 1
+            name = f"{base}{number}"
+        self.pools[name] = self.of(op.input).after(_pool(op))
+        self.pool_shapes[name] = shape_of(op.result)
+        size = size_of(op.result)
+        return Affine({(name, 0): Sparse.identity(size)}, np.zeros(size))
 
     def _weighted(self, op: snn.LinearOp | snn.Conv1dOp | snn.Conv2dOp, matrix: Sparse) -> Affine:
         found = self.of(op.input).after(matrix)

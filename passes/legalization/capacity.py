@@ -37,7 +37,8 @@ def expect_room(
             faults.add(
                 TOO_BIG,
                 largest.get(kind),
-                f"{count} {what}; {description.name} has {limits[kind]}: "
+                f"{count} {what}{_with_bias(graph) if kind == INPUT else ''}; "
+                f"{description.name} has {limits[kind]}: "
                 f"{count - limits[kind]} too many",
                 "use fewer input channels" if kind == INPUT else "make the layers smaller",
             )
@@ -48,12 +49,17 @@ def expect_room(
             faults.add(
                 TOO_BIG,
                 None,
-                f"{total} {' and '.join(f'{kind}s' for kind in shared.of)} together; "
+                f"{total} {' and '.join(f'{kind}s' for kind in shared.of)} together"
+                f"{_with_bias(graph)}; "
                 f"{description.name} has "
                 f"{shared.places} places for them: {total - shared.places} too many",
                 "use fewer input channels or smaller layers",
             )
     _synapses(graph, description, classes, faults)
+
+
+def _with_bias(graph: SpikingGraph) -> str:
+    return " with the one that carries biases" if graph.always else ""
 
 
 def _synapses(

@@ -44,6 +44,9 @@ def _class_of(
     order = [readout, *starts] if ends and readout is not None else starts
     if ends:
         order += [name for name in starts if name not in order]
+    inputs = any(p.source in graph.inputs for p in graph.into(population.name))
+    reached = {e.target for e in description.edges.values() if e.source == INPUT}
+    order.sort(key=lambda name: inputs and name not in reached)  # those that inputs reach first
     for name in order:
         if (description.neurons[name].approximates.threshold is not None) == spikes:
             return name

@@ -189,7 +189,7 @@ class _Reader:
         update = self.body.next_states[index]
         for symbol in [s for s in update.symbols if s.kind == "opaque"]:
             if symbol.argument is None:
-                raise NoNormalForm(f"{symbol.name.rpartition('.')[0]} of the membrane")
+                raise NoNormalForm(_named(symbol))
             raise NoNormalForm("a membrane that is held from below")
         events = sorted(
             (s for s in update.symbols if s.kind in ("spike", "count")), key=lambda s: s.name
@@ -219,6 +219,11 @@ class _Reader:
                 raise NoNormalForm("a reset that drops what arrives in the step after a spike")
             return before, "zero", None, True
         if not after.is_coefficient or np.any(self.number(after)):
+            if state in self._starts:
+                raise NoNormalForm(
+                    "a reset to another value than that at which the membrane starts (a file may "
+                    "have what a run left in it)"
+                )
             raise NoNormalForm("a reset to other values than 0")
         return before, "zero", None, False
 
@@ -397,6 +402,16 @@ class _Reader:
         if value.size == self.size and value.ndim <= 1:
             return value.reshape(-1)
         return np.broadcast_to(value, self.neuron.population).reshape(-1)
+
+
+def _named(symbol: Symbol) -> str:
+    """What an operation that is no part of a neuron's form does to the membrane."""
+    operation = symbol.name.rsplit(".", 1)[0]
+    if operation in ("arith.cmpf", "arith.cmpi"):
+        return "a comparison with the membrane that is no spike"
+    if operation.startswith("arith.") and operation.endswith("i"):
+        return "a membrane of whole numbers: the network is in integers already"
+    return f"{operation.split('.')[-1]} of the membrane"
 
 
 def _is_event(output: Polynomial, spike: Symbol) -> bool:

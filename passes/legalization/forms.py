@@ -10,10 +10,13 @@ import numpy as np
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Decay, Description, Neuron
 from snncc.passes.legalization.classes import Classes
+from snncc.passes.legalization.decays import decay_of, nearest
 from snncc.passes.legalization.faults import Faults
 from snncc.passes.legalization.graph import Dynamics, Population, SpikingGraph
 from snncc.passes.legalization.sharing import shared
 from snncc.passes.legalization.sparse import Sparse
+from snncc.passes.legalization.stand_ins import initial, span, with_gains
+from snncc.passes.legalization.stand_ins import number as number_text
 
 NO_NEURON, NO_DECAY = "SNC-N004", "SNC-N005"
 MOST_FACTOR = 1.5
@@ -21,6 +24,9 @@ MOST_FACTOR = 1.5
 A leak 1 - a that is wrong by more than this is another neuron, and an error; decays by shifts are
 off by the square root of 2 at most, between the longest and the shortest.
 """
+
+LITTLE = 2.0**-12
+"""A leak below this is none: a hundred steps take a fortieth of a membrane."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Form:
     currents: tuple[Array, ...]
     """By receptor."""
     reset: str | None
+    stands_for: Dynamics | None = None
+    """What the network has where the chip has no such decay or current: to be fitted to data."""
 
 
 @dataclass(frozen=True)
@@ -42,38 +50,14 @@ class Formed:
     """Population -> the number of each neuron's group: those that share parameters."""
     changes: tuple[str, ...]
     """What became another neuron, for people."""
+    plain: SpikingGraph
+    """The graph with decays and currents of the network where others stand for them."""
 
-
-def decay_of(decay: Decay, parameter: Array) -> Array:
-    """What a step leaves of 1, for whole numbers; 1 for constant leaks, which are no decay."""
-    p = parameter.astype(np.float64)
-    match decay.form:
-        case "shift":
-            return 1.0 - 2.0**-p
-        case "fraction":
-            return p / 2.0**decay.bits
-        case "complement":
-            return (2.0**decay.bits - decay.offset - p) / 2.0**decay.bits
-        case _:
-            return np.ones_like(p)
-
-
-def nearest(decay: Decay, low: int, high: int, wanted: Array) -> Array:
-    """The whole number of low to high whose decay is nearest to what is wanted, in its leak."""
-    match decay.form:
-        case "shift":
-            choices = np.arange(low, high + 1)
-            leak = np.log(np.maximum(1.0 - wanted, 2.0 ** -(high + 1)))
-            given = np.log(1.0 - decay_of(decay, choices))
-            found = np.abs(leak[:, None] - given[None, :]).argmin(axis=1)
-            return np.asarray(choices[found])
-        case "fraction":
-            return np.clip(np.rint(wanted * 2.0**decay.bits), low, high).astype(np.int64)
-        case "complement":
-            parameter = 2.0**decay.bits * (1.0 - wanted) - decay.offset
-            return np.clip(np.rint(parameter), low, high).astype(np.int64)
-        case _:
-            return np.zeros(len(wanted), np.int64)
+    @property
+    def fitted(self) -> dict[str, Dynamics]:
+        """Populations whose dynamics stand for others, and these."""
+        found = {name: form.stands_for for name, form in self.forms.items()}
+        return {name: d for name, d in found.items() if d is not None}
 
 
 def formed(
@@ -91,7 +75,15 @@ def formed(
         dynamics, form = writer.run()
         populations.append(replace(population, dynamics=dynamics))
         forms[name] = form
-    return Formed(graph.with_populations(populations), forms, sharing.groups, tuple(changes))
+    graph = graph.with_populations(populations)
+    plain = [
+        replace(p, dynamics=p.dynamics.changed(
+            decay=wanted.decay, bias=wanted.bias, currents=wanted.currents, leak=None
+        ))
+        for p in populations if (wanted := forms[p.name].stands_for) is not None
+    ]  # fmt: skip
+    found = Formed(graph, forms, sharing.groups, tuple(changes), graph.with_populations(plain))
+    return replace(found, graph=with_gains(graph, found.fitted))
 
 
 def _without_self_connections(
@@ -128,6 +120,7 @@ class _Writer:
         self.chip = description.name
         self.faults = faults
         self.tell = tell
+        self.stands_for: Dynamics | None = None
 
     def run(self) -> tuple[Dynamics, Form]:
         a = self.neuron.approximates
@@ -158,7 +151,10 @@ class _Writer:
             self.tell(f"{self.name}: up to {self.neuron.most} spikes a step instead of {d.most}")
         if d.threshold is not None:
             d = d.changed(most=self.neuron.most)
-        return d, Form(parameter, tuple(found), reset)
+        if self.stands_for is not None:
+            self.stands_for = self.stands_for.changed(bias=d.bias)
+            d = initial(self.stands_for, d, a.fitted)
+        return d, Form(parameter, tuple(found), reset, self.stands_for)
 
     def _no(self, message: str, remedy: str) -> None:
         self.faults.add(NO_NEURON, self.name, message, remedy)
@@ -181,8 +177,12 @@ class _Writer:
         """
         if decay.parameter is None or decay.form == "closer":
             if np.abs(wanted - 1.0).max(initial=0) > 1e-6:
+                if self.neuron.approximates.fitted.decay is not None and not some:
+                    self.stands_for = self.d
+                    number = None if decay.parameter is None else np.zeros(len(wanted), np.int64)
+                    return np.ones_like(wanted), number
                 self._no_decay(
-                    f"{what}: a decay of {_span(wanted)} a step, and neurons of {self.chip} "
+                    f"{what}: a decay of {span(wanted)} a step, and neurons of {self.chip} "
                     + ("leak by a constant" if decay.form == "closer" else "do not leak"),
                     "train without leak",
                 )
@@ -195,25 +195,30 @@ class _Writer:
             low, high = (low + 1, high) if ends[0] == low else (low, high - 1)
         number = nearest(decay, low, high, wanted if target is None else target)
         found = decay_of(decay, number)
+        if some and self.neuron.approximates.fitted.current is not None:
+            least = min(decay_of(decay, np.array([low, high])))
+            if (_is_another(wanted, found) <= (wanted < least)).all() and (wanted < least).any():
+                self.stands_for = self.d
+                return found, number
         wrong = _is_another(wanted, found)
         alone = _is_another(wanted, decay_of(decay, nearest(decay, low, high, wanted)))
         if wrong.any() and not alone.any():
             those = "all of a class" if p.per == "class" else f"{self.neuron.group} neighbours"
             self._no_decay(
-                f"{what}: decays of {_span(wanted)} a step; {self.chip} has one for {those}, which "
-                f"is {_span(found[wrong])} for {int(wrong.sum())} of {len(wanted)} neurons",
+                f"{what}: decays of {span(wanted)} a step; {self.chip} has one for {those}, which "
+                f"is {span(found[wrong])} for {int(wrong.sum())} of {len(wanted)} neurons",
                 "train with fewer different time constants",
             )
         elif wrong.any():
             wrong = alone
             least, most = sorted(float(d) for d in decay_of(decay, np.array([low, high])))
             self._no_decay(
-                f"{what}: a decay of {_span(wanted[wrong])} a step; {self.chip} has "
-                f"{_text(least)} to {_text(most)}, and {_span(found[wrong])} is nearest",
+                f"{what}: a decay of {span(wanted[wrong])} a step; {self.chip} has "
+                f"{number_text(least)} to {number_text(most)}, and {span(found[wrong])} is nearest",
                 "train with a time constant in that range",
             )
         change = np.abs(found - wanted).max(initial=0)
-        given, had = _span(found), _span(wanted)
+        given, had = span(found), span(wanted)
         if change > 1e-6:
             what = f"{self.name}: {what} decays by {given}"
             self.tell(what + (f" instead of {had}" if given != had else f", {change:.1g} off"))
@@ -230,7 +235,7 @@ class _Writer:
         d = d.changed(current_biases=())
         if a.bias is None and np.any(d.bias):
             self._no(
-                f"a bias of {_span(d.bias)} for {np.count_nonzero(d.bias)} of {d.size} neurons; "
+                f"a bias of {span(d.bias)} for {np.count_nonzero(d.bias)} of {d.size} neurons; "
                 f"those of {self.chip} have none",
                 "train without bias, or with an input that spikes at every step",
             )
@@ -251,8 +256,8 @@ class _Writer:
             amount = amount / np.where(d.decay != 0, d.decay, 1.0)
         if d.amount is not None and np.abs(amount / d.amount - 1).max() > 1e-3:
             self.tell(
-                f"{self.name}: a spike takes {_span(amount)} from the membrane instead of "
-                f"{_span(d.amount)}"
+                f"{self.name}: a spike takes {span(amount)} from the membrane instead of "
+                f"{span(d.amount)}"
             )
         return d.changed(reset="subtract", amount=amount), kind
 
@@ -261,15 +266,6 @@ def _is_another(wanted: Array, found: Array) -> Array:
     """Whether a leak is no longer the same neuron's, [n]."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(wanted == found, 1.0, (1.0 - found) / (1.0 - wanted))
+        forgets_nothing = (np.abs(1.0 - wanted) < LITTLE) & (np.abs(1.0 - found) < LITTLE)
+        ratio = np.where(forgets_nothing, 1.0, ratio)
     return np.asarray(~((ratio <= MOST_FACTOR) & (ratio >= 1 / MOST_FACTOR)))
-
-
-def _span(values: Array) -> str:
-    low, high = _text(float(values.min())), _text(float(values.max()))
-    return low if low == high else f"{low} to {high}"
-
-
-def _text(value: float) -> str:
-    """Four digits, or as many as tell a decay from none."""
-    text = f"{value:.4g}"
-    return f"{value:.7g}" if float(text) == 1.0 != value else text

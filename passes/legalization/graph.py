@@ -24,6 +24,9 @@ class Dynamics:
         z[t]   = u > threshold, or u >= threshold where `reaches`
         v[t]   = u - z amount,  or 0 where z  ("zero"),  or u  ("none")
 
+    With a `leak` decay v[t-1] is moved towards 0 by it. With a `floor` a neuron that does not fire
+    and has u < -floor gets v = 0 ("zero"), or v = u + floor.
+
     `threshold` None: a readout, whose output is u. `most` spikes are taken in one step; then
     z = min(floor(u / threshold), most).
     """
@@ -38,6 +41,8 @@ class Dynamics:
     reset: Reset = "none"
     amount: Array | None = None
     most: int = 1
+    leak: Array | None = None
+    floor: Array | None = None
 
     @property
     def size(self) -> int:
@@ -94,6 +99,10 @@ class SpikingGraph:
     projections: tuple[Projection, ...]
     outputs: dict[str, Output]
     renamed: dict[str, str] = field(default_factory=dict)
+    always: frozenset[str] = frozenset()
+    """Inputs that spike at every step, which the host adds by itself."""
+    pools: frozenset[str] = frozenset()
+    """Populations that fire when any of their sources does."""
 
     def size_of(self, name: str) -> int:
         """Of an input or a population."""
@@ -111,6 +120,16 @@ class SpikingGraph:
 
     def out_of(self, name: str) -> list[Projection]:
         return [p for p in self.projections if p.source == name]
+
+    @property
+    def constants(self) -> frozenset[str]:
+        """Inputs that are always on, and populations that hear nothing else."""
+        found = set(self.always)
+        for name in self.populations:
+            sources = {p.source for p in self.into(name)}
+            if sources and sources <= self.always:
+                found.add(name)
+        return frozenset(found)
 
     def with_populations(self, populations: Sequence[Population]) -> SpikingGraph:
         """The same graph where populations of these names are others."""

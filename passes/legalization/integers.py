@@ -46,6 +46,8 @@ class Integers:
     """Population -> what 1 of its membrane is on the chip, [n]."""
     clipped: dict[str, int]
     """Population -> weights beyond the ends of the chip's, which were held there."""
+    unbiased: tuple[str, ...]
+    """Populations whose biases are too small beside their weights, and became 0."""
 
     @property
     def program(self) -> ProgramOp:
@@ -70,6 +72,7 @@ def whole_numbers(
         writer.module(fits, shifts),
         {name: fit.scale for name, fit in fits.items()},
         {name: count for name, count in clipped.items() if count},
+        tuple(name for name, fit in fits.items() if writer.is_unbiased(name, fit)),
     )
 
 
@@ -82,13 +85,19 @@ class _Writer:
     classes: Classes
     faults: Faults
 
+    def is_unbiased(self, name: str, fit: Fit) -> bool:
+        rows = [row for row in self.rows if row.projection.target == name]
+        return any(
+            row.always and not weights.any() for row, weights in zip(rows, fit.weights, strict=True)
+        )
+
     def clipped(self, name: str, fit: Fit) -> int:
         """Weights at the ends of the range; adds faults of those that vanish, or are all large."""
         rows = [row for row in self.rows if row.projection.target == name]
         count = 0
         for row, weights in zip(rows, fit.weights, strict=True):
             silent = (weights == 0).all() and row.projection.weights.values.size
-            if silent:
+            if silent and not row.always:
                 self.faults.add(
                     NO_WEIGHT,
                     name,
@@ -140,7 +149,10 @@ class _Writer:
             parameters.append(parameter_of(name, values))
             return name
 
-        ops: list[Operation] = [InputOp(name, shape) for name, shape in self.graph.inputs.items()]
+        ops: list[Operation] = [
+            InputOp(name, shape, always=name in self.graph.always)
+            for name, shape in self.graph.inputs.items()
+        ]
         settings = dict(shifts)
         shared = OfClasses(self.chip, self.faults)
         for name, population in self.graph.populations.items():

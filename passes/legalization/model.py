@@ -15,6 +15,7 @@ from snncc.dialects.snn.body import Body, Equations, Outputs, Scalar, build_neur
 from snncc.dialects.snn.network import DelayOp
 from snncc.dialects.snn.neurons.assembly import Assembly
 from snncc.dialects.snn.types import Stream, shape_of, stream_type
+from snncc.passes.legalization.biases import folded
 from snncc.passes.legalization.graph import Dynamics, Population, SpikingGraph
 
 
@@ -24,7 +25,7 @@ def float_model(graph: SpikingGraph, *, before: bool = False) -> ModuleOp:
     trace has each population by its name, with currents as j0, j1, ... and the membrane as v;
     with `before` that before the reset too, as u.
     """
-    return _Writer(graph, before).write()
+    return _Writer(folded(graph), before).write()
 
 
 class _Writer:
@@ -99,6 +100,10 @@ class _Writer:
             parameter("threshold", d.threshold)
         if d.reset == "subtract":
             parameter("amount", d.amount)
+        if d.leak is not None:
+            parameter("leak", d.leak)
+        if d.floor is not None:
+            parameter("floor", d.floor)
         zero = a.zero(TensorType(f64, []))
         states = [*(f"j{k}" for k in range(len(d.currents))), "v", *self._before]
         neuron = build_neuron(
@@ -142,7 +147,11 @@ def equations_of(d: Dynamics, arriving: list[list[str]], *, before: bool) -> Equ
                 currents.append(total)
             if total is not None:
                 drive = drive + total
-        u = p["decay"] * p["v"] + drive
+        left = p["decay"] * p["v"]
+        if d.leak is not None:  # towards 0
+            up, down = left + p["leak"], left - p["leak"]
+            left = b.maximum(down, 0.0) + b.minimum(up, 0.0)
+        u = left + drive
         if d.threshold is None:
             return [u], [*currents, u, *([u] if before else [])]
         if d.most > 1:
@@ -156,6 +165,10 @@ def equations_of(d: Dynamics, arriving: list[list[str]], *, before: bool) -> Equ
             after = u - fired * u if d.most > 1 else b.select(spikes, b.constant(0.0, f64), u)
         else:
             after = u
+        if d.floor is not None:
+            lifted = u + p["floor"] if d.reset == "subtract" else b.constant(0.0, f64)
+            below = b.select(b.compare("lt", u + p["floor"], 0.0), lifted, u)
+            after = b.select(spikes, after, below)
         return [spikes], [*currents, after, *([u] if before else [])]
 
     return equations

@@ -27,6 +27,15 @@ def configured(
     found: dict[str, Array] = {}
     if a.membrane.parameter is not None and form.decay is not None:
         found[a.membrane.parameter] = form.decay
+        if d.leak is not None:
+            p = neuron.parameters[a.membrane.parameter]
+            leak = np.clip(np.rint(scale * d.leak), p.low, p.high)
+            found[a.membrane.parameter] = leak.astype(np.int64)
+    if a.floor is not None and d.floor is not None:
+        p = neuron.parameters[a.floor.parameter]
+        with np.errstate(invalid="ignore"):
+            floor = np.clip(np.rint(-scale * d.floor), p.low, p.high)
+        found[a.floor.parameter] = floor.astype(np.int64)
     if a.current is not None and a.current.decay.parameter is not None and form.currents:
         rows = list(form.currents)
         p = neuron.parameters[a.current.decay.parameter]

@@ -15,6 +15,7 @@ from snncc.passes.legalization.dynamics import Gain, NoNormalForm, Normal, norma
 from snncc.passes.legalization.faults import Faults, Unfit
 from snncc.passes.legalization.graph import Output, Population, Projection, SpikingGraph
 from snncc.passes.legalization.own_resets import with_own_resets
+from snncc.passes.legalization.pools import pool_population, pool_projections
 from snncc.passes.legalization.sparse import Sparse
 
 NO_NEURON = "SNC-N004"
@@ -97,12 +98,16 @@ def read_graph(network: snn.NetworkOp) -> SpikingGraph:
         else:
             outputs[output] = Output(source)
     faults.stop()
+    for name, shape in streams.pool_shapes.items():
+        populations[name] = pool_population(name, shape)
+    projections += pool_projections(streams.pools)
     graph = SpikingGraph(
         network.sym_name.data,
         {name: shape_of(value) for name, value in network.inputs.items()},
         populations,
         tuple(projections),
         outputs,
+        pools=frozenset(streams.pools),
     )
     return with_own_resets(graph)
 

@@ -13,6 +13,7 @@ from snncc.passes.legalization.activity import LONGEST, USUAL_RATE, Activity
 from snncc.passes.legalization.classes import Classes
 from snncc.passes.legalization.graph import Dynamics, Population, Projection
 from snncc.passes.legalization.levels import balanced, leveled
+from snncc.passes.legalization.stand_ins import constants_off
 from snncc.passes.legalization.timing import Timed
 
 
@@ -24,12 +25,14 @@ class Row:
     edge: Edge
     edge_name: str
     extra: int
+    always: bool
+    """Whether its source spikes at every step."""
 
 
 def rows_of(timed: Timed, description: Description, classes: Classes) -> list[Row]:
     """One for each projection, in their order."""
     return [
-        Row(p, description.edges[edge], edge, extra)
+        Row(p, description.edges[edge], edge, extra, p.source in timed.graph.always)
         for p, edge, extra in zip(timed.graph.projections, classes.edges, timed.extra, strict=True)
     ]
 
@@ -65,6 +68,7 @@ def rounding_error(
         w = row.projection.weights
         off = whole / (scale / unit)[w.rows] - w.values
         total += np.bincount(w.rows, _rate(row, activity)[w.columns] * off**2, minlength=d.size)
+    total += constants_off(d, neuron, scale, LONGEST)
     rounds = 1.0 if neuron.approximates.membrane.parameter is not None else 0.0
     rounds += 1.0 if neuron.approximates.current is not None else 0.0
     total = total + rounds / 12 / scale**2
@@ -121,6 +125,8 @@ def rounded(
 
 def _rate(row: Row, activity: Activity) -> Array:
     """[sources] how often each fires in a step, or a guess."""
+    if row.always:
+        return np.ones(row.projection.weights.shape[1])
     rates = activity.rates.get(row.projection.source)
     size = row.projection.weights.shape[1]
     return np.full(size, USUAL_RATE) if rates is None else np.maximum(rates, 1e-3)

@@ -54,4 +54,6 @@ def _dynamics(d: Dynamics, kept: Array) -> Dynamics:
         current_biases=tuple(c[kept] for c in d.current_biases),
         threshold=None if d.threshold is None else d.threshold[kept],
         amount=None if d.amount is None else d.amount[kept],
+        leak=None if d.leak is None else d.leak[kept],
+        floor=None if d.floor is None else d.floor[kept],
     )

@@ -60,7 +60,9 @@ class Timed:
 def expect_delays(placed: Timed, description: Description, faults: Faults) -> None:
     """Adds a fault for each delay of the network that is no matter of one step."""
     for arrival in placed.changed:
-        if abs(arrival.late) > MOST_STEPS:
+        # what is always the same is so in the first steps only
+        constant = arrival.source in placed.graph.constants
+        if abs(arrival.late) > MOST_STEPS and not constant:
             faults.add(
                 NO_DELAY,
                 arrival.target,
@@ -126,7 +128,11 @@ def _lags(graph: SpikingGraph, latencies: Sequence[int]) -> dict[str, int]:
     The least lags with which nothing that can be in time is late (Bellman and Ford). Of a loop
     that is too short the edge that closes it, the one of the longest delay, is given up.
     """
-    edges: list[tuple[Projection, int]] = list(zip(graph.projections, latencies, strict=True))
+    edges: list[tuple[Projection, int]] = [
+        (p, latency)
+        for p, latency in zip(graph.projections, latencies, strict=True)
+        if p.source not in graph.constants  # which are never late
+    ]
     while True:
         lags = dict.fromkeys([*graph.inputs, *graph.populations], 0)
         reached: dict[str, int] = {}

@@ -87,6 +87,7 @@ def run_compile_for_chip(
         configuration = configure(network, description, streams.arrays, expected, score, encoder)
         folder = configuration.save(output)
     print_costs(configuration)
+    print_warnings(configuration.warnings)
     print_mapping(configuration)
     files = [path for path in folder.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)

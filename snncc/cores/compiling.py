@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings as python_warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from snncc.cores.chips import chip_named
 from snncc.cores.configuration import Configuration, configure
 from snncc.cores.encoders import input_encoder
 from snncc.dialects.arrays import Array
-from snncc.errors import error
+from snncc.errors import SnnccWarning, error
 from snncc.inputs import to_streams
 from snncc.network import Network, load
 from snncc.quantization.analysis import scored_output
@@ -57,10 +58,17 @@ def compile_for_chip(
     elif score is not None:
         raise error("SNC-C003", "score: names the output that labels are for", remedy="give labels")
     if encode is None:
-        return configure(network, description, calibration, labels, score)
+        return _told(configure(network, description, calibration, labels, score))
     encoder = input_encoder(encode, network.inputs, description)
     values = to_streams(encoder.network.op, calibration, steps=steps).arrays
-    return configure(network, description, values, labels, score, encoder)
+    return _told(configure(network, description, values, labels, score, encoder))
+
+
+def _told(configuration: Configuration) -> Configuration:
+    """Issues its warnings."""
+    for problem in configuration.warnings:
+        python_warnings.warn(str(problem), SnnccWarning, stacklevel=4)
+    return configuration
 
 
 def _whole(labels: Any) -> Array:

@@ -21,7 +21,7 @@ from snncc.dialects.arrays import Array
 from snncc.dialects.core.conformance import departures
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import ProgramOp
-from snncc.errors import error
+from snncc.errors import Problem, error
 from snncc.inputs import to_streams
 from snncc.network import Network
 
@@ -52,6 +52,8 @@ class Configuration:
     golden: Golden
     encoder: InputEncoder | None = None
     real: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    warnings: tuple[Problem, ...] = ()
+    """What stands for what the chip has not, and what it costs."""
 
     @property
     def program(self) -> ProgramOp:
@@ -205,7 +207,13 @@ def configure(
     found = departures(legal.program, description)
     assert not found, found
     return Configuration(
-        legal.module, description, legal.steps, _golden(legal, data), encoder, real
+        legal.module,
+        description,
+        legal.steps,
+        _golden(legal, data),
+        encoder,
+        real,
+        legal.warnings,
     )
 
 
@@ -225,7 +233,7 @@ def _traced(model: ChipModel, inputs: Mapping[str, Array]) -> Golden:
     else:
         trace = model.run(x, trace=True)
     return Golden(
-        dict(inputs),
+        model.program.with_always(inputs),
         {name: array[:, 0] for name, array in trace.items() if name != "final"},
         order,
     )

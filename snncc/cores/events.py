@@ -81,8 +81,8 @@ class EventChip:
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
-        """Input name -> shape at one step."""
-        return {n: tuple(op.shape.get_values()) for n, op in self.program.inputs.items()}
+        """Input name -> shape at one step, without those that are always on."""
+        return {n: tuple(op.shape.get_values()) for n, op in self.program.given.items()}
 
     @property
     def outputs(self) -> dict[str, tuple[int, ...]]:
@@ -151,6 +151,9 @@ class EventChip:
             array = np.asarray(x[name])
             batched = array.ndim == len(shape) + 2
             found[name] = array.reshape(len(array), array.shape[1] if batched else 1, -1)
+        for name, array in self.program.with_always(x).items():
+            if name not in found:
+                found[name] = array.reshape(len(array), array.shape[1] if batched else 1, -1)
         return found, batched
 
     def _found(self, x: Mapping[str, Array]) -> Found:
@@ -181,7 +184,8 @@ class EventChip:
     def layers(self) -> list[tuple[Array, Array, Network]] | None:
         """
         Sources, slots and network of each layer, where each neuron has its sources in the layer
-        before (the first one: inputs), so that nothing else decides in which order they arrive.
+        before and among the inputs: an input's event comes before all spikes that it causes, so
+        that nothing else decides in which order they arrive.
         """
         level = dict.fromkeys(self.program.inputs, 0)
         into: dict[str, set[str]] = {name: set() for name in self.program.populations}
@@ -193,7 +197,7 @@ class EventChip:
             if not ready:
                 return None
             for name in ready:
-                below = {level[source] for source in waiting.pop(name)}
+                below = {level[source] for source in waiting.pop(name)} - {0}
                 if len(below) > 1:
                     return None
                 level[name] = 1 + max(below, default=0)
@@ -203,14 +207,14 @@ class EventChip:
             np.sort(np.concatenate([places[name] for name in level if level[name] == depth]))
             for depth in range(max(level.values()) + 1)
         ]
-        return [
-            (
-                sources,
-                slots,
-                Network(layer_model(f"layer{depth}", self.fabric.part(sources, slots), settings)),
-            )
-            for depth, (sources, slots) in enumerate(pairwise(by_level), start=1)
-        ]
+        found = []
+        for depth, (before, slots) in enumerate(pairwise(by_level), start=1):
+            inputs = by_level[0][self.fabric.weights[by_level[0]][:, slots].any(axis=1)]
+            sources = np.union1d(before, inputs)
+            part = self.fabric.part(sources, slots)
+            network = Network(layer_model(f"layer{depth}", part, settings))
+            found.append((sources, slots, network))
+        return found
 
     def _layered(self, sent: _Events, layers: list[tuple[Array, Array, Network]]) -> Found | None:
         """None where so many spikes follow from one event that the queue might be full."""
@@ -240,7 +244,7 @@ class EventChip:
                     name, np.zeros((steps, batch, self.fabric.slots), array.dtype)
                 )
                 held[..., slots] = array[last, np.arange(batch)]
-            events = _caused(events, fired, slots, steps - 1)
+            events = _caused(events, fired, slots, steps - 1, self.fabric.slots)
         if followed.max(initial=0) >= self.description.queue:
             return None
         return Found(spikes, states)
@@ -314,15 +318,20 @@ def _padded(sent: list[list[list[int]]], last: int) -> _Events:
     return _Events(*arrays)
 
 
-def _caused(events: _Events, fired: Array, slots: Array, last: int) -> _Events:
-    """What a layer's spikes are for the next one: each when it is fired, after leaks of then."""
+def _caused(events: _Events, fired: Array, slots: Array, last: int, first_input: int) -> _Events:
+    """
+    What a layer's spikes are for the next one: each when it is fired, after the leak or the event
+    of an input (slots from `first_input` on) of then.
+    """
     sent: list[list[list[int]]] = [[], [], []]
     for b in range(fired.shape[1]):
         at, neuron = np.nonzero(fired[:, b])
-        leaks = np.flatnonzero(events.sources[:, b] == LEAK)
-        time = np.concatenate([leaks, at])
-        source = np.concatenate([np.full(len(leaks), LEAK), slots[neuron]])
-        order = np.lexsort((source, time))
+        of_host = (events.sources[:, b] == LEAK) | (events.sources[:, b] >= first_input)
+        host = np.flatnonzero(of_host)
+        time = np.concatenate([host, at])
+        source = np.concatenate([events.sources[host, b], slots[neuron]])
+        caused = np.repeat([False, True], [len(host), len(at)])
+        order = np.lexsort((source, caused, time))
         time = time[order]
         sent[0].append(source[order].tolist())
         sent[1].append(events.steps[time, b].tolist())

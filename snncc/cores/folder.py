@@ -38,7 +38,7 @@ from snncc.dialects.core.conformance import departures, sizes, synapse_counts
 from snncc.dialects.core.placement import cores_of, places_of
 from snncc.dialects.core.program import PopulationOp, ProgramOp
 from snncc.dialects.core.routing import copies_of, lines_of, routes_of
-from snncc.errors import error
+from snncc.errors import Problem, error
 from snncc.folders import MOST_MANIFEST, save_files
 from snncc.inputs import entry, open_npz
 from snncc.storage import load_module, save_module
@@ -122,8 +122,11 @@ def load(folder: Path) -> Configuration:
     if found:
         raise error("SNC-N008", f"{folder / NETWORK}: {found[0]}", remedy="compile it again")
     golden, real = _read_golden(folder, program)
-    encoder = read_encoder(manifest, program, description)
-    return Configuration(module, description, _steps(manifest), golden, encoder, real)
+    encoder, warnings = (
+        read_encoder(manifest, program, description),
+        _warnings(manifest, folder / MANIFEST),
+    )
+    return Configuration(module, description, _steps(manifest), golden, encoder, real, warnings)
 
 
 def _module_files(configuration: Configuration) -> dict[str, bytes]:
@@ -216,11 +219,13 @@ def _manifest(configuration: Configuration, files: dict[str, bytes]) -> dict[str
         "used": sizes(program),
         "synapses": synapse_counts(program),
         **host_manifest(configuration),
-        "inputs": {name: list(op.shape.get_values()) for name, op in program.inputs.items()},
+        "inputs": {name: list(op.shape.get_values()) for name, op in program.given.items()},
+        "always": [name for name in program.inputs if name not in program.given],
         "outputs": {
             name: {"population": op.source.root_reference.data, "lag": int(op.lag.value.data)}
             for name, op in program.outputs.items()
         },
+        "warnings": [asdict(problem) for problem in configuration.warnings],
         "steps": [asdict(step) for step in configuration.steps],
         "files": {
             name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -253,6 +258,14 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         raise error("SNC-N008", f"{path}: no manifest of a configuration ({fault})") from None
     return dict(found)
+
+
+def _warnings(manifest: dict[str, Any], path: Path) -> tuple[Problem, ...]:
+    try:
+        found = [Problem(**problem) for problem in manifest.get("warnings", [])]
+    except (TypeError, AssertionError) as fault:
+        raise error("SNC-N008", f"{path}: no warnings that snncc wrote ({fault})") from None
+    return tuple(found)
 
 
 def _steps(manifest: dict[str, Any]) -> tuple[Step, ...]:

@@ -65,11 +65,17 @@ def readme(configuration: Configuration, files: Sequence[str]) -> str:
     ]
     lines += told(configuration)
     for name, op in program.inputs.items():
-        lines.append(f"- input `{name}`: {list(op.shape.get_values())}")
+        told_of = "" if op.always is None else ", a spike at every step: biases (the host sends it)"
+        lines.append(f"- input `{name}`: {list(op.shape.get_values())}{told_of}")
     for name, output in program.outputs.items():
         late = int(output.lag.value.data)
         when = f", {late} step{'s' * (late > 1)} behind the network" if late else ""
         lines.append(f"- output `{name}`: of `{output.source.root_reference.data}`{when}")
+    if configuration.warnings:
+        lines += ["", "## Warnings", ""]
+        for problem in configuration.warnings:
+            where = f"`{problem.node}`: " if problem.node is not None else ""
+            lines.append(f"- {problem.code} {where}{problem.message}")
     if configuration.lag:
         lines += [
             "",

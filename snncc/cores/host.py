@@ -45,7 +45,7 @@ def read_encoder(
     text = manifest.get("encoder")
     if text is None:
         return None
-    shapes = {name: tuple(op.shape.get_values()) for name, op in program.inputs.items()}
+    shapes = {name: tuple(op.shape.get_values()) for name, op in program.given.items()}
     try:
         return input_encoder(str(text), shapes, description)
     except SnnccError as fault:

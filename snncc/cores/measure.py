@@ -49,7 +49,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Trace:
-    """Of one run: what each population gives, [T, B, n], in the time of the network."""
+    """Of one run: what each population gives, [T, B, n], flat, in the time of the network."""
 
     given: dict[str, Array]
     largest: dict[str, Array]
@@ -96,7 +96,8 @@ def run(
     for name, lag in lags.items():
         if name not in trace:
             continue
-        given[name] = trace[name][lag : lag + data.steps]
+        whole = trace[name][lag : lag + data.steps]
+        given[name] = whole.reshape(*whole.shape[:2], -1)
         if states and f"{name}.v" in trace:
             # a spike takes at most what stood there: the membrane before the reset
             largest[name] = np.abs(trace[f"{name}.v"]).max(axis=(0, 1))

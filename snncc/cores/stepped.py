@@ -19,6 +19,7 @@ from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import ProgramOp
 from snncc.network import Network
 from snncc.passes.chip_model import model_of
+from snncc.passes.chip_model.events import interface
 
 
 class SteppedChip:
@@ -40,12 +41,15 @@ class SteppedChip:
     @property
     def interface(self) -> Network:
         """A network with the same inputs, for readers of files."""
-        return self._sums
+        if len(self.program.given) == len(self.program.inputs):
+            return self._sums
+        return Network(interface(self.program, self.description.inputs.most))
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
-        """Input name -> shape at one step."""
-        return self._sums.inputs
+        """Input name -> shape at one step, without those that are always on."""
+        always = set(self.program.inputs) - set(self.program.given)
+        return {n: shape for n, shape in self._sums.inputs.items() if n not in always}
 
     @property
     def outputs(self) -> dict[str, tuple[int, ...]]:
@@ -53,7 +57,9 @@ class SteppedChip:
         return {n: shape for n, shape in self._sums.outputs.items() if n in self.program.outputs}
 
     def run(self, x: Mapping[str, Any], trace: bool = False) -> dict[str, Any]:
-        """As `Network.run`."""
+        """As `Network.run`, which is given what is always on."""
+        if len(self.program.given) != len(self.program.inputs):
+            x = {**x, **self.program.with_always(x)}
         found = self._sums.run(x, trace=trace)
         doubts = [found.pop(name) for name in self._sums.outputs if name.endswith(".doubt")]
         found = {n: array for n, array in found.items() if not n.endswith(".out1")}

@@ -130,7 +130,8 @@ class ChipTraining:
 
     def _inputs(self, x: Any) -> dict[str, Array]:
         c = self._configuration
-        return late(whole_inputs(self.network, c.encoded(x), c.description), c.lag)
+        given = late(whole_inputs(c.model, c.encoded(x), c.description), c.lag)
+        return c.program.with_always(given)
 
     def weights(self) -> dict[str, Array]:
         """

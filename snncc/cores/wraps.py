@@ -26,6 +26,7 @@ def wrapped(
     wide = widened(description)
     if wide is None:
         return {}
+    arrays = program.with_always(arrays)
     narrow = Network(model_of(program, description)).run(arrays, trace=True)
     free = Network(model_of(program, wide)).run(arrays, trace=True)
     found: dict[str, int] = {}

@@ -31,7 +31,7 @@ def simulate(
             "SNC-C005", "engine xylosim: is not installed", remedy="pip install xylosim"
         ) from None
     chip = XyloArrays(program, description)
-    counts, batched = _counts(program, x)
+    counts, batched = _counts(program, program.with_always(x))
     layers = [_evolved(v2, chip, counts[:, b]) for b in range(counts.shape[1])]
     found = {name: np.stack([layer[name] for layer in layers], axis=1) for name in layers[0]}
     result: dict[str, Array] = {}

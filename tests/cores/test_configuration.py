@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import snncc
-from snncc.cores.chips import chip_named
+from snncc.cores.chips import chip_named, description_text
 from snncc.cores.configuration import Configuration, configure
 from snncc.cores.folder import files_of, load
+from snncc.dialects.core.document import parse_description
 from snncc.errors import SnnccError
 from snncc.folders import save_files
 from tests.cores.networks import OUTPUTS, small, spikes
@@ -120,9 +121,13 @@ def test_inputs_are_spikes() -> None:
 
 
 def test_all_that_does_not_fit_is_listed() -> None:
-    """Too many neurons and synapses, a current that is too short: one error each."""
+    """
+    Too many neurons and synapses, a current that is too short for a chip whose description lets
+    nothing stand for it: one error each.
+    """
+    text = description_text(chip_named("xylo")).replace("current: shortest", "current: null")
     with pytest.raises(SnnccError) as caught:
-        configure(small(hidden=1100, alpha=0.1), chip_named("xylo"), spikes())
+        configure(small(hidden=1100, alpha=0.1), parse_description(text), spikes())
     found = {(p.code, p.node): p for p in caught.value.problems}
     assert all(p.remedy for p in caught.value.problems)
     told = [p.message for p in caught.value.problems]

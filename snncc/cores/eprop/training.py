@@ -97,6 +97,7 @@ class OnChipTraining:
             configuration.interface,
             whole_inputs(configuration.interface, configuration.encoded(x), description),
         )
+        given = configuration.program.with_always(given)
         self._target_steps = target_steps
         engine = Engine(configuration.program, description, self._silent())
         membranes, decayed, largest = self._activity(engine, given)
@@ -239,7 +240,8 @@ class OnChipTraining:
     def train_step(self, x: Any, label: int) -> Trace:
         """Plays one sample, spikes [T, *shape], and learns its label."""
         c = self._configuration
-        given = late(whole_inputs(c.interface, c.encoded(x), c.description), c.lag)
+        given = whole_inputs(c.interface, c.encoded(x), c.description)
+        given = c.program.with_always(late(given, c.lag))
         return self.engine.sample(given, int(label), self.valid(len(next(iter(given.values())))))
 
     def valid(self, steps: int) -> Array:
@@ -256,7 +258,8 @@ class OnChipTraining:
         [B], from the weights that were compiled: learning.txt configures it, samples.txt follows.
         """
         c = self._configuration
-        given = late(whole_inputs(c.interface, c.encoded(x), c.description), c.lag)
+        given = whole_inputs(c.interface, c.encoded(x), c.description)
+        given = c.program.with_always(late(given, c.lag))
         valid = self.valid(len(next(iter(given.values()))))
         lessons = [
             Lesson({name: array[:, b] for name, array in given.items()}, int(label), valid)

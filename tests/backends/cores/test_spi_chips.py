@@ -74,13 +74,14 @@ def test_all_that_does_not_fit_reckon_is_listed():
     found = problems_of(network_of(graph("big", {"x": 300}, layers, edges)), chip_named("reckon"))
     told = {(p.code, p.node): p.message for p in found}
     assert len(told) == len(found)
-    assert told["SNC-N002", None] == "300 inputs; reckon has 256: 44 too many"
+    assert told["SNC-N002", None] == (
+        "301 inputs with the one that carries biases; reckon has 256: 45 too many"
+    )
     # pairs are of one layer: 258 + 6
     assert told["SNC-N002", "h"] == "264 recurrent neurons; reckon has 256: 8 too many"
     assert told["SNC-N002", "y"] == "17 readout neurons; reckon has 16: 1 too many"
     assert "3 steps early" in told["SNC-N003", "g"]
     assert "0.5 a step; reckon has 0.875 to 1.125" in told["SNC-N005", "h"]
-    assert "bias of 0.1 for 257 of 257" in told["SNC-N004", "h"]
     assert "one for all of a class" in told["SNC-N005", "y"]
     assert all(p.remedy for p in found)
 
@@ -100,11 +101,12 @@ def test_all_that_does_not_fit_tinyodin_is_listed():
     found = problems_of(network_of(graph("big", {"x": 200}, only, edges)), chip_named("tinyodin"))
     told = {(p.code, p.node): p.message for p in found}
     assert len(told) == len(found)
-    wanted = "310 inputs and neurons together; tinyodin has 256 places for them: 54 too many"
+    wanted = (
+        "311 inputs and neurons together with the one that carries biases; "
+        "tinyodin has 256 places for them: 55 too many"
+    )
     assert told["SNC-N002", None] == wanted
     assert "3 steps early" in told["SNC-N003", "h"]
-    assert "leak by a constant" in told["SNC-N005", "h"]
-    assert "bias of -0.2 for 100 of 100" in told["SNC-N004", "h"]
     assert "a threshold of 1 on the chip" in told["SNC-N006", "y"]
     edges += [("h", "m", 0, weights(2, 100))]
     found = problems_of(network_of(graph("big", {"x": 200}, layers, edges)), chip_named("tinyodin"))

@@ -25,7 +25,10 @@ CHIP = chip_named("tinyodin")
 
 
 def random_configuration(seed: int) -> Configuration:
-    """Layers, or loops on one layer; leaks, and thresholds that leaks reach, are among them."""
+    """
+    Layers, inputs to all of them or to the first, or loops on one; leaks, and thresholds that
+    leaks reach, are among them.
+    """
     draw = np.random.default_rng(seed)
     loops = seed % 2 == 1
     b = Builder(CHIP)
@@ -43,6 +46,8 @@ def random_configuration(seed: int) -> Configuration:
             disable=(draw.random(size) < 0.1).astype(int),
         )
     pairs = [(name, layers[0]) for name in inputs] + list(pairwise(layers))
+    if seed % 4 == 0:  # as biases come
+        pairs += [(inputs[0], name) for name in layers[1:]]
     for source, target in pairs:
         w = draw.integers(-5, 8, (b.sizes[source], b.sizes[target]))
         b.connect(source, target, w)

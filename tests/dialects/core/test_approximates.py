@@ -14,7 +14,7 @@ from snncc.dialects.core.program import InputOp, OutputOp, PopulationOp, Program
 from snncc.dialects.snn.network import ParameterOp
 from snncc.network import Network
 from snncc.passes.chip_model import model_of
-from snncc.passes.legalization.forms import decay_of
+from snncc.passes.legalization.decays import decay_of
 from snncc.passes.legalization.graph import (
     Dynamics,
     Output,
