@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from xdsl.builder import Builder, InsertPoint
+from xdsl.builder import Builder
 from xdsl.dialects.builtin import IntegerType, f32
 from xdsl.ir import Block
+from xdsl.rewriter import InsertPoint
 
 from snncc.dialects.core.equations import EquationError, Scope, Value, parse, write
 from snncc.dialects.snn.body import Body, Scalar

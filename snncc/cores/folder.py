@@ -181,7 +181,7 @@ def _read_golden(folder: Path, program: ProgramOp) -> tuple[Golden, dict[str, Ar
     golden = Golden(part("input/"), part("trace/"), arrays.get("order"))
     steps = next((len(a) for a in golden.inputs.values() if a.ndim), 0)
     wanted = {f"input/{name}": op.shape.get_values() for name, op in program.inputs.items()}
-    wanted |= {f"trace/{name}": [op.size] for name, op in program.populations.items()}
+    wanted |= {f"trace/{name}": (op.size,) for name, op in program.populations.items()}
     for name, shape in wanted.items():
         found = arrays.get(name)
         if found is None or found.dtype.kind not in "biu" or found.shape != (steps, *shape):

@@ -24,7 +24,7 @@ LOIHI = chip_named("loihi")
 
 
 def layer(node: str, w: Array, bias: Array, *, floats: bool = False) -> Network:
-    """Neurons that forget a quarter a step, of which a spike takes all; `floats`: spikes are f32."""
+    """Neurons that forget a quarter a step; a spike takes all. `floats`: spikes are f32."""
     size = len(bias)
     a = Assembly("layer", {"x": TensorType(f32, [w.shape[1]])})
 
