@@ -17,28 +17,28 @@ core.program @net on "reckon" settings {FP_LOC_WINP = 3 : i64, FP_LOC_WREC = 0 :
   core.output @y from @p lag 0
 }
 
-// CHECK:      snn.parameter @p.input0_0.weight : tensor<3xi8> = dense<[3, -2, 1]>
-// CHECK-NEXT: snn.parameter @p.input0_1.weight : tensor<3xi8> = dense<[5, 0, 0]>
+// CHECK:      snn.parameter @p.input.r0_0.weight : tensor<3xi8> = dense<[3, -2, 1]>
+// CHECK-NEXT: snn.parameter @p.input.r0_1.weight : tensor<3xi8> = dense<[5, 0, 0]>
 // CHECK-NEXT: snn.parameter @p.threshold : tensor<3xi16> = dense<[200, 100, 200]>
 // CHECK-NEXT: snn.parameter @p.alpha : tensor<3xi32> = dense<[32768, 30000, 32768]>
 // CHECK-NEXT: snn.network @net ("x" %[[X:.*]] : tensor<2xi1>) -> ("y" : tensor<3xi1>) {
 // CHECK:        %[[FIRST:.*]] = snn.rearrange %[[X]] places <0, 0, 1> : tensor<2xi1> -> tensor<3xi1>
 // CHECK-NEXT:   %[[SECOND:.*]] = snn.rearrange %[[X]] places <1> : tensor<2xi1> -> tensor<1xi1>
-// CHECK-NEXT:   snn.neuron as "p" (%p_input0_0 = %[[FIRST]] : tensor<3xi1>, %p_input0_from_1 = %[[SECOND]] : tensor<1xi1>) state (%u
+// CHECK-NEXT:   snn.neuron as "p" (%x_p_input_r0_0 = %[[FIRST]] : tensor<3xi1>, %x_p_input_r0_from_1 = %[[SECOND]] : tensor<1xi1>) state (%u
 // CHECK:          arith.muli %{{.*}}, %alpha : i32
-// CHECK:          arith.extsi %w_p_input0_0 : i8 to i32
+// CHECK:          arith.extsi %w_x_p_input_r0_0 : i8 to i32
 // CHECK:          arith.maxsi
 // CHECK:          arith.minsi
-// CHECK:          arith.extsi %w_p_input0_1 : i8 to i32
+// CHECK:          arith.extsi %w_x_p_input_r0_1 : i8 to i32
 // CHECK:          arith.maxsi
 // CHECK:          arith.minsi
 // CHECK:          snn.spike ge
 
 // or as a sum, which is the same where nothing comes to an end of its register on the way
 
-// SUM:      snn.parameter @p.input0.weight : tensor<3x2xi8>
-// SUM:      %[[ALL:.*]] = snn.linear %{{.*}}, %{{.*}} as "p.input0" : (tensor<2xi1>, tensor<3x2xi8>) -> tensor<3xi32>
-// SUM-NEXT: snn.neuron as "p" (%p_input0_sum = %[[ALL]] : tensor<3xi32>)
+// SUM:      snn.parameter @p.input.r0.weight : tensor<3x2xi8>
+// SUM:      %[[ALL:.*]] = snn.linear %{{.*}}, %{{.*}} as "p.input.r0" : (tensor<2xi1>, tensor<3x2xi8>) -> tensor<3xi32>
+// SUM-NEXT: snn.neuron as "p" (%x_p_input_r0_sum = %[[ALL]] : tensor<3xi32>)
 
 // -----
 
@@ -56,9 +56,9 @@ core.program @net on "ranc" settings {} {
   core.output @y from @p lag 0
 }
 
-// CHECK:      %[[ALL:.*]] = snn.linear %{{.*}}, %{{.*}} as "p.input0" : (tensor<2xi1>, tensor<3x2xi8>) -> tensor<3xi32>
-// CHECK-NEXT: snn.neuron as "p" (%p_input0_sum = %[[ALL]] : tensor<3xi32>) state (%v
-// CHECK:        %[[TOTAL:.*]] = arith.addi %{{.*}}, %p_input0_sum : i32
+// CHECK:      %[[ALL:.*]] = snn.linear %{{.*}}, %{{.*}} as "p.input.r0" : (tensor<2xi1>, tensor<3x2xi8>) -> tensor<3xi32>
+// CHECK-NEXT: snn.neuron as "p" (%x_p_input_r0_sum = %[[ALL]] : tensor<3xi32>) state (%v
+// CHECK:        %[[TOTAL:.*]] = arith.addi %{{.*}}, %x_p_input_r0_sum : i32
 // CHECK:        %[[UP:.*]] = arith.addi %[[TOTAL]], %{{.*}} : i32
 // CHECK-NEXT:   %[[NINE:.*]] = arith.constant 511 : i32
 // CHECK-NEXT:   arith.andi %[[UP]], %[[NINE]] : i32

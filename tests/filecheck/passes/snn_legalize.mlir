@@ -42,14 +42,18 @@ snn.network @net ("x" %x : tensor<2xi1>) -> ("y" : tensor<2xi1>) {
 // RECKON:      snn.parameter @a.to.b.1.sources : tensor<3xi8> = dense<[0, 0, 1]>
 // RECKON-NEXT: snn.parameter @a.to.b.1.targets : tensor<3xi8> = dense<[0, 1, 0]>
 // RECKON-NEXT: snn.parameter @a.to.b.1.weights : tensor<3xi8> = dense<[42, -84, 42]>
-// RECKON-NEXT: core.program @net on "reckon" settings {FP_LOC_WINP = 5 : i64, FP_LOC_WREC = 5 : i64, FP_LOC_WOUT = 0 : i64, RST_MODE = 0 : i64} {
+// RECKON:      snn.parameter @b.to.b.out.2.sources : tensor<2xi8> = dense<[0, 1]>
+// RECKON-NEXT: snn.parameter @b.to.b.out.2.targets : tensor<2xi8> = dense<[0, 1]>
+// RECKON-NEXT: snn.parameter @b.to.b.out.2.weights : tensor<2xi8> = dense<108>
+// RECKON-NEXT: core.program @net on "reckon" settings {FP_LOC_WINP = 5 : i64, FP_LOC_WREC = 5 : i64, FP_LOC_WOUT = 5 : i64, RST_MODE = 0 : i64} {
 // RECKON-NEXT:   core.input @x shape [2]
 // RECKON-NEXT:   core.population @a class "recurrent" shape [2] parameters {alpha = @a.alpha, threshold = @a.threshold} scale @a.scale
 // RECKON-NEXT:   core.population @b class "recurrent" shape [2] parameters {alpha = @b.alpha, threshold = @b.threshold} scale @b.scale
+// RECKON-NEXT:   core.population @b.out class "readout" shape [2] parameters {kappa = @b.out.kappa} scale @b.out.scale
 // RECKON-NEXT:   core.synapses @x.to.a.0 from @x to @a edge "input" receptor 0 delay 0 sources @x.to.a.0.sources targets @x.to.a.0.targets weights @x.to.a.0.weights
 // RECKON-NEXT:   core.synapses @a.to.b.1 from @a to @b edge "recurrent" receptor 0 delay 0 sources @a.to.b.1.sources targets @a.to.b.1.targets weights @a.to.b.1.weights
-// RECKON-NEXT:   core.output @y from @b lag 1
-// RECKON-NEXT: }
+// RECKON-NEXT:   core.synapses @b.to.b.out.2 from @b to @b.out edge "output" receptor 0 delay 0 sources @b.to.b.out.2.sources targets @b.to.b.out.2.targets weights @b.to.b.out.2.weights
+// RECKON-NEXT:   core.output @y from @b.out lag 2
 
 // TINYODIN:      snn.parameter @a.leak : tensor<2xi8> = dense<0>
 // TINYODIN-NEXT: snn.parameter @a.threshold : tensor<2xi8> = dense<[7, 10]>
