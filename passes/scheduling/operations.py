@@ -14,7 +14,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, constant_of, is_uniform
-from snncc.dialects.kernel.kernels import memref_type
+from snncc.dialects.kernel.operands import memref_type
 from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.attributes import Pool
 from snncc.dialects.snn.signs import Signs
