@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xdsl.dialects.builtin import DenseArrayBase, IntegerType, MemRefType, i64
 from xdsl.ir import SSAValue
 
-from snncc.dialects.kernel.program import MemRef
+from snncc.dialects.kernel.buffers import MemRef
 
 
 def memref_type(value: SSAValue) -> MemRef:

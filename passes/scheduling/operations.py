@@ -14,8 +14,8 @@ from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, constant_of, is_uniform
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.kernel.operands import memref_type
-from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.attributes import Pool
 from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import describe, is_float, node_name, shape_of, stream_type

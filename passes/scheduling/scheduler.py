@@ -27,8 +27,8 @@ from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, dtype_of, is_uniform
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.kernel.operands import memref_shape, memref_type
-from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.attributes import BlobAttr
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.network import LAST, STREAM, SUM
