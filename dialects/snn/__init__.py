@@ -9,16 +9,10 @@ from snncc.dialects.snn.attributes import (
     PoolAttr,
     SurrogateAttr,
 )
+from snncc.dialects.snn.delay import DelayOp
 from snncc.dialects.snn.elementwise import AddOp, BatchNormOp, ScaleOp, ThresholdOp
 from snncc.dialects.snn.linear import Conv1dOp, Conv2dOp, LinearOp
-from snncc.dialects.snn.network import (
-    ConstantOp,
-    DelayOp,
-    NetworkOp,
-    ParameterOp,
-    UseOp,
-    YieldOp,
-)
+from snncc.dialects.snn.network import NetworkOp, YieldOp
 from snncc.dialects.snn.neuron import (
     CountOp,
     DetachOp,
@@ -27,6 +21,7 @@ from snncc.dialects.snn.neuron import (
     NextOp,
     SpikeOp,
 )
+from snncc.dialects.snn.parameters import ConstantOp, ParameterOp, UseOp
 from snncc.dialects.snn.places import PlacesAttr
 from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, RearrangeOp, ReshapeOp
 from snncc.dialects.snn.straight_through import StraightThroughOp
