@@ -19,7 +19,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from snncc.dialects.snn.attributes import BlobAttr
 from snncc.dialects.snn.fixed import evaluated, is_fixed
 from snncc.dialects.snn.fixed import rearranged as rearranged
-from snncc.dialects.snn.network import ConstantOp, ParameterOp, UseOp
+from snncc.dialects.snn.parameters import ConstantOp, ParameterOp, UseOp
 from snncc.dialects.snn.types import Element, Stream
 
 Array = npt.NDArray[Any]

@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import (
 )
 
 from snncc.dialects.arrays import Array, array_of, dense_of
-from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.parameters import ParameterOp
 
 GRID = "grid"
 

@@ -14,8 +14,8 @@ from xdsl.utils.exceptions import PassFailedException
 from snncc.dialects.arrays import Array
 from snncc.dialects.core.order import OrderOp
 from snncc.dialects.core.program import ProgramOp
-from snncc.dialects.snn.network import ParameterOp
 from snncc.dialects.snn.neurons.assembly import parameter_of
+from snncc.dialects.snn.parameters import ParameterOp
 from snncc.passes.legalization.on_chip import program_and_chip
 
 ORDERS = ("ascending", "inhibition-first")

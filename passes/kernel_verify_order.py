@@ -11,7 +11,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import kernel
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 
 _ROLES_WRITTEN = (Role.STATE, Role.STREAM, Role.WORK, Role.OUTPUT)
 

@@ -18,8 +18,8 @@ from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, is_unif
 from snncc.dialects.snn.fixed import is_fixed, scalars_of
 from snncc.dialects.snn.kind import CUSTOM, kind_of
 from snncc.dialects.snn.linear import WeightedSum
-from snncc.dialects.snn.network import COMPUTED_FROM
 from snncc.dialects.snn.neuron import Port
+from snncc.dialects.snn.parameters import COMPUTED_FROM
 from snncc.dialects.snn.types import node_name, stream_type
 
 IN_TEXT = 4

@@ -14,8 +14,8 @@ from snncc.backends.c import CPackage, emit
 from snncc.backends.c.names import prefix_fault, prefix_of
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.kernel.lines import delay_lines
-from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.names import StateNames
 from snncc.dialects.snn.types import integer_width, is_float, stream_type
 from snncc.errors import error

@@ -127,17 +127,7 @@ class LoadOptions:
 
     def refuse_for_live(self) -> None:
         """For models that say by their code what these options say of files."""
-        given = [
-            name
-            for name in ("like", "dt", "reset", "reset_timing", "integrator")
-            if getattr(self, name) is not None
-        ]
-        if given:
-            raise error(
-                "SNC-C003",
-                f"a live model states its semantics; {', '.join(given)} cannot change them",
-                remedy="leave them out: they are for files",
-            )
+        self._refuse_semantics("a live model", "leave them out: they are for files")
 
     def choices(self) -> Choices:
         from snncc.importers.nir.profiles.base import Choices
@@ -151,6 +141,9 @@ class LoadOptions:
 
     def refuse_semantics(self, path: Path) -> None:
         """For files that state everything: a choice would be silently without effect."""
+        self._refuse_semantics(str(path), "give these options when the model is imported")
+
+    def _refuse_semantics(self, who: str, remedy: str) -> None:
         given = [
             name
             for name in ("like", "dt", "reset", "reset_timing", "integrator")
@@ -159,8 +152,8 @@ class LoadOptions:
         if given:
             raise error(
                 "SNC-C003",
-                f"{path} states its semantics; {', '.join(given)} cannot change them",
-                remedy="give these options when the model is imported",
+                f"{who} states its semantics; {', '.join(given)} cannot change them",
+                remedy=remedy,
             )
 
     def refuse_axes(self, path: Path) -> None:

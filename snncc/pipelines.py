@@ -15,7 +15,7 @@ from xdsl.passes import ModulePass
 from xdsl.transforms import get_all_passes as get_xdsl_passes
 from xdsl.utils.exceptions import PassFailedException, VerifyException
 
-from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.parameters import ParameterOp
 from snncc.errors import Problem, SnnccError, error
 from snncc.passes import get_all_passes
 from snncc.passes.scheduling.packing import Pack

@@ -11,7 +11,7 @@ from xdsl.ir import Operation, SSAValue
 from snncc.backends.c import CPackage
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import constant_of, dtype_of, signed_dtype
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.snn.fixed import is_fixed
 from snncc.dialects.snn.graph import stream_operations
 from snncc.dialects.snn.kind import Kind, kind_of

@@ -16,7 +16,7 @@ from xdsl.printer import Printer
 
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array, dtype_of
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.passes.kernel_to_standard import KernelToStandard
 from snncc.passes.snn_fuse_elementwise import SnnFuseElementwise
 from snncc.passes.snn_schedule import SnnSchedule

@@ -28,7 +28,7 @@ from xdsl.utils.test_value import create_ssa_value
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, dense_of, type_of
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
-from snncc.dialects.snn.network import LEARNABLE
+from snncc.dialects.snn.parameters import LEARNABLE
 from snncc.dialects.snn.types import is_float, shape_of, stream_type
 from snncc.network import Network
 

@@ -20,7 +20,7 @@ from xdsl.utils.test_value import create_ssa_value
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of, dtype_of, signed_dtype, type_of
 from snncc.dialects.snn.body import Body, Scalar, build_neuron
-from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.parameters import ParameterOp
 from snncc.dialects.snn.types import integer_width, is_float, is_spike, shape_of, stream_type
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.network import Network

@@ -15,8 +15,8 @@ from snncc.dialects.core.program import (
     ProgramOp,
     SynapsesOp,
 )
-from snncc.dialects.snn.network import ParameterOp
 from snncc.dialects.snn.neurons.xylo_configuration import Configuration, Population
+from snncc.dialects.snn.parameters import ParameterOp
 
 
 def program_of(configuration: Configuration, description: Description) -> ModuleOp:

@@ -9,7 +9,7 @@ from snncc.backends.c.stages import StagePrinter, unused
 from snncc.backends.c.states import initial
 from snncc.backends.c.weights import Constant
 from snncc.backends.c.whole import floats_text, stages_signature, whole_text
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 
 ARITHMETIC = """\
 /* The results are the same bits under every flag but those that change the arithmetic. */

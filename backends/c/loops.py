@@ -21,7 +21,7 @@ from snncc.backends.c.scalars import (
     statements,
 )
 from snncc.backends.c.types import CType
-from snncc.dialects.kernel.kernels import memref_shape
+from snncc.dialects.kernel.operands import memref_shape
 
 _SIZE = CType("size_t", "index", 4)
 

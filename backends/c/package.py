@@ -20,8 +20,8 @@ from snncc.backends.c.weights import (
     weights_c,
 )
 from snncc.dialects import kernel
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.kernel.lines import delay_lines
-from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.network import STREAM
 
 Weights = Literal["auto", "c", "bin"]

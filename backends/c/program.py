@@ -14,8 +14,8 @@ from snncc.backends.c.names import STEP_LOCALS, LocalScope, Scope, SymbolScope
 from snncc.backends.c.structs import ALIGNMENT, Array, Group, offsets
 from snncc.backends.c.types import CType, c_type, is_integer
 from snncc.dialects import kernel
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.kernel.packing import WORD
-from snncc.dialects.kernel.program import Role
 from snncc.dialects.snn.network import STREAM
 
 EVENT_LIMIT = 1 << 16

@@ -29,9 +29,9 @@ from snncc.backends.c.states import initial
 from snncc.backends.c.types import CType, c_type
 from snncc.dialects import kernel
 from snncc.dialects.arrays import splat_shape
-from snncc.dialects.kernel.kernels import memref_shape, memref_type
+from snncc.dialects.kernel.buffers import Role
+from snncc.dialects.kernel.operands import memref_shape, memref_type
 from snncc.dialects.kernel.packing import Packing
-from snncc.dialects.kernel.program import Role
 from snncc.errors import error
 
 Rule: TypeAlias = "Callable[[StagePrinter, Any], None]"

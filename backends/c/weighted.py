@@ -10,7 +10,7 @@ from snncc.backends.c.kernels import integer_sums, packed, packed_rows, sums
 from snncc.backends.c.types import is_integer
 from snncc.dialects import kernel
 from snncc.dialects.arrays import splat_shape
-from snncc.dialects.kernel.kernels import memref_shape
+from snncc.dialects.kernel.operands import memref_shape
 from snncc.dialects.kernel.packing import Packing
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from snncc.backends.c.scalars import integer_literal
 from snncc.backends.c.stages import StagePrinter, unused
 from snncc.backends.c.types import is_signed
 from snncc.dialects import kernel
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 
 
 def stages_parameters(program: CProgram) -> list[str]:

@@ -8,21 +8,19 @@ dialect has the buffers, the stages, and the few kernels that those do not say.
 from xdsl.ir import Dialect
 
 from snncc.dialects.kernel.blocks import GatherStepsOp, OuterOp, OuterRowsOp, ProjectOp, RestartOp
-from snncc.dialects.kernel.kernels import (
-    CompressOp,
+from snncc.dialects.kernel.buffers import BufferOp, RoleAttr
+from snncc.dialects.kernel.moves import (
     DelayReadOp,
     DelayWriteOp,
-    DenseOp,
-    GatherOp,
     InsertOp,
     PackOp,
-    PoolOp,
     RearrangeOp,
-    ScatterOp,
     UnpackOp,
     bytes_of,
 )
-from snncc.dialects.kernel.program import BufferOp, ProgramOp, RefOp, RoleAttr, StageOp
+from snncc.dialects.kernel.pools import PoolOp
+from snncc.dialects.kernel.program import ProgramOp, RefOp, StageOp
+from snncc.dialects.kernel.sums import CompressOp, DenseOp, GatherOp, ScatterOp
 
 KERNEL = Dialect(
     "kernel",

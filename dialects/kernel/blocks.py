@@ -25,8 +25,9 @@ from xdsl.irdl import (
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect
 from xdsl.utils.exceptions import VerifyException
 
-from snncc.dialects.kernel.kernels import element_count, memref_shape, memref_type
-from snncc.dialects.kernel.program import RefOp, Role
+from snncc.dialects.kernel.buffers import Role
+from snncc.dialects.kernel.operands import element_count, memref_shape, memref_type
+from snncc.dialects.kernel.program import RefOp
 from snncc.dialects.snn.types import is_float
 
 PANEL = 160 * 64

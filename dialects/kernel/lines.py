@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from snncc.dialects.kernel.kernels import DelayReadOp, DelayWriteOp, memref_shape
-from snncc.dialects.kernel.program import ProgramOp, RefOp, Role
+from snncc.dialects.kernel.buffers import Role
+from snncc.dialects.kernel.moves import DelayReadOp, DelayWriteOp
+from snncc.dialects.kernel.operands import memref_shape
+from snncc.dialects.kernel.program import ProgramOp, RefOp
 
 
 def delay_lines(program: ProgramOp) -> dict[str, str | None]:

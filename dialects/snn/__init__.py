@@ -9,26 +9,15 @@ from snncc.dialects.snn.attributes import (
     PoolAttr,
     SurrogateAttr,
 )
+from snncc.dialects.snn.delay import DelayOp
 from snncc.dialects.snn.elementwise import AddOp, BatchNormOp, ScaleOp, ThresholdOp
 from snncc.dialects.snn.linear import Conv1dOp, Conv2dOp, LinearOp
-from snncc.dialects.snn.network import (
-    ConstantOp,
-    DelayOp,
-    NetworkOp,
-    ParameterOp,
-    UseOp,
-    YieldOp,
-)
-from snncc.dialects.snn.neuron import (
-    CountOp,
-    DetachOp,
-    IndexOp,
-    NeuronOp,
-    NextOp,
-    SpikeOp,
-)
+from snncc.dialects.snn.network import NetworkOp, YieldOp
+from snncc.dialects.snn.neuron import IndexOp, NeuronOp, NextOp
+from snncc.dialects.snn.parameters import ConstantOp, ParameterOp, UseOp
 from snncc.dialects.snn.places import PlacesAttr
 from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, RearrangeOp, ReshapeOp
+from snncc.dialects.snn.spikes import CountOp, DetachOp, SpikeOp
 from snncc.dialects.snn.straight_through import StraightThroughOp
 from snncc.dialects.snn.surrogate import DerivativeOp, SurrogateOp
 from snncc.dialects.snn.transposes import OuterOp, ReduceOp

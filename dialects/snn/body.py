@@ -41,7 +41,8 @@ from xdsl.rewriter import InsertPoint
 
 from snncc.dialects.snn.attributes import Comparison, SurrogateAttr
 from snncc.dialects.snn.kind import CUSTOM, kind_of
-from snncc.dialects.snn.neuron import CountOp, DetachOp, IndexOp, NeuronOp, NextOp, SpikeOp
+from snncc.dialects.snn.neuron import IndexOp, NeuronOp, NextOp
+from snncc.dialects.snn.spikes import CountOp, DetachOp, SpikeOp
 from snncc.dialects.snn.straight_through import StraightThroughOp
 from snncc.dialects.snn.types import is_spike, stream_type
 

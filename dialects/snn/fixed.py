@@ -18,9 +18,10 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from snncc.dialects.snn.attributes import Comparison, Pool
 from snncc.dialects.snn.functions import FUNCTIONS, apply
-from snncc.dialects.snn.network import ConstantOp, UseOp
-from snncc.dialects.snn.neuron import DetachOp, NeuronOp, NextOp, SpikeOp
+from snncc.dialects.snn.neuron import NeuronOp, NextOp
+from snncc.dialects.snn.parameters import ConstantOp, UseOp
 from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, RearrangeOp, ReshapeOp
+from snncc.dialects.snn.spikes import DetachOp, SpikeOp
 from snncc.dialects.snn.straight_through import StraightThroughOp, read_forward
 from snncc.dialects.snn.types import shape_of, stream_type
 

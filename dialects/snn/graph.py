@@ -8,8 +8,9 @@ from heapq import heappop, heappush
 
 from xdsl.ir import Operation
 
+from snncc.dialects.snn.delay import DelayOp
 from snncc.dialects.snn.fixed import is_fixed
-from snncc.dialects.snn.network import DelayOp, NetworkOp, YieldOp
+from snncc.dialects.snn.network import NetworkOp, YieldOp
 
 
 @dataclass(frozen=True)

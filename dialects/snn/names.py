@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
 from xdsl.ir import Operation
 
-from snncc.dialects.snn.network import DelayOp, NetworkOp
+from snncc.dialects.snn.delay import DelayOp
+from snncc.dialects.snn.network import NetworkOp
 from snncc.dialects.snn.neuron import NeuronOp
 from snncc.dialects.snn.types import KNOWN_AS, known_as, shape_of
 

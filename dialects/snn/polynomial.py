@@ -19,7 +19,8 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType
 from xdsl.ir import Operation, SSAValue
 
-from snncc.dialects.snn.neuron import CountOp, DetachOp, NeuronOp, SpikeOp
+from snncc.dialects.snn.neuron import NeuronOp
+from snncc.dialects.snn.spikes import CountOp, DetachOp, SpikeOp
 from snncc.dialects.snn.straight_through import StraightThroughOp
 
 SymbolClass: TypeAlias = Literal["input", "state", "spike", "count", "coefficient", "opaque"]

@@ -15,7 +15,8 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from snncc.dialects.snn.functions import FUNCTIONS
-from snncc.dialects.snn.neuron import CountOp, DetachOp, IndexOp, SpikeOp
+from snncc.dialects.snn.neuron import IndexOp
+from snncc.dialects.snn.spikes import CountOp, DetachOp, SpikeOp
 from snncc.dialects.snn.straight_through import StraightThroughOp
 from snncc.dialects.snn.types import SCALARS, is_spike
 

@@ -15,11 +15,14 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import IntegerType, TensorType
 from xdsl.ir import Operation, SSAValue
 
+from snncc.dialects.snn.delay import DelayOp
 from snncc.dialects.snn.linear import WeightedSum
-from snncc.dialects.snn.network import ConstantOp, DelayOp, NetworkOp, UseOp
-from snncc.dialects.snn.neuron import DetachOp, NeuronOp, SpikeOp
+from snncc.dialects.snn.network import NetworkOp
+from snncc.dialects.snn.neuron import NeuronOp
+from snncc.dialects.snn.parameters import ConstantOp, UseOp
 from snncc.dialects.snn.scalars import EQUALITIES, ON_NUMBERS
 from snncc.dialects.snn.shape import ConcatOp, Pool2dOp, RearrangeOp, ReshapeOp
+from snncc.dialects.snn.spikes import DetachOp, SpikeOp
 from snncc.dialects.snn.straight_through import StraightThroughOp
 from snncc.dialects.snn.types import is_float, is_spike, stream_type
 

@@ -17,7 +17,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
-from snncc.dialects.snn.neuron import CountOp, SpikeOp
+from snncc.dialects.snn.spikes import CountOp, SpikeOp
 
 
 @irdl_op_definition

@@ -13,7 +13,7 @@ from snncc.dialects.arrays import Array
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import ConnectionsOp, PopulationOp, ProgramOp
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
-from snncc.dialects.snn.network import FIXED
+from snncc.dialects.snn.parameters import FIXED
 from snncc.passes.chip_model.bodies import UNIT, BodyWriter
 from snncc.passes.chip_model.network import Model, dense, ordered_classes
 from snncc.passes.chip_model.shadows import Learning, Shadow, shadows_of

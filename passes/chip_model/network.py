@@ -22,7 +22,7 @@ from snncc.dialects.core.description import INPUT, Description, Edge, Parameter
 from snncc.dialects.core.placement import cores_of, places_of
 from snncc.dialects.core.program import ConnectionsOp, DriveOp, PopulationOp, ProgramOp
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
-from snncc.dialects.snn.network import DelayOp
+from snncc.dialects.snn.delay import DelayOp
 from snncc.dialects.snn.neurons.assembly import Assembly
 from snncc.dialects.snn.places import NOWHERE
 from snncc.dialects.snn.transposes import ReduceOp

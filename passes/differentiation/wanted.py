@@ -10,7 +10,7 @@ from xdsl.ir import Operation, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.snn.names import StateNames
-from snncc.dialects.snn.network import FIXED
+from snncc.dialects.snn.parameters import FIXED
 from snncc.dialects.snn.types import describe, is_float, stream_type
 
 

@@ -27,8 +27,9 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, is_uniform, type_of
 from snncc.dialects.snn.attributes import Pool
 from snncc.dialects.snn.fixed import is_fixed, used_parameters
-from snncc.dialects.snn.network import FIXED, SUM
+from snncc.dialects.snn.network import SUM
 from snncc.dialects.snn.neuron import Port
+from snncc.dialects.snn.parameters import FIXED
 from snncc.dialects.snn.types import (
     describe,
     integer_width,

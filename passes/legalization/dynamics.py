@@ -18,7 +18,7 @@ from xdsl.ir import SSAValue
 from snncc.dialects.arrays import Array, constant_of
 from snncc.dialects.snn.attributes import Comparison
 from snncc.dialects.snn.fixed import scalars_of
-from snncc.dialects.snn.neuron import CountOp, NeuronOp, SpikeOp
+from snncc.dialects.snn.neuron import NeuronOp
 from snncc.dialects.snn.polynomial import (
     ONE,
     BodyPolynomials,
@@ -26,6 +26,7 @@ from snncc.dialects.snn.polynomial import (
     Symbol,
     body_polynomials,
 )
+from snncc.dialects.snn.spikes import CountOp, SpikeOp
 from snncc.passes.legalization.graph import Dynamics, Reset
 
 ZERO = Polynomial({})

@@ -12,7 +12,7 @@ from xdsl.ir import Attribute, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.snn.body import Body, Equations, Outputs, Scalar, build_neuron
-from snncc.dialects.snn.network import DelayOp
+from snncc.dialects.snn.delay import DelayOp
 from snncc.dialects.snn.neurons.assembly import Assembly
 from snncc.dialects.snn.types import Stream, shape_of, stream_type
 from snncc.passes.legalization.biases import folded

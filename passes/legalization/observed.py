@@ -21,8 +21,8 @@ from xdsl.utils.exceptions import PassFailedException
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, parameter_array
 from snncc.dialects.core.program import ProgramOp
-from snncc.dialects.snn.network import ParameterOp
 from snncc.dialects.snn.neurons.assembly import parameter_of
+from snncc.dialects.snn.parameters import ParameterOp
 from snncc.dialects.symbols import symbol_named
 from snncc.passes.legalization.activity import Activity
 

@@ -20,7 +20,7 @@ from xdsl.ir import SSAValue
 from snncc.dialects import snn
 from snncc.dialects.arrays import blob_of, constant_of, dtype_of
 from snncc.dialects.snn.linear import WeightedSum
-from snncc.dialects.snn.network import FIXED, LEARNABLE
+from snncc.dialects.snn.parameters import FIXED, LEARNABLE
 from snncc.dialects.snn.types import is_float, node_name, shape_of, stream_type
 from snncc.passes.differentiation.transposition import Transposition
 

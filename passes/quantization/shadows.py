@@ -20,7 +20,7 @@ from xdsl.ir import Operation, SSAValue
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, constant_of, is_uniform
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
-from snncc.dialects.snn.network import FIXED, LEARNABLE
+from snncc.dialects.snn.parameters import FIXED, LEARNABLE
 from snncc.dialects.snn.types import shape_of
 from snncc.passes.quantization.arithmetic import NoIntegerForm
 from snncc.passes.quantization.frame import Frame

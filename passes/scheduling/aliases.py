@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snncc.dialects import snn
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.snn.types import shape_of
 from snncc.passes.scheduling import layout
 from snncc.passes.scheduling.layout import Place

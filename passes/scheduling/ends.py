@@ -17,7 +17,7 @@ from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, dense_of, is_uniform
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.snn.ends import counts_input, output_scale
 from snncc.dialects.snn.network import STREAM
 from snncc.passes.ranges import Interval, Straight, body_ranges

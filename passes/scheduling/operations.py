@@ -14,15 +14,17 @@ from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, constant_of, is_uniform
-from snncc.dialects.kernel.kernels import memref_type
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
+from snncc.dialects.kernel.operands import memref_type
 from snncc.dialects.snn.attributes import Pool
 from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import describe, is_float, node_name, shape_of, stream_type
 from snncc.passes.scheduling import layout
 from snncc.passes.scheduling.aliases import place_again
 from snncc.passes.scheduling.bodies import generic_body, lowest_of, reduction_body
+from snncc.passes.scheduling.fixed import constant, first_values, read_fixed
 from snncc.passes.scheduling.layout import Place, stored_axes
+from snncc.passes.scheduling.outputs import is_sum, taken_result
 from snncc.passes.scheduling.products import is_read_through, write_product
 from snncc.passes.scheduling.projections import write_projection
 
@@ -199,7 +201,7 @@ def _rearrange(s: Scheduler, op: snn.RearrangeOp) -> None:
     table = np.where(starts < 0, prod(shape), starts)
     table = table.astype(np.min_scalar_type(table.max()))
     s.builder.insert(
-        kernel.RearrangeOp(source, s.constant(f"{name}.places", table), out, zeros=zeros)
+        kernel.RearrangeOp(source, constant(s, f"{name}.places", table), out, zeros=zeros)
     )
 
 
@@ -246,7 +248,7 @@ def _delay_line(s: Scheduler, op: snn.DelayOp) -> tuple[str, str]:
             full = layout.stored(np.broadcast_to(init, shape))
             return np.broadcast_to(full, (op.depth, *full.shape))
 
-        content, start = s.first_values(op, op.init, line_of)
+        content, start = first_values(s, op, op.init, line_of)
         line = s.declare(
             Role.STATE,
             name,
@@ -283,7 +285,7 @@ def _read_delay(s: Scheduler, op: snn.DelayOp) -> None:
         steps = layout.stored(np.array(steps).reshape(shape_of(op.stream))).ravel().tolist()
     # where some elements pass at once, a depth of one is a ring of one row
     one_row = op.depth == 1
-    where = s.constant("zero", np.zeros(1, np.uint32)) if one_row else s.ref(position, (1,))
+    where = constant(s, "zero", np.zeros(1, np.uint32)) if one_row else s.ref(position, (1,))
     now = s.read(op.stream) if op.is_instantaneous else None
     ring = s.ref(line, (op.depth, *shape))
     s.builder.insert(kernel.DelayReadOp(ring, where, out, steps, now))
@@ -324,14 +326,14 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
         for index, result in enumerate(op.outputs)
         if s.learned is None or result.first_use is not None
     ]
-    kept = {index: s.taken_result(op, op.outputs[index]) for index in written}
+    kept = {index: taken_result(s, op, op.outputs[index]) for index in written}
     outputs = [kept[index] or s.place(op.outputs[index], names[index]) for index in written]
-    summed = [p for p, index in enumerate(written) if s.is_sum(kept[index])]
+    summed = [p for p, index in enumerate(written) if is_sum(s, kept[index])]
     states: list[SSAValue] = []
     shape = layout.physical(population)
     for index, port in enumerate(op.state_ports):
-        content, start = s.first_values(
-            op, port.operand, lambda init: layout.stored(np.broadcast_to(init, population))
+        content, start = first_values(
+            s, op, port.operand, lambda init: layout.stored(np.broadcast_to(init, population))
         )
         name = s.declare(
             Role.STATE,
@@ -368,18 +370,10 @@ def _neuron(s: Scheduler, op: snn.NeuronOp) -> None:
 def weight_of(
     s: Scheduler, op: Operation, value: SSAValue, arrange: Callable[[Array], Array]
 ) -> SSAValue:
-    fixed = s.fixed(value, arrange, signed=True, packed=s.packed.get(op))
+    fixed = read_fixed(s, value, arrange, signed=True, packed=s.packed.get(op))
     if fixed is None:
         raise PassFailedException(f"snn-schedule: the weight of {describe(op)} is not a constant")
     return fixed
-
-
-def symbol_of(value: SSAValue) -> str:
-    """The name of the parameter that a fixed value holds."""
-    owner = value.owner
-    while isinstance(owner, snn.ReshapeOp | snn.RearrangeOp):
-        owner = owner.input.owner
-    return owner.symbol if isinstance(owner, snn.UseOp) else "constant"
 
 
 def _value_name(value: SSAValue) -> str:

@@ -15,7 +15,7 @@ from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.snn.types import node_name, shape_of, stream_type
 from snncc.passes.scheduling import layout
 

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from xdsl.dialects.builtin import IntegerType, i1
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
+from xdsl.ir.affine import AffineMap
 
 from snncc.dialects import kernel, snn
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.snn.graph import components
 from snncc.dialects.snn.signs import Signs
 from snncc.dialects.snn.types import is_float, node_name, shape_of, stream_type
+from snncc.passes.scheduling.fixed import read_fixed
 from snncc.passes.scheduling.learned import Learned
 
 if TYPE_CHECKING:
@@ -70,7 +73,7 @@ def _write_gather(s: Scheduler, op: snn.LinearOp) -> None:
     from snncc.passes.scheduling.operations import first_bias, weight_of
 
     outputs, inputs = shape_of(op.weight)
-    place = s.row_place(op.input)
+    place = _row_place(s, op.input)
     name = node_name(op) or "linear"
     s.place(op.result, name)
     size, columns = kernel.GatherStepsOp.rooms(s.block, inputs, outputs)
@@ -96,7 +99,7 @@ def _write_gather(s: Scheduler, op: snn.LinearOp) -> None:
 
 def _write_project(s: Scheduler, op: snn.LinearOp) -> None:
     rows, columns = shape_of(op.weight)
-    place = s.row_place(op.input)
+    place = _row_place(s, op.input)
     s.place(op.result, node_name(op) or "linear")
     room = s.work(
         f"{node_name(op) or 'linear'}.room",
@@ -105,7 +108,7 @@ def _write_project(s: Scheduler, op: snn.LinearOp) -> None:
     )
 
     def run() -> None:
-        weight = s.fixed(op.weight, np.asarray)
+        weight = read_fixed(s, op.weight, np.asarray)
         assert weight is not None
         operands = (
             weight,
@@ -117,3 +120,15 @@ def _write_project(s: Scheduler, op: snn.LinearOp) -> None:
         s.builder.insert(kernel.ProjectOp(*operands, fused=s.fused))
 
     s.after.append(run)
+
+
+def _row_place(s: Scheduler, value: SSAValue) -> str:
+    """The buffer that holds a stream of one axis for all steps of a block, in their order."""
+    place = s.places[value]
+    if s.buffers[place.buffer].role.data is Role.STREAM:
+        return place.buffer
+    shape = shape_of(value)
+    buffer = s.declare(Role.STREAM, f"{place.buffer}.rows", (s.block, *shape), value)
+    identity = AffineMap.identity(len(shape))
+    s.copy(s.read(value), s.ref(buffer, shape, rows=True), identity, identity)
+    return buffer

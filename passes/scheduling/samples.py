@@ -11,7 +11,7 @@ from xdsl.ir import Block, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from snncc.dialects import kernel
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 
 if TYPE_CHECKING:
     from snncc.passes.scheduling.scheduler import Scheduler

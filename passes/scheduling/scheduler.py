@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from math import prod
 
-import numpy as np
 from xdsl.builder import Builder
 from xdsl.dialects import arith, linalg, scf
 from xdsl.dialects.builtin import (
@@ -18,33 +16,34 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     StringAttr,
     i1,
-    i8,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.rewriter import InsertPoint
-from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import kernel, snn
-from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, dtype_of, is_uniform
-from snncc.dialects.kernel.kernels import memref_shape, memref_type
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.arrays import Array, blob_of, constant_of, dense_of, is_uniform
+from snncc.dialects.kernel.buffers import Role
+from snncc.dialects.kernel.operands import memref_shape, memref_type
 from snncc.dialects.snn.attributes import BlobAttr
 from snncc.dialects.snn.names import StateNames
-from snncc.dialects.snn.network import LAST, STREAM, SUM
+from snncc.dialects.snn.network import STREAM
 from snncc.dialects.snn.signs import Signs
-from snncc.dialects.snn.types import describe, shape_of, stream_type
+from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.passes.scheduling import layout
-from snncc.passes.scheduling.bodies import added, constant_body
+from snncc.passes.scheduling.bodies import constant_body
 from snncc.passes.scheduling.ends import find_ends, note_ends
+from snncc.passes.scheduling.fixed import read_fixed
 from snncc.passes.scheduling.layout import Place
 from snncc.passes.scheduling.learned import Learned
-from snncc.passes.scheduling.operations import lower, symbol_of, write_delay
+from snncc.passes.scheduling.operations import lower, write_delay
+from snncc.passes.scheduling.outputs import keep, place_outputs, write_copies
 from snncc.passes.scheduling.packing import Pack, packings
-from snncc.passes.scheduling.products import feeds_a_product, summed_product
+from snncc.passes.scheduling.products import feeds_a_product
 from snncc.passes.scheduling.projections import projections
 from snncc.passes.scheduling.samples import open_samples, restart
 from snncc.passes.scheduling.stages import Stage, form_stages
+from snncc.passes.scheduling.tape import place_on_tape, unpack_tape
 
 INLINE_ELEMENTS = 4
 
@@ -98,11 +97,13 @@ class Scheduler:
         self.places: dict[SSAValue, Place] = {}
         self.buffers: dict[str, kernel.BufferOp] = {}
         self.packed = packings(network, pack, self.known)
-        self._constants: dict[tuple[bytes, str, tuple[int, ...], bool, int | None], str] = {}
+        self.constants: dict[tuple[bytes, str, tuple[int, ...], bool, int | None], str] = {}
+        """(bytes, dtype, shape, signed, packed) -> the buffer with that content."""
         self.lines: dict[snn.DelayOp, tuple[str, str]] = {}
         self.products: dict[snn.OuterOp, str] = {}
         """Products that are only summed over time, and the outputs that hold the sums."""
-        self._held: dict[str, str] = {}
+        self.held: dict[str, str] = {}
+        """What is learned, by its name -> the input that holds it."""
         self.outputs: list[tuple[str, SSAValue]] = []
         """The caller's buffers of streams, and what they hold."""
         self.kept: dict[Operation | None, list[tuple[str, str, SSAValue]]] = {}
@@ -129,7 +130,7 @@ class Scheduler:
         taped: list[tuple[str, SSAValue]] = []
         for name, value in self.network.inputs.items():
             if name in self.tape:
-                taped += self._place_tape(name, value)
+                taped += place_on_tape(self, name, value)
                 continue
             held = name in self.held_inputs
             sampled = held and name in self.sampled
@@ -139,8 +140,8 @@ class Scheduler:
                 Role.INPUT, name, shape, value, known=True, held=not rows, sampled=sampled
             )
             self.places[value] = Place(buffer, rows=rows, logical=True)
-        copied = self._place_outputs()
-        stages = [self._unpack(taped)] if taped else []
+        copied = place_outputs(self)
+        stages = [unpack_tape(self, taped)] if taped else []
         stages += [self._write(stage) for stage in self.stages]
         noted = note_ends(self)
         for stage in stages:
@@ -149,9 +150,9 @@ class Scheduler:
         made = [pair for pair in copied if self.buffers[pair[0]].whole is not None]
         copied = [pair for pair in copied if pair not in made]
         if copied or None in self.kept:
-            stages.append(self._write_copies(copied))
+            stages.append(write_copies(self, copied))
         if made:
-            stages.append(self._write_copies(made, converts=True))
+            stages.append(write_copies(self, made, converts=True))
         block = self.program.body.block
         order = list(Role)
         buffers = sorted(self.buffers.values(), key=lambda b: order.index(b.role.data))
@@ -228,72 +229,11 @@ class Scheduler:
         if isinstance(scale, FloatAttr):
             self.buffers[buffer].attributes["scale"] = scale
 
-    def constant(
-        self, name: str, array: Array, *, signed: bool = False, packed: int | None = None
-    ) -> SSAValue:
-        """A constant buffer, one for equal content. Integers may be `signed`, and `packed`."""
-        signed = signed and array.dtype.kind != "f"
-        key = (array.tobytes(), str(array.dtype), array.shape, signed, packed)
-        if key not in self._constants:
-            element = dense_of(array.ravel()[:1]).type.element_type
-            self._constants[key] = self.declare(
-                Role.CONST, name, array.shape, element, array, signed=signed, packed=packed
-            )
-        buffer = self._constants[key]
-        return self.ref(buffer, self.buffers[buffer].shape)
-
     def known(self, value: SSAValue) -> Array | None:
         """The content of what is fixed when the program is made; None for what is learned."""
         if self.learned is not None and self.learned.depends(value):
             return None
         return constant_of(value)
-
-    def fixed(
-        self,
-        value: SSAValue,
-        arrange: Callable[[Array], Array],
-        *,
-        signed: bool = False,
-        packed: int | None = None,
-    ) -> SSAValue | None:
-        """
-        What is the same at every step, its elements arranged in another order or shape: a
-        constant, which may be `packed`, or what is learned; None for a stream.
-        """
-        content = self.known(value)
-        if content is not None:
-            array = np.asarray(arrange(content), order="C")
-            return self.constant(symbol_of(value), array, signed=signed, packed=packed)
-        held = self._hold(value, arrange)
-        return None if held is None else self.ref(*held)
-
-    def _hold(
-        self, value: SSAValue, arrange: Callable[[Array], Array]
-    ) -> tuple[str, tuple[int, ...]] | None:
-        """The input that holds what is learned, and the shape that it was arranged in."""
-        if self.learned is None or not self.learned.depends(value):
-            return None
-        shape = shape_of(value)
-        places = arrange(np.arange(prod(shape)).reshape(shape))
-        name = self.learned.request(value, places).name
-        if name not in self._held:
-            size = (places.size,)
-            self._held[name] = self.declare(Role.INPUT, name, size, value, known=True, held=True)
-        return self._held[name], places.shape
-
-    def first_values(
-        self, op: Operation, value: SSAValue, arrange: Callable[[Array], Array]
-    ) -> tuple[Array, str | None]:
-        """(content of a state, the input that it starts from), of an operand that says it."""
-        content = self.known(value)
-        if content is not None:
-            return np.asarray(arrange(content), order="C"), None
-        held = self._hold(value, arrange)
-        if held is None:
-            raise PassFailedException(f"snn-schedule: {describe(op)} starts from a stream")
-        buffer, shape = held
-        element = stream_type(value).element_type
-        return np.zeros(shape, dtype_of(layout.stored_element(element))), buffer
 
     def work(self, name: str, shape: Sequence[int], value: SSAValue | Attribute) -> SSAValue:
         """For a value, or of an element type."""
@@ -310,138 +250,6 @@ class Scheduler:
         return self.builder.insert(arith.ConstantOp(IntegerAttr(1, IndexType()))).result
 
     # values
-
-    def _place_outputs(self) -> list[tuple[str, SSAValue]]:
-        """
-        Gives every output a caller's buffer. A value that only its own stage reads is
-        computed there; what remains is copied at the end.
-        """
-        copied: list[tuple[str, SSAValue]] = []
-        for name, value in self.network.outputs.items():
-            if self.network.kinds[name] != STREAM:
-                self._place_result(name, value)
-                continue
-            taped = name in self.tape
-            if taped:
-                buffer = self._declare_tape(Role.OUTPUT, name, value)
-            else:
-                shape = (DYNAMIC_INDEX, *shape_of(value))
-                buffer = self.declare(Role.OUTPUT, name, shape, value, known=True)
-            self.outputs.append((buffer, value))
-            producer = value.owner
-            if isinstance(producer, Operation):
-                self.note_scale(buffer, producer, _result_name(value))
-            direct = (
-                isinstance(producer, snn.NeuronOp)
-                and not self.trace
-                and value not in self.places
-                and (taped or layout.is_trivial(shape_of(value)))
-                and self.buffers[buffer].bits is None
-                and all(
-                    use.operation is self.network.yield_op
-                    or self.stage_of[use.operation] is self.stage_of[producer]
-                    for use in value.uses
-                )
-            )
-            if direct:
-                self.places[value] = Place(buffer, rows=True, logical=not taped)
-            else:
-                copied.append((buffer, value))
-        return copied
-
-    def _declare_tape(self, role: Role, name: str, value: SSAValue) -> str:
-        """The caller's buffer of a tape: as the value is stored, spikes as bits."""
-        shape = layout.physical(shape_of(value))
-        element = stream_type(value).element_type
-        if element == i1:
-            size = (DYNAMIC_INDEX, kernel.bytes_of(prod(shape)))
-            return self.declare(role, name, size, i8, known=True, bits=True)
-        return self.declare(
-            role, name, (DYNAMIC_INDEX, *shape), value, channel_last=len(shape) > 1, known=True
-        )
-
-    def _place_tape(self, name: str, value: SSAValue) -> list[tuple[str, SSAValue]]:
-        """Where an input of the tape lies; gives it with its buffer where that holds bits."""
-        buffer = self._declare_tape(Role.INPUT, name, value)
-        if self.buffers[buffer].bits is None:
-            self.places[value] = Place(buffer, rows=True)
-            return []
-        shape = layout.physical(shape_of(value))
-        spikes = self.declare(Role.STREAM, f"{name}.spikes", (self.block, *shape), value)
-        self.places[value] = Place(spikes, rows=True)
-        return [(buffer, value)]
-
-    def _unpack(self, taped: Sequence[tuple[str, SSAValue]]) -> kernel.StageOp:
-        op = self._open(Stage("tape", []))
-        for buffer, value in taped:
-            bits = self.ref(buffer, self.buffers[buffer].shape[1:], rows=True)
-            self.builder.insert(kernel.UnpackOp(bits, self.read(value)))
-        self._close()
-        return op
-
-    def _place_result(self, name: str, value: SSAValue) -> None:
-        """Gives an output that is a sum over time or a last value a caller's buffer."""
-        kind, shape = self.network.kinds[name], shape_of(value)
-        product = summed_product(value) if kind == SUM else None
-        if product is not None and product not in self.products:
-            groups, columns, rows = shape_of(product.result)
-            self.products[product] = self.declare(
-                Role.OUTPUT,
-                name,
-                (groups, rows, columns),
-                value,
-                known=True,
-                kind=kind,
-                order=(0, 2, 1),
-                sizes=shape,
-            )
-            return
-        sampled = name in self.sampled
-        if self.learned is not None and not sampled and not layout.is_trivial(shape):
-            # as parameters lie
-            order, sizes = layout.stored_axes(len(shape)), layout.physical(shape)
-            buffer = self.declare(
-                Role.OUTPUT, name, sizes, value, known=True, kind=kind, order=order, sizes=shape
-            )
-        else:
-            sizes = (DYNAMIC_INDEX, *shape) if sampled else shape
-            buffer = self.declare(
-                Role.OUTPUT, name, sizes, value, known=True, kind=kind, sampled=sampled
-            )
-        # what a block gives at once is there when its stage has ended
-        ends = value.owner in self.blocks
-        producer = value.owner if value.owner in self.stage_of and not ends else None
-        assert producer is None or isinstance(producer, Operation)
-        self.kept.setdefault(producer, []).append((buffer, kind, value))
-
-    def taken_result(self, op: snn.NeuronOp, value: SSAValue) -> SSAValue | None:
-        """
-        The caller's buffer of a sum or last value that nothing else reads, which lies as the
-        neuron writes it: it is added to, or written, where it is computed.
-        """
-        kept = [entry for entry in self.kept.get(op, ()) if entry[2] is value]
-        if len(kept) != 1 or not value.has_one_use() or self.is_traced(value):
-            return None
-        buffer, _, _ = kept[0]
-        if self.buffers[buffer].order is None and not layout.is_trivial(shape_of(value)):
-            return None
-        self.kept[op].remove(kept[0])
-        return self.ref(buffer, layout.physical(shape_of(value)))
-
-    def is_sum(self, ref: SSAValue | None) -> bool:
-        """Whether a reference is to an output that is a sum."""
-        return ref is not None and self.buffers[self.symbol(ref)].summed is not None
-
-    def row_place(self, value: SSAValue) -> str:
-        """The buffer that holds a stream of one axis for all steps of a block, in their order."""
-        place = self.places[value]
-        if self.buffers[place.buffer].role.data is Role.STREAM:
-            return place.buffer
-        shape = shape_of(value)
-        buffer = self.declare(Role.STREAM, f"{place.buffer}.rows", (self.block, *shape), value)
-        identity = AffineMap.identity(len(shape))
-        self.copy(self.read(value), self.ref(buffer, shape, rows=True), identity, identity)
-        return buffer
 
     def crosses(self, value: SSAValue) -> bool:
         """
@@ -503,7 +311,7 @@ class Scheduler:
     def read(self, value: SSAValue, *, signed: bool = False) -> SSAValue:
         """A stream value as its stored buffer; `signed`: how a constant is read."""
         shape = layout.physical(shape_of(value))
-        fixed = self.fixed(value, layout.stored, signed=signed)
+        fixed = read_fixed(self, value, layout.stored, signed=signed)
         if fixed is not None:
             return fixed
         place = self.places[value]
@@ -558,7 +366,7 @@ class Scheduler:
 
     # stages
 
-    def _open(self, stage: Stage) -> kernel.StageOp:
+    def open_stage(self, stage: Stage) -> kernel.StageOp:
         """Starts a stage; operations go into its loop over the steps of the block."""
         self.stage = stage
         self.refs = {}
@@ -586,7 +394,7 @@ class Scheduler:
             self.row = self.builder.insert(arith.SubiOp(last, self.step)).result
         return op
 
-    def _close(self) -> None:
+    def close_stage(self) -> None:
         if self.block != 1:
             self.builder.insert(scf.YieldOp())
         self.builder = self.outer
@@ -595,67 +403,18 @@ class Scheduler:
             finish()
 
     def _write(self, stage: Stage) -> kernel.StageOp:
-        op = self._open(stage)
+        op = self.open_stage(stage)
         delays = [d for d in stage.operations if isinstance(d, snn.DelayOp)]
         for operation in stage.operations:
             lower(self, operation)
         for operation in stage.operations:
-            self._keep(operation)
+            keep(self, operation)
         for delay in delays:
             write_delay(self, delay)
         if self.sample_steps is not None:
             restart(self, op)
-        self._close()
+        self.close_stage()
         return op
-
-    def _write_copies(
-        self, copied: Sequence[tuple[str, SSAValue]], *, converts: bool = False
-    ) -> kernel.StageOp:
-        taken = {stage.name for stage in self.stages}
-        base = "converted" if converts else "outputs"
-        name = next(n for n in (base, *(f"{base}_{i}" for i in range(99))) if n not in taken)
-        op = self._open(Stage(name, [], converts=converts))
-        for buffer, value in copied:
-            shape = shape_of(value)
-            source = self.read(value)
-            if self.buffers[buffer].bits is not None:
-                bits = self.ref(buffer, self.buffers[buffer].shape[1:], rows=True)
-                self.builder.insert(kernel.PackOp(source, bits))
-                continue
-            if self.buffers[buffer].channel_last is not None:
-                identity = AffineMap.identity(len(shape))
-                target = self.ref(buffer, layout.physical(shape), rows=True)
-                self.copy(source, target, identity, identity)
-                continue
-            target = self.ref(buffer, shape, rows=True)
-            rank = len(shape)
-            self.copy(source, target, AffineMap.identity(rank), layout.transpose_map(rank))
-        if not converts:
-            self._keep(None)
-        self._close()
-        return op
-
-    def _keep(self, operation: Operation | None) -> None:
-        """Writes what an operation computes to the outputs that are sums or last values."""
-        for buffer, kind, value in self.kept.get(operation, ()):
-            declared = self.buffers[buffer]
-            sizes = declared.shape if declared.sampled is None else declared.shape[1:]
-            source, target = self.read(value), self.ref(buffer, sizes)
-            rank = len(shape_of(value))
-            reads = writes = AffineMap.identity(rank)
-            if declared.order is None:
-                writes = layout.transpose_map(rank)
-            if kind == LAST:  # of those written, the last one stays
-                self.copy(source, target, reads, writes)
-                continue
-            element = stream_type(value).element_type
-            block = Block(arg_types=[element, element])
-            builder = Builder(InsertPoint.at_end(block))
-            total = added(builder, block.args[1], block.args[0])
-            builder.insert(linalg.ops.YieldOp(total))
-            for argument, hint in zip(block.args, ("x", "total"), strict=True):
-                argument.name_hint = hint
-            self.generic([source], [target], [reads, writes], Region(block), "sum")
 
 
 def _content(array: Array) -> BlobAttr | DenseIntOrFPElementsAttr:
@@ -663,14 +422,6 @@ def _content(array: Array) -> BlobAttr | DenseIntOrFPElementsAttr:
     if array.size <= INLINE_ELEMENTS or is_uniform(array):
         return dense_of(array)
     return blob_of(array)
-
-
-def _result_name(value: SSAValue) -> str:
-    """How the scales of an operation name a result."""
-    if not isinstance(value.owner, snn.NeuronOp):
-        return "result"
-    index = value.owner.outputs.index(value)
-    return f"output{index or ''}"
 
 
 def _owner(value: SSAValue) -> Operation:

@@ -8,7 +8,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from snncc.dialects import kernel
 from snncc.dialects.arrays import is_uniform
-from snncc.dialects.kernel.program import MemRef, Role
+from snncc.dialects.kernel.buffers import MemRef, Role
 from snncc.passes.standard.code import Code, Index
 from snncc.passes.standard.integers import define_integers
 from snncc.passes.standard.kernels import KernelWriter

@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, i8, i32
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from snncc.dialects import kernel
-from snncc.dialects.kernel.kernels import element_count, memref_shape, memref_type
+from snncc.dialects.kernel.operands import element_count, memref_shape, memref_type
 from snncc.dialects.snn.attributes import Pool
 from snncc.passes.standard.code import Code, Index, unsupported
 from snncc.passes.standard.memory import Memory

@@ -25,8 +25,8 @@ from xdsl.utils.hints import isa
 
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array, array_of, dense_of, dtype_of
-from snncc.dialects.kernel.kernels import element_count, memref_shape
-from snncc.dialects.kernel.program import MemRef, Role
+from snncc.dialects.kernel.buffers import MemRef, Role
+from snncc.dialects.kernel.operands import element_count, memref_shape
 from snncc.passes.standard.code import Code, Index, unsupported
 
 

@@ -21,7 +21,7 @@ from xdsl.utils.test_value import create_ssa_value
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of, dtype_of, type_of
-from snncc.dialects.snn.network import COMPUTED_FROM
+from snncc.dialects.snn.parameters import COMPUTED_FROM
 from snncc.dialects.snn.types import Stream, is_float, is_spike, stream_type
 from snncc.errors import error
 

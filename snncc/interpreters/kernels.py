@@ -21,8 +21,8 @@ from snncc.dialects.arrays import Array, dtype_of, rearranged
 from snncc.dialects.snn.attributes import Pool
 from snncc.dialects.snn.places import NOWHERE
 from snncc.interpreters import sums
-from snncc.interpreters.network import largest_of, lowest
 from snncc.interpreters.scalars import from_stream, signed, to_stream, wrap
+from snncc.interpreters.streams import largest_of, lowest
 
 # Plain `isinstance`: `isa` with a type's parameters takes longer than a kernel.
 

@@ -24,8 +24,8 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array, array_of, dtype_of
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.kernel.lines import delay_lines
-from snncc.dialects.kernel.program import Role
 from snncc.interpreters.kernels import KernelFunctions, element_type, memref_shape
 from snncc.interpreters.network import Run
 from snncc.interpreters.scalars import ScalarFunctions, from_stream, run_body, to_stream

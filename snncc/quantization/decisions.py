@@ -21,8 +21,8 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array, constant_of
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.types import shape_of, stream_type
-from snncc.interpreters.network import aligned
 from snncc.interpreters.scalars import ScalarFunctions, from_stream
+from snncc.interpreters.streams import aligned
 from snncc.quantization.calibration import Data
 from snncc.quantization.model import FloatModel
 

@@ -15,8 +15,8 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import Array, constant_of, dtype_of
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.types import shape_of, stream_type
-from snncc.interpreters.network import aligned
 from snncc.interpreters.scalars import ScalarFunctions, from_stream, run_body
+from snncc.interpreters.streams import aligned
 from snncc.quantization.model import FloatModel
 
 PULSE = 1e-2

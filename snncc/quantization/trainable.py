@@ -18,7 +18,7 @@ from xdsl.ir import Operation, SSAValue
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, constant_of, type_of
 from snncc.dialects.grids import GRID
-from snncc.dialects.snn.network import LEARNABLE
+from snncc.dialects.snn.parameters import LEARNABLE
 from snncc.dialects.snn.types import shape_of
 from snncc.errors import error
 from snncc.passes.quantization.shadows import MARK

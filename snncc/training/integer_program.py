@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from snncc.dialects.arrays import Array
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.errors import error
 from snncc.interpreters.program import in_model_order

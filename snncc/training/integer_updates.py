@@ -21,9 +21,9 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of, is_uniform, type_of
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.snn.body import Body, Scalar, build_neuron
-from snncc.dialects.snn.network import FIXED
+from snncc.dialects.snn.parameters import FIXED
 from snncc.dialects.snn.random import bits_of
 from snncc.dialects.snn.types import shape_of
 from snncc.errors import error

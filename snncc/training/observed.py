@@ -11,8 +11,9 @@ from xdsl.ir import Operation
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.types import is_float, shape_of, stream_type
-from snncc.interpreters.network import NetworkInterpreter, aligned
+from snncc.interpreters.network import NetworkInterpreter
 from snncc.interpreters.scalars import from_stream, run_body
+from snncc.interpreters.streams import aligned
 from snncc.passes.fixed_point.formats import Seen
 
 

@@ -17,7 +17,7 @@ from snncc.backends.c.package import CPackage
 from snncc.backends.c.training import Training, emit_training, with_inference
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.snn.attributes import BlobAttr, SurrogateAttr
 from snncc.dialects.snn.types import Stream
 from snncc.errors import SnnccWarning, error

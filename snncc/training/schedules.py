@@ -27,7 +27,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from snncc.dialects import kernel, snn
 from snncc.dialects.arrays import Array, dense_of, dtype_of, parameter_array
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.snn.body import build_neuron
 from snncc.dialects.snn.network import LAST
 from snncc.dialects.snn.places import Indices

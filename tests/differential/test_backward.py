@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from snncc.compiled import compile
 from snncc.dialects import kernel
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.interpreters.network import NetworkInterpreter, Run
 from snncc.interpreters.program import ProgramInterpreter, in_model_order
 from snncc.network import Network

@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import IntegerType, ModuleOp, TensorType, f32
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, type_of
-from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.parameters import ParameterOp
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.pipelines import PipelineOptions, run_pipeline
 from snncc.storage import context

@@ -11,8 +11,8 @@ from snncc.compiled import compile
 from snncc.dialects import snn
 from snncc.network import Network
 from snncc.passes.snn_change_precision import SnnChangePrecision
+from tests.passes.online.eprop_networks import drawn_arrays, layers, recurrent
 from tests.passes.online.online_networks import derived
-from tests.passes.online.test_eprop import drawn_arrays, layers, recurrent
 from tests.tools import require_tool
 
 NETWORKS = {

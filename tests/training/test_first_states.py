@@ -9,7 +9,7 @@ import pytest
 from xdsl.dialects.builtin import ModuleOp
 
 from snncc.dialects.arrays import Array
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.network import Network
 from snncc.training import OnlineProgram, TrainProgram, value_and_grad
 from snncc.training.optimizers import SGD

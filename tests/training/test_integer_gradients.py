@@ -16,7 +16,7 @@ from xdsl.dialects import arith
 import snncc
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, parameter_array
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.passes.differentiation.integers import literal
 from snncc.passes.quantization.attributes import read_scale

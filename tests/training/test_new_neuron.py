@@ -19,7 +19,7 @@ import snncc
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, dense_of, type_of
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
-from snncc.dialects.snn.network import LEARNABLE
+from snncc.dialects.snn.parameters import LEARNABLE
 from snncc.network import Network
 from snncc.training import CrossEntropy
 from tests.passes.smoothing.test_finite_differences import check

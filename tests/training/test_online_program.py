@@ -10,7 +10,7 @@ import pytest
 
 import snncc
 from snncc.dialects.arrays import Array
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.interpreters.program import in_model_order
 from snncc.network import Network
 from snncc.runtime.toolchain import FAST

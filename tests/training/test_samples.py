@@ -12,7 +12,7 @@ from xdsl.dialects.builtin import ModuleOp
 import snncc
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.interpreters.program import ProgramInterpreter, in_model_order
 from snncc.interpreters.sums import fused
 from snncc.network import Network

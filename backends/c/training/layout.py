@@ -12,7 +12,7 @@ from snncc.backends.c.structs import ALIGNMENT, Array, Group, offsets
 from snncc.backends.c.types import CType
 from snncc.dialects import kernel
 from snncc.dialects.arrays import Array as Numbers
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.snn.network import LAST
 
 FORWARD, BACKWARD, APPLY, PREPARE, PREDICT = "forward", "backward", "apply", "prepare", "predict"

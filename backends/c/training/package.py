@@ -36,7 +36,7 @@ from snncc.backends.c.weights import (
     weights_binary,
     weights_c,
 )
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 
 
 def emit_training(

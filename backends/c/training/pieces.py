@@ -11,7 +11,7 @@ from snncc.backends.c.program import CProgram, Terminal
 from snncc.backends.c.scalars import float_literal
 from snncc.backends.c.training.layout import RATES, Layout
 from snncc.backends.c.training.signatures import wrapped
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 
 
 def guard(layout: Layout, pointers: Sequence[str]) -> list[str]:

@@ -37,7 +37,7 @@ from snncc.backends.c.training.signatures import (
     wrapped,
 )
 from snncc.backends.c.weights import Constant
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 
 
 def source_text(layout: Layout, starts: Mapping[str, Constant]) -> str:

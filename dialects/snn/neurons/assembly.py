@@ -10,15 +10,9 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.utils.test_value import create_ssa_value
 
 from snncc.dialects.arrays import Array, blob_of, dense_of, dtype_of, type_of
-from snncc.dialects.snn.network import (
-    LEARNABLE,
-    ConstantOp,
-    DelayOp,
-    NetworkOp,
-    ParameterOp,
-    UseOp,
-    YieldOp,
-)
+from snncc.dialects.snn.delay import DelayOp
+from snncc.dialects.snn.network import NetworkOp, YieldOp
+from snncc.dialects.snn.parameters import LEARNABLE, ConstantOp, ParameterOp, UseOp
 from snncc.dialects.snn.shape import RearrangeOp
 from snncc.dialects.snn.types import Stream, is_spike, stream_type
 

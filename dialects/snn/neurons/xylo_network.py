@@ -20,8 +20,8 @@ from xdsl.ir import SSAValue
 
 from snncc.dialects.arrays import Array
 from snncc.dialects.snn.body import build_neuron
+from snncc.dialects.snn.delay import DelayOp
 from snncc.dialects.snn.linear import LinearOp
-from snncc.dialects.snn.network import DelayOp
 from snncc.dialects.snn.neuron import NeuronOp
 from snncc.dialects.snn.neurons.assembly import Assembly
 from snncc.dialects.snn.neurons.slots import slots

@@ -22,7 +22,7 @@ from xdsl.ir import Attribute, SSAValue
 
 from snncc.dialects import snn
 from snncc.dialects.arrays import dtype_of
-from snncc.dialects.snn.network import FIXED
+from snncc.dialects.snn.parameters import FIXED
 from snncc.importers.emitter import uniform
 from snncc.importers.graph.bodies import count_of, spike_of
 from snncc.importers.graph.learned import LearnedEmitter

@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import AnyFloat, f32
 from xdsl.ir import SSAValue
 
 from snncc.dialects import snn
-from snncc.dialects.snn.network import LEARNABLE
+from snncc.dialects.snn.parameters import LEARNABLE
 from snncc.importers.graph import operations as ops
 from snncc.importers.graph.neurons import Ports, write_neuron
 from snncc.importers.graph.streams import StreamEmitter, rule_of

@@ -23,7 +23,8 @@ from snncc.dialects.arrays import Array
 from snncc.dialects.snn.attributes import Pool
 from snncc.dialects.snn.linear import WeightedSum
 from snncc.dialects.snn.types import shape_of, stream_type
-from snncc.interpreters.network import NetworkInterpreter, StreamFunctions, as_rows
+from snncc.interpreters.network import NetworkInterpreter
+from snncc.interpreters.streams import StreamFunctions, as_rows
 
 _SUMS = frozenset(
     f"aten::{name}"

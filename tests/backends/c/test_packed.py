@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import snncc
+from snncc.dialects.kernel.buffers import Role
 from snncc.dialects.kernel.packing import PACKINGS
-from snncc.dialects.kernel.program import Role
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.interpreters.program import ProgramInterpreter
 from snncc.pipelines import PipelineOptions, run_pipeline

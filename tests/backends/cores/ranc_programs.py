@@ -14,7 +14,7 @@ from snncc.dialects.arrays import blob_of, type_of
 from snncc.dialects.core.description import Description
 from snncc.dialects.core.program import InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
 from snncc.dialects.core.wiring import Wiring
-from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.parameters import ParameterOp
 from snncc.network import Network
 from snncc.passes.chip_model import model_of
 from tests.backends.cores.ranc_chip import Run, play

@@ -15,7 +15,7 @@ from snncc.dialects.arrays import Array, blob_of, type_of
 from snncc.dialects.core.conformance import departures
 from snncc.dialects.core.description import INPUT, Description
 from snncc.dialects.core.program import InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
-from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.parameters import ParameterOp
 from snncc.network import Network
 from snncc.passes.chip_model import model_of
 from snncc.passes.core_place import place_on_one_core

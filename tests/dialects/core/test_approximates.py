@@ -11,7 +11,7 @@ from snncc.cores.chips import chip_named, known_chips
 from snncc.dialects.arrays import Array, blob_of, type_of
 from snncc.dialects.core.description import INPUT, Description, Edge, Neuron
 from snncc.dialects.core.program import InputOp, OutputOp, PopulationOp, ProgramOp, SynapsesOp
-from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.parameters import ParameterOp
 from snncc.network import Network
 from snncc.passes.chip_model import model_of
 from snncc.passes.legalization.decays import decay_of

@@ -20,8 +20,9 @@ from snncc.dialects.snn.attributes import Pool
 from snncc.dialects.snn.types import shape_of, stream_type
 from snncc.exporters.onnx.model import onnx_model
 from snncc.exporters.onnx.network import NetworkWriter
-from snncc.interpreters.network import StreamFunctions, _delayed, run_neuron
+from snncc.interpreters.network import _delayed, run_neuron
 from snncc.interpreters.scalars import ScalarFunctions
+from snncc.interpreters.streams import StreamFunctions
 from snncc.network import Network
 from tests.exporters.onnx.networks import everything, exact_input, exact_network
 from tests.exporters.onnx.runtime import Session, next_states, run_scan, run_steps

@@ -24,7 +24,7 @@ from torch import nn
 import snncc
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, parameter_array
-from snncc.dialects.snn.network import COMPUTED_FROM
+from snncc.dialects.snn.parameters import COMPUTED_FROM
 from snncc.network import Network
 from snncc.pipelines import PipelineOptions, for_inference, run_pipeline
 from snncc.storage import context

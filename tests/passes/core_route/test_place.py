@@ -10,7 +10,7 @@ import pytest
 from snncc.dialects.arrays import Array, blob_of, type_of
 from snncc.dialects.core.conformance import departures
 from snncc.dialects.core.wiring import Wire, Wiring
-from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.parameters import ParameterOp
 from snncc.passes.core_route import place_on_mesh
 from snncc.passes.core_route.types import kinds_of, tables_of
 from snncc.passes.legalization.faults import Faults, Unfit

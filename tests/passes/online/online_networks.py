@@ -12,7 +12,7 @@ from snncc.dialects import snn
 from snncc.dialects.arrays import dense_of
 from snncc.dialects.snn.attributes import SurrogateAttr
 from snncc.dialects.snn.body import Body, Outputs, Scalar, build_neuron
-from snncc.dialects.snn.network import LEARNABLE
+from snncc.dialects.snn.parameters import LEARNABLE
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.passes.differentiation.network import Wanted, differentiate
 from snncc.passes.online.eprop import OnlineGradients, eprop

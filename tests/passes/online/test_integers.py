@@ -16,8 +16,7 @@ from snncc.dialects.snn.network import LAST, STREAM, SUM
 from snncc.network import Network
 from snncc.passes.snn_change_precision import SnnChangePrecision
 from snncc.passes.snn_sums_as_states import SnnSumsAsStates
-from tests.passes.online.online_networks import Builder, derived, lif
-from tests.passes.online.test_eprop import (
+from tests.passes.online.eprop_networks import (
     SUPERSPIKE,
     cosine,
     drawn_arrays,
@@ -25,6 +24,7 @@ from tests.passes.online.test_eprop import (
     readout,
     recurrent,
 )
+from tests.passes.online.online_networks import Builder, derived, lif
 from tests.tools import require_tool
 
 STEPS, BATCH = 15, 6

@@ -12,7 +12,7 @@ from xdsl.parser import Parser
 
 from snncc.dialects import get_all_dialects, snn
 from snncc.dialects.arrays import blob_of, type_of
-from snncc.dialects.snn.network import ParameterOp
+from snncc.dialects.snn.parameters import ParameterOp
 
 LIF = """
     %d{n} = snn.neuron as "lif{n}" (%x = {input} : tensor<{shape}xi32>)

@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 from snncc.dialects import kernel, snn
-from snncc.dialects.kernel.program import Role
+from snncc.dialects.kernel.buffers import Role
 from snncc.interpreters.network import NetworkInterpreter
 from snncc.passes.snn_schedule import SnnSchedule
 from snncc.storage import context

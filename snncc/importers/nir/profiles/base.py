@@ -185,6 +185,13 @@ def same_everywhere(values: Array) -> bool:
     return np.unique(values).size == 1
 
 
+def plus_recurrent(base: Scalar, recurrent: Mapping[str, Scalar]) -> Scalar:
+    """What recurrent edges bring, added behind all else."""
+    for value in recurrent.values():
+        base = base + value
+    return base
+
+
 def value_or_subtract(
     b: Body, u: Scalar, z: Scalar, reset: Reset, theta: Scalar, v_reset: Scalar
 ) -> Scalar:

@@ -24,6 +24,7 @@ from snncc.importers.nir.profiles.base import (
     f32,
     f64,
     nonzero_departure,
+    plus_recurrent,
     zeros,
 )
 
@@ -50,9 +51,7 @@ class Rockpool(Profile):
         def equations(
             b: Body, x: Scalar, v: Scalar, alpha: Scalar, bias: Scalar, theta: Scalar, **r: Scalar
         ) -> Outputs:
-            u = v * alpha + x
-            for recurrent in r.values():
-                u = u + recurrent
+            u = plus_recurrent(v * alpha + x, r)
             n, after = _fire(b, u + bias, theta, reset)
             return [n], [after]
 
@@ -79,9 +78,7 @@ class Rockpool(Profile):
             theta: Scalar,
             **r: Scalar,
         ) -> Outputs:
-            current = i + x
-            for recurrent in r.values():
-                current = current + recurrent
+            current = plus_recurrent(i + x, r)
             current = current * beta
             n, after = _fire(b, (v * alpha + current) + bias, theta, reset)
             return [n], [current, after]
@@ -106,9 +103,7 @@ class Rockpool(Profile):
         beta = np.where(whole > 0, _decay(np.maximum(whole, 1), dt), np.float32(0))
 
         def equations(b: Body, x: Scalar, i: Scalar, beta: Scalar, **r: Scalar) -> Outputs:
-            current = i + x
-            for recurrent in r.values():
-                current = current + recurrent
+            current = plus_recurrent(i + x, r)
             current = current * beta
             return [current], [current]
 

@@ -9,8 +9,6 @@ Recurrent neurons are RLeaky and RSynaptic, which the importer means to build; r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from snncc.dialects.arrays import Array
@@ -25,6 +23,7 @@ from snncc.importers.nir.profiles.base import (
     all_near,
     f32,
     nonzero_departure,
+    plus_recurrent,
     same_everywhere,
     span_text,
     zeros,
@@ -114,13 +113,6 @@ def _decay(values: Array) -> Array:
     return np.clip(f32(values), np.float32(0), np.float32(1))
 
 
-def _plus(base: Scalar, recurrent: Mapping[str, Scalar]) -> Scalar:
-    """RLeaky and RSynaptic add the recurrent input after the other."""
-    for value in recurrent.values():
-        base = base + value
-    return base
-
-
 def _leaky(
     beta: Array, theta: Array, reset: Reset, timing: Timing, departures: list[str]
 ) -> NeuronSpec:
@@ -130,13 +122,13 @@ def _leaky(
         b: Body, x: Scalar, v: Scalar, beta: Scalar, theta: Scalar, **r: Scalar
     ) -> Outputs:
         if reset == "none":
-            m = _plus(beta * v + x, r)
+            m = plus_recurrent(beta * v + x, r)
             return [b.spike(m - theta)], [m]
         fired = b.to_float(b.detach(b.spike(v - theta)))
         if reset == "subtract":
-            m = _plus(beta * v + x, r) - fired * theta
+            m = plus_recurrent(beta * v + x, r) - fired * theta
         elif r:
-            m = _plus(beta * v + x, r)
+            m = plus_recurrent(beta * v + x, r)
             m = m - fired * m
         else:
             m = beta * ((1 - fired) * v) + x
@@ -166,11 +158,11 @@ def _synaptic(
         **r: Scalar,
     ) -> Outputs:
         if reset == "none":
-            current = _plus(alpha * i + x, r)
+            current = plus_recurrent(alpha * i + x, r)
             m = beta * v + current
             return [b.spike(m - theta)], [current, m]
         fired = b.to_float(b.detach(b.spike(v - theta)))
-        current = _plus(alpha * i + x, r)
+        current = plus_recurrent(alpha * i + x, r)
         m = beta * v + current
         m = m - (m * fired if reset == "value" else fired * theta)
         z = b.spike(m - theta)

@@ -18,6 +18,7 @@ from snncc.importers.nir.profiles.base import (
     Profile,
     f32,
     nonzero_departure,
+    plus_recurrent,
     zeros,
 )
 
@@ -81,9 +82,7 @@ class Spyx(Profile):
             **r: Scalar,
         ) -> Outputs:
             before = v if reset == "none" else v - b.to_float(b.spike(v - theta)) * theta
-            current = alpha * i + x
-            for recurrent in r.values():
-                current = current + recurrent
+            current = plus_recurrent(alpha * i + x, r)
             u = beta * before + current
             return [b.spike(u - theta)], [current, u]
 
