@@ -53,6 +53,8 @@ BUILDS = (
 """The width follows from the seed as well: each four networks are of one build."""
 
 SEEDS = seeds(2 * len(BUILDS) * len(WIDTHS))
+MET = 427
+"""What the long run found: gcc 12 with -O3 and AVX took states for those of the step before."""
 
 OPTIONS = st.builds(
     SnnQuantize,
@@ -118,7 +120,7 @@ def test_nothing_wraps_and_nothing_is_left_in_float(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", sorted({*SEEDS, MET}))
 def test_c_equals_interpreter(seed: int) -> None:
     require_tool("clang-19")
     case = seeded_case(seed)

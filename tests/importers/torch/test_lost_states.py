@@ -233,9 +233,10 @@ def test_floats_of_another_size(tmp_path: Path) -> None:
         assert refused.value.code == "SNC-I012"
 
 
-def test_the_corpus_names_them() -> None:
+def test_the_corpus_names_them(tmp_path: Path) -> None:
     """The remedy for pickled models: torch.save is no export."""
+    (tmp_path / "model.pt").write_bytes(b"PK")
     with pytest.raises(SnnccError) as refused:
-        snncc.load("model.pt")
+        snncc.load(tmp_path / "model.pt")
     assert refused.value.code == "SNC-I010"
     assert "torch.export.save" in (refused.value.problems[0].remedy or "")
