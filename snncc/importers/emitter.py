@@ -22,8 +22,8 @@ from xdsl.utils.test_value import create_ssa_value
 from snncc.dialects import snn
 from snncc.dialects.arrays import Array, blob_of, dense_of, dtype_of, type_of
 from snncc.dialects.snn.parameters import COMPUTED_FROM
-from snncc.dialects.snn.types import Stream, is_float, is_spike, stream_type
-from snncc.errors import error
+from snncc.dialects.snn.types import Stream, describe, is_float, is_spike, stream_type
+from snncc.errors import SnnccError, error
 
 INLINE_ELEMENTS = 4
 """Parameters up to this size stand in the text."""
@@ -123,8 +123,29 @@ class Emitter:
         )
         surrogates = [surrogate.clone() for surrogate in self.surrogates.values()]
         module = ModuleOp([*surrogates, *self.parameters, network])
+        _expect_elements(network)
         module.verify()
         return module
+
+
+def _expect_elements(network: snn.NetworkOp) -> None:
+    """Raises SNC-I014 for layers without neurons, and for inputs without elements."""
+    for name, value in network.inputs.items():
+        if 0 in stream_type(value).get_shape():
+            raise _without_elements(f"input {name}", value)
+    for op in network.body.block.ops:
+        for result in op.results:
+            if 0 in stream_type(result).get_shape():
+                what = op.symbol if isinstance(op, snn.UseOp) else describe(op)
+                raise _without_elements(what, result)
+
+
+def _without_elements(what: str, value: SSAValue) -> SnnccError:
+    return error(
+        "SNC-I014",
+        f"{what}: has no elements: its shape is {list(stream_type(value).get_shape())}",
+        remedy="leave it out of the model",
+    )
 
 
 def _by(steps: Sequence[int], type: Stream) -> int | DenseIntOrFPElementsAttr:

@@ -398,7 +398,7 @@ class _Step:
                 if value.is_learnable:
                     found.append(value)
                     continue
-                if (array == array.ravel()[:1]).all():
+                if array.size and (array == array.ravel()[:1]).all():
                     value = graph.constant(array.ravel()[:1].reshape(()))
                 if not any(np.array_equal(value.content, known.content) for known in found):
                     found.append(value)

@@ -91,6 +91,28 @@ def test_what_the_documentation_lists_is_compared() -> None:
             assert name in names, f"{library}.{name}"
 
 
+@pytest.mark.parametrize(("inputs", "neurons", "what"), [(0, 3, "input x"), (4, 0, "fc.weight")])
+def test_layers_without_elements(inputs: int, neurons: int, what: str) -> None:
+    class Empty(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.fc = nn.Linear(inputs, neurons)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            v = torch.zeros(x.shape[1], neurons)
+            spikes = []
+            for step in x:
+                v = 0.9 * v + self.fc(step)
+                spikes.append((v > 1).float())
+                v = v - spikes[-1]
+            return torch.stack(spikes)
+
+    with pytest.raises(SnnccError, match=f"SNC-I014 {what}: has no elements"):
+        snncc.load(Empty().eval(), torch.zeros(5, 1, inputs), time_axis=0)
+
+
 def test_the_module_is_as_it_was() -> None:
     torch.manual_seed(0)
     module = CASES["spikingjelly: LIFNode() s"]().train()
