@@ -238,9 +238,11 @@ class SynapsesOp(ConnectionsOp):
     equal length, sorted by (source, target), each pair once.
 
         core.synapses @s0 from @x to @lif1 edge "input" receptor 0 delay 0
-            sources @s0.sources targets @s0.targets weights @s0.weights
+            sources @s0.sources targets @s0.targets weights @s0.weights nearest @s0.nearest
 
-    Spikes arrive `delay` steps later than the edge's latency says.
+    Spikes arrive `delay` steps later than the edge's latency says. `nearest`, where there is one,
+    has the whole numbers that are nearest to the network's weights: another one may stand in
+    `weights`, so that errors cancel.
     """
 
     name = "core.synapses"
@@ -248,10 +250,11 @@ class SynapsesOp(ConnectionsOp):
     sources = prop_def(FlatSymbolRefAttrConstr)
     targets = prop_def(FlatSymbolRefAttrConstr)
     weights = prop_def(FlatSymbolRefAttrConstr)
+    nearest = opt_prop_def(FlatSymbolRefAttrConstr)
 
     assembly_format = (
         "$sym_name `from` $source `to` $target `edge` $edge `receptor` $receptor `delay` $delay "
-        "`sources` $sources `targets` $targets `weights` $weights attr-dict"
+        "`sources` $sources `targets` $targets `weights` $weights (`nearest` $nearest^)? attr-dict"
     )
 
     def __init__(
@@ -263,14 +266,15 @@ class SynapsesOp(ConnectionsOp):
         receptor: int,
         delay: int,
         arrays: tuple[str, str, str],
+        nearest: str | None = None,
     ):
+        symbols = dict(zip(("sources", "targets", "weights"), arrays, strict=True))
+        if nearest is not None:
+            symbols["nearest"] = nearest
         super().__init__(
             properties={
                 **self.ends(name, source, target, edge, receptor, delay),
-                **{
-                    key: SymbolRefAttr(symbol)
-                    for key, symbol in zip(("sources", "targets", "weights"), arrays, strict=True)
-                },
+                **{key: SymbolRefAttr(symbol) for key, symbol in symbols.items()},
             }
         )
 
@@ -283,12 +287,19 @@ class SynapsesOp(ConnectionsOp):
     def weight_array(self) -> Array:
         return numbers_of(self, self.weights)
 
+    @property
+    def nearest_array(self) -> Array:
+        """`nearest`, or the weights."""
+        return numbers_of(self, self.nearest if self.nearest is not None else self.weights)
+
     def verify_(self) -> None:
         ends = self.connected()
         if ends is None:
             return
         source, target = ends
         sources, targets, weights = self.table()
+        if self.nearest_array.shape != weights.shape:
+            raise VerifyException("nearest: expected as many numbers as weights")
         if not sources.shape == targets.shape == weights.shape or sources.ndim != 1:
             raise VerifyException("sources, targets, weights: expected arrays of one length")
         for what, places, size in (

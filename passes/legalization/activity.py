@@ -25,3 +25,5 @@ class Activity:
     """|current|, [receptors, n]."""
     before: Mapping[str, Array] = field(default_factory=dict)
     """|membrane before the reset|, [n]."""
+    spikes: Mapping[str, Array] = field(default_factory=dict)
+    """Of some samples, [T, B, n]: spikes or counts."""

@@ -172,7 +172,8 @@ class _Writer:
             )
         for index, row in enumerate(self.rows):
             p = row.projection
-            weights = fits[p.target].weights[self._place(row)]
+            fit, place = fits[p.target], self._place(row)
+            weights = fit.weights[place]
             kept = weights != 0
             if not kept.any():
                 continue
@@ -182,9 +183,11 @@ class _Writer:
                 parameter(f"{name}.targets", p.weights.rows[kept]),
                 parameter(f"{name}.weights", weights[kept]),
             )
-            ops.append(
-                SynapsesOp(name, p.source, p.target, row.edge_name, p.receptor, row.extra, arrays)
-            )
+            nearest = None
+            if fit.nearest is not None and (fit.nearest[place] != weights)[kept].any():
+                nearest = parameter(f"{name}.nearest", fit.nearest[place][kept])
+            ends = (p.source, p.target, row.edge_name, p.receptor)
+            ops.append(SynapsesOp(name, *ends, row.extra, arrays, nearest))
         ops += [OutputOp(name, out.source, out.lag) for name, out in self.graph.outputs.items()]
         for key, setting in self.chip.settings.items():
             if setting.default is not None:

@@ -28,6 +28,8 @@ from snncc.passes.legalization.activity import Activity
 
 ACTIVITY, RATES = "activity", "rates"
 KINDS = tuple(entry.name for entry in fields(Activity))
+AXES = {"currents": ("receptors",), "spikes": ("steps", "samples")}
+"""In front of that of neurons."""
 
 
 def write_activity(module: ModuleOp, network: snn.NetworkOp, activity: Activity) -> None:
@@ -61,8 +63,9 @@ def read_activity(network: snn.NetworkOp, sizes: Mapping[str, int]) -> Activity 
                 )
             what = f"{ACTIVITY}: {name}.{kind}"
             values = _values(network, reference, what)
-            wanted = f"[receptors, {sizes[name]}]" if kind == "currents" else f"[{sizes[name]}]"
-            if values.ndim != 1 + (kind == "currents") or values.shape[-1] != sizes[name]:
+            before = AXES.get(kind, ())
+            wanted = f"[{', '.join((*before, str(sizes[name])))}]"
+            if values.ndim != 1 + len(before) or values.shape[-1] != sizes[name]:
                 raise PassFailedException(f"{what}: expected {wanted}, got {list(values.shape)}")
             found[kind][name] = values
     return Activity(**found)
@@ -117,7 +120,9 @@ def _named(module: ModuleOp, op: Operation, name: str, values: Array) -> SymbolR
     symbol, count = name, 0
     while symbol in taken:
         symbol, count = f"{name}.{count}", count + 1
-    parameter = parameter_of(symbol, np.asarray(values, np.float64))
+    if values.dtype.kind == "f":
+        values = values.astype(np.float64)
+    parameter = parameter_of(symbol, values)
     module.body.block.insert_op_before(parameter, op)
     return SymbolRefAttr(symbol)
 

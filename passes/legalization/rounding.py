@@ -25,6 +25,8 @@ class Row:
     edge: Edge
     edge_name: str
     extra: int
+    steps: int
+    """Between what a source does and its arrival, in the time of the network."""
     always: bool
     """Whether its source spikes at every step."""
 
@@ -32,7 +34,14 @@ class Row:
 def rows_of(timed: Timed, description: Description, classes: Classes) -> list[Row]:
     """One for each projection, in their order."""
     return [
-        Row(p, description.edges[edge], edge, extra, p.source in timed.graph.always)
+        Row(
+            p,
+            description.edges[edge],
+            edge,
+            extra,
+            max(0, p.delay + timed.lags[p.source] - timed.lags[p.target]),
+            p.source in timed.graph.always,
+        )
         for p, edge, extra in zip(timed.graph.projections, classes.edges, timed.extra, strict=True)
     ]
 
@@ -69,13 +78,32 @@ def rounding_error(
         off = whole / (scale / unit)[w.rows] - w.values
         total += np.bincount(w.rows, _rate(row, activity)[w.columns] * off**2, minlength=d.size)
     total += constants_off(d, neuron, scale, LONGEST)
-    rounds = 1.0 if neuron.approximates.membrane.parameter is not None else 0.0
-    rounds += 1.0 if neuron.approximates.current is not None else 0.0
-    total = total + rounds / 12 / scale**2
-    reference = d.threshold
-    if reference is None:
-        reference = np.maximum(activity.largest.get(population.name, np.ones(d.size)), 1e-9)
-    return np.asarray(total / reference**2)
+    total = total + _leaks(neuron) / 12 / scale**2
+    return np.asarray(total / reference(population, activity) ** 2)
+
+
+def register_error(population: Population, neuron: Neuron, scale: Array) -> Array:
+    """
+    [n]: the mean square by which leaks, whose results are rounded down in each step, move the
+    membrane as long as it remembers them: by 1 / 2 on average, with a variance of 1 / 12.
+    """
+    left = 1.0 - np.minimum(population.dynamics.decay, 1.0 - 1.0 / LONGEST)
+    each = 1 / 4 / left**2 + 1 / 12 / (left * (2.0 - left))
+    return np.asarray(_leaks(neuron) * each / scale**2)
+
+
+def reference(population: Population, activity: Activity) -> Array:
+    """[n]: the threshold, of a readout the largest membrane: what errors are compared with."""
+    d = population.dynamics
+    if d.threshold is not None:
+        return d.threshold
+    return np.maximum(activity.largest.get(population.name, np.ones(d.size)), 1e-9)
+
+
+def _leaks(neuron: Neuron) -> float:
+    """Registers that are rounded in each step."""
+    a = neuron.approximates
+    return float(a.membrane.parameter is not None) + float(a.current is not None)
 
 
 def rounded(

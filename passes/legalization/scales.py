@@ -2,7 +2,9 @@
 What 1 of a membrane is on the chip, for each neuron, and the shifts that the equations have.
 
 Scales and shifts are chosen such that nothing leaves its register on the calibration data and the
-rounding of weights, weighted by how often their sources fire, moves the membrane least.
+rounding of weights, weighted by how often their sources fire, moves the membrane least. Of the
+best scales that is compared again with weights whose errors cancel on the calibration data
+(`moments.py`, `descent.py`).
 """
 
 from __future__ import annotations
@@ -19,14 +21,25 @@ from snncc.dialects.core.description import Description, Neuron
 from snncc.passes.legalization import sampling
 from snncc.passes.legalization.activity import Activity
 from snncc.passes.legalization.classes import Classes
+from snncc.passes.legalization.columns import settled
 from snncc.passes.legalization.graph import Population, SpikingGraph
 from snncc.passes.legalization.limits import largest_for_bias, least_of
-from snncc.passes.legalization.rounding import Row, natural_scale, rounded, rounding_error
+from snncc.passes.legalization.moments import Moments, moments_of
+from snncc.passes.legalization.rounding import (
+    Row,
+    natural_scale,
+    reference,
+    register_error,
+    rounded,
+    rounding_error,
+)
 
 HEADROOM = 0.8
 """Of a register: what calibration data fill at most."""
 SCALES = np.geomspace(0.4, 2.0, 33)
 """Tried beside the scale at which the largest weight is the chip's largest."""
+CLOSEST = 4
+"""Of them: where errors are made to cancel, to compare what is left."""
 
 
 @dataclass
@@ -36,6 +49,8 @@ class Fit:
     scale: Array
     error: float
     weights: list[Array]
+    nearest: list[Array] | None = None
+    """The numbers nearest to the network's, where others may stand in `weights`."""
 
 
 class Scales:
@@ -56,6 +71,7 @@ class Scales:
         self.chip = description
         self.classes = classes
         self.activity = activity
+        self.settles = True
 
     def chosen(self) -> tuple[dict[str, Fit], dict[str, int]]:
         """By population, and the shifts by their setting."""
@@ -66,6 +82,7 @@ class Scales:
         """Some neurons of each population, which are enough to choose shifts by."""
         chosen = sampling.chosen_neurons(self.graph, self.groups)
         few = copy(self)
+        few.settles = False
         few.graph = sampling.sampled(self.graph, chosen)
         few.rows = [
             replace(row, projection=projection)
@@ -82,7 +99,7 @@ class Scales:
                 if name in chosen
             }
             for entry in fields(Activity)
-            if entry.name != "rates"  # of sources, which are all there
+            if entry.name not in ("rates", "spikes")  # of sources, which are all there
         }
         few.activity = replace(self.activity, **seen)
         return few
@@ -132,28 +149,61 @@ class Scales:
                 with np.errstate(divide="ignore"):
                     at_end = np.where(largest > 0, row.edge.high * unit / largest, np.inf)
                 full = np.minimum(full, at_end)
-        best_scale = np.zeros(population.size)
-        best_error = np.full(population.size, np.inf)
-        for tried in (natural_scale(rows, units), *(full * factor for factor in SCALES)):
-            scale = self._allowed(population, neuron, np.minimum(tried, most))
-            error = rounding_error(population, neuron, rows, units, scale, self.activity)
-            better = error < best_error * (1 - 1e-9)
-            better = self._together(name, better, error, best_error)
-            best_scale = np.where(better, scale, best_scale)
-            best_error = np.where(better, error, best_error)
-        weights = rounded(rows, units, best_scale, self.activity, population.dynamics)
-        return Fit(best_scale, float(best_error.sum()), weights)
+        scales = [
+            self._allowed(population, neuron, np.minimum(tried, most))
+            for tried in (natural_scale(rows, units), *(full * factor for factor in SCALES))
+        ]
+        errors = [
+            rounding_error(population, neuron, rows, units, scale, self.activity)
+            for scale in scales
+        ]
+        errors = [self._together(name, error) for error in errors]
+        moments = None
+        if self.settles:
+            arriving = [(row.projection, row.steps) for row in rows]
+            moments = moments_of(population, arriving, self.activity)
+        if moments is None:
+            scale, error = _best(scales, errors)
+            weights = rounded(rows, units, scale, self.activity, population.dynamics)
+            return Fit(scale, float(error.sum()), weights)
+        order = np.argsort(np.stack(errors), axis=0, kind="stable")[:CLOSEST]
+        closest = [_picked(scales, row) for row in order]
+        return self._settled(population, neuron, rows, units, closest, moments)
 
-    def _together(self, name: str, better: Array, error: Array, before: Array) -> Array:
-        """Neurons that share a threshold take a scale together."""
+    def _settled(
+        self,
+        population: Population,
+        neuron: Neuron,
+        rows: list[Row],
+        units: list[Array],
+        scales: list[Array],
+        moments: list[Moments],
+    ) -> Fit:
+        """The best of some scales, where errors of weights cancel on the calibration data."""
+        size = reference(population, self.activity) ** 2
+        found, errors = [], []
+        for scale in scales:
+            plain = rounded(rows, units, scale, self.activity)
+            weights, left = settled(rows, units, scale, plain, moments)
+            found.append(weights)
+            left = (left + register_error(population, neuron, scale)) / size
+            errors.append(self._together(population.name, left))
+        best = np.argmin(np.stack(errors), axis=0)
+        chosen = [
+            _picked([weights[k] for weights in found], best[row.projection.weights.rows])
+            for k, row in enumerate(rows)
+        ]
+        scale = _picked(scales, best)
+        nearest = [
+            np.rint(row.projection.weights.values * (scale / unit)[row.projection.weights.rows])
+            for row, unit in zip(rows, units, strict=True)
+        ]
+        return Fit(scale, float(_picked(errors, best).sum()), chosen, nearest)
+
+    def _together(self, name: str, error: Array) -> Array:
+        """Of neurons that share a threshold, and take a scale together, the sum for each."""
         groups = self._sharing(name)
-        if groups is None:
-            return better
-        with np.errstate(invalid="ignore"):
-            gain = np.bincount(groups, np.nan_to_num(error)) < np.nan_to_num(
-                np.bincount(groups, before), nan=np.inf
-            )
-        return np.asarray(gain[groups])
+        return error if groups is None else np.bincount(groups, error)[groups]
 
     def _sharing(self, name: str) -> Array | None:
         """The group of each neuron, where thresholds are shared."""
@@ -205,3 +255,17 @@ class Scales:
             threshold, most = (least_of(groups, values) for values in (threshold, most))
         whole = np.clip(np.minimum(np.rint(threshold), most), max(p.low, 1), p.high)
         return np.asarray(whole * unit / d.threshold)
+
+
+def _picked(arrays: list[Array], number: Array) -> Array:
+    """[n] of arrays [n], each element of the one of its number."""
+    return np.asarray(np.take_along_axis(np.stack(arrays), number[None], 0)[0])
+
+
+def _best(scales: list[Array], errors: list[Array]) -> tuple[Array, Array]:
+    """Of each neuron, the first of the least errors."""
+    best = scales[0], errors[0]
+    for scale, error in zip(scales[1:], errors[1:], strict=True):
+        better = error < best[1] * (1 - 1e-9)
+        best = np.where(better, scale, best[0]), np.where(better, error, best[1])
+    return best

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -125,6 +126,10 @@ def problems_of(network: Network, description: Description) -> list[Problem]:
         _stands_for(name, wanted, plan, told, loud=False)
         for name, wanted in plan.formed.fitted.items()
     ]
+
+
+Candidate: TypeAlias = tuple[Integers, Activity, dict[str, int], tuple[ChipModel, Trace, list[str]]]
+"""A program, what it was made for, what wraps, and its run."""
 
 
 class _Legalization:

@@ -15,6 +15,8 @@ from snncc.passes.legalization.activity import Activity
 MOST_SAMPLES = 256
 MOST_ELEMENTS = 1 << 26
 """Of one population over all steps and samples."""
+MOST_STEPS, MOST_SPIKES = 1 << 12, 1 << 23
+"""Of all samples whose spikes are kept: steps, and numbers of one population."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,20 @@ class Trace:
 
     def activity(self, data: Data) -> Activity:
         rates = {name: _mean(array) for name, array in (*self.given.items(), *data.arrays.items())}
-        return Activity(rates, self.largest, self.currents, self.before)
+        spikes = {
+            name: _some(array, data.steps)
+            for name, array in (*self.given.items(), *data.arrays.items())
+            if array.dtype.kind != "f"
+        }
+        return Activity(rates, self.largest, self.currents, self.before, spikes)
+
+
+def _some(array: Array, steps: int) -> Array:
+    """Of as many samples as are looked at, [T, B, n]."""
+    flat = array.reshape(*array.shape[:2], -1)
+    most = min(MOST_STEPS // max(1, steps), MOST_SPIKES // max(1, steps * flat.shape[2]))
+    kept = np.linspace(0, flat.shape[1] - 1, min(flat.shape[1], max(most, 1))).astype(int)
+    return flat[:, kept].astype(np.int8 if flat.max(initial=0) < 128 else np.int32)
 
 
 def _mean(array: Array) -> Array:

@@ -106,16 +106,17 @@ class _Repacking:
             self.program.endings[op.target_name].size,
         )
         sources, targets, before = op.table()
+        nearest = op.nearest_array
         if given.shape == shape:
             exists = np.zeros(shape, bool)
             exists[sources, targets] = True
-            held = np.zeros(shape, np.int64)
-            held[sources, targets] = before
+            held = np.zeros((2, *shape), np.int64)
+            held[:, sources, targets] = before, nearest
             more = (given != 0) & ~exists
             if more.any() and not self._may_connect(op, more):
                 return
             sources, targets = np.nonzero(exists | more)
-            before, values = held[sources, targets], given[sources, targets]
+            (before, nearest), values = held[:, sources, targets], given[sources, targets]
         elif given.shape == before.shape:
             values = given
         else:
@@ -126,6 +127,9 @@ class _Repacking:
             )
         factor = weight_factor(op, self.program, self.description)
         whole = _whole(name, values, None if factor is None else factor[targets])
+        # floats that are still nearest to the same number are rounded as they were
+        same = whole == (nearest if given.dtype.kind == "f" else before)
+        whole, nearest = np.where(same, before, whole), np.where(same, nearest, whole)
         self._expect_range(name, whole, edge.low, edge.high, sources, targets)
         if edge.levels is not None:
             self._expect_levels(name, whole, targets, edge.levels)
@@ -134,6 +138,8 @@ class _Repacking:
             self._put(op, "sources", sources)
             self._put(op, "targets", targets)
         self._put(op, "weights", whole)
+        if op.nearest is not None:
+            self._put(op, "nearest", nearest)
 
     def _may_connect(self, op: SynapsesOp, more: Array) -> bool:
         """Whether weights may stand where there was no synapse."""
