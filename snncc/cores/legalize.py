@@ -238,8 +238,7 @@ class _Legalization:
         """
         plan, data = self.plan, trace.activity(self.data)
         for levels in plan.levels:
-            whole, activity, wraps = self._whole(form, data, levels)
-            chip, trace, order = self._ordered(whole.module, plan.lags)
+            whole, activity, wraps, (chip, trace, order) = self._better(form, data, levels)
             placed = None
             try:
                 if plan.description.grid.routed:
@@ -266,6 +265,25 @@ class _Legalization:
             for name, count in wraps.items()
         ]
         return whole, activity, trace, chip, changes + order, placed
+
+    def _better(self, form: Formed, activity: Activity, levels: int | None) -> Candidate:
+        """
+        Of weights whose errors cancel and the nearest ones, which need no spikes of single
+        samples: what the labels say, and then what moves fewer spikes. Both are whole programs.
+        """
+        found: list[tuple[tuple[float, float], Candidate]] = []
+        for tried in (activity, replace(activity, spikes={})):
+            whole, used, wraps = self._whole(form, tried, levels)
+            ran = self._ordered(whole.module, self.plan.lags)
+            found.append((self._rank(ran[1]), (whole, used, wraps, ran)))
+            if found[0][0][1] == 0.0:
+                break  # nothing moves
+        return min(found, key=lambda entry: entry[0])[1]
+
+    def _rank(self, trace: Trace) -> tuple[float, float]:
+        """Less is better."""
+        found = self._cost(trace)
+        return -(found.accuracy or 0.0), found.moved
 
     def _whole(
         self, form: Formed, activity: Activity, levels: int | None
