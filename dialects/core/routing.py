@@ -72,6 +72,14 @@ class _TableOp(IRDLOperation):
         program = self.parent_op()
         return program if isinstance(program, ProgramOp) else None
 
+    def _population(self) -> PopulationOp | None:
+        """The owner; None outside of a program. Raises VerifyException where it is another."""
+        program = self._program()
+        op = None if program is None else program.endings.get(self.owner_name)
+        if program is not None and not isinstance(op, PopulationOp):
+            raise VerifyException(f"{self.owner_name}: is no population")
+        return op if isinstance(op, PopulationOp) else None
+
 
 @irdl_op_definition
 class CopiesOp(_TableOp):
@@ -85,12 +93,9 @@ class CopiesOp(_TableOp):
     name = "core.copies"
 
     def verify_(self) -> None:
-        program = self._program()
-        if program is None:
+        program, op = self._program(), self._population()
+        if program is None or op is None:
             return
-        op = program.endings.get(self.owner_name)
-        if not isinstance(op, PopulationOp):
-            raise VerifyException(f"{self.owner_name}: is no population")
         self._expect(("element", "core", "slot"), (op.size, _cores(program), None))
 
 
@@ -106,12 +111,9 @@ class WeightsOp(_TableOp):
     name = "core.weights"
 
     def verify_(self) -> None:
-        program = self._program()
-        if program is None:
+        op = self._population()
+        if op is None:
             return
-        op = program.endings.get(self.owner_name)
-        if not isinstance(op, PopulationOp):
-            raise VerifyException(f"{self.owner_name}: is no population")
         shape = self.numbers().shape
         if len(shape) != 2 or shape[1] != op.size:
             raise VerifyException(
